@@ -1,0 +1,1245 @@
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tavus_json.h"
+
+
+/* numeric in PostgreSQL: digits after the point, and before it less one */
+
+#define TAVUS_JSON_MAX_SCALE     16383
+#define TAVUS_JSON_MAX_WEIGHT    131071
+#define TAVUS_JSON_MAX_EXPONENT  1073741822
+
+/* what cJSON's own buffer for a number takes */
+
+#define TAVUS_JSON_MAX_NUMBER    63
+
+/* up to here names are compared pair by pair, not sorted */
+
+#define TAVUS_JSON_FEW_NAMES     16
+
+#define TAVUS_JSON_BYTES(c)      (UINT64_C(0x0101010101010101) * (c))
+
+
+typedef enum {
+    tavus_json_value = 0,
+    tavus_json_first_value,
+    tavus_json_name,
+    tavus_json_first_name,
+    tavus_json_after
+} tavus_json_state_t;
+
+
+typedef struct {
+    const uint8_t        *start;
+    const uint8_t        *end;
+    const uint8_t        *p;
+
+    tavus_json_member_t  *members;
+    size_t                nmembers;
+
+    tavus_json_status_t   jsonb;        /* the first that jsonb cannot hold */
+    const uint8_t        *jsonb_at;
+    const uint8_t        *number_at;    /* the first that cJSON cannot read */
+
+    uint8_t               escaped;      /* the string just read is */
+} tavus_json_scan_t;
+
+
+typedef struct {
+    const cJSON          *item;
+    size_t                index;
+} tavus_json_name_t;
+
+
+static tavus_json_status_t tavus_json_scan(tavus_json_scan_t *s);
+static tavus_json_status_t tavus_json_scan_name(tavus_json_scan_t *s,
+    tavus_json_member_t **member, int top);
+static tavus_json_status_t tavus_json_scan_scalar(tavus_json_scan_t *s);
+static tavus_json_status_t tavus_json_scan_string(tavus_json_scan_t *s);
+static tavus_json_status_t tavus_json_scan_escape(tavus_json_scan_t *s);
+static tavus_json_status_t tavus_json_scan_number(tavus_json_scan_t *s);
+static void tavus_json_jsonb_number(tavus_json_scan_t *s,
+    const uint8_t *digits, const uint8_t *point, const uint8_t *exponent);
+static void tavus_json_jsonb_fault(tavus_json_scan_t *s,
+    tavus_json_status_t status, const uint8_t *at);
+static tavus_json_member_t *tavus_json_find(tavus_json_scan_t *s,
+    const uint8_t *name, size_t len);
+static int tavus_json_unescape(const uint8_t **p, uint8_t dst[4]);
+static int tavus_json_hex4(const uint8_t *p);
+static int tavus_json_utf8(const uint8_t *p, const uint8_t *end);
+static tavus_json_status_t tavus_json_unique(const cJSON *root,
+    const cJSON **twice);
+static tavus_json_status_t tavus_json_unique_few(const cJSON *object,
+    const cJSON **twice);
+static tavus_json_status_t tavus_json_unique_many(const cJSON *object,
+    size_t n, const cJSON **twice);
+static int tavus_json_name_cmp(const void *one, const void *two);
+static const cJSON *tavus_json_next(const cJSON *item, const cJSON **stack,
+    size_t *depth);
+static size_t tavus_json_name_offset(const char *data, size_t len,
+    const cJSON *root, const cJSON *item);
+
+
+/* What may stand in a string as it is: all else is looked at more closely. */
+
+static const uint8_t  tavus_json_plain[256] = {
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    1, 1, 0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1
+};
+
+
+tavus_json_status_t
+tavus_json_check(const char *data, size_t len, tavus_json_member_t *members,
+    size_t nmembers, size_t *offset)
+{
+    size_t               i;
+    tavus_json_scan_t    s;
+    tavus_json_status_t  status;
+
+    memset(&s, 0, sizeof(tavus_json_scan_t));
+
+    s.start = (const uint8_t *) data;
+    s.end = len ? s.start + len : s.start;
+    s.p = s.start;
+    s.members = members;
+    s.nmembers = nmembers;
+
+    for (i = 0; i < nmembers; i++) {
+        members[i].count = 0;
+    }
+
+    status = tavus_json_scan(&s);
+
+    if (status != TAVUS_JSON_OK) {
+
+        for (i = 0; i < nmembers; i++) {
+            members[i].count = 0;
+        }
+
+    } else if (s.jsonb != TAVUS_JSON_OK) {
+        status = s.jsonb;
+        s.p = s.jsonb_at;
+    }
+
+    if (offset && status != TAVUS_JSON_OK) {
+        *offset = s.p - s.start;
+    }
+
+    return status;
+}
+
+
+tavus_json_status_t
+tavus_json_parse(const char *data, size_t len, cJSON **root, size_t *offset)
+{
+    size_t               at;
+    const cJSON         *twice;
+    tavus_json_scan_t    s;
+    tavus_json_status_t  status;
+
+    *root = NULL;
+
+    memset(&s, 0, sizeof(tavus_json_scan_t));
+
+    s.start = (const uint8_t *) data;
+    s.end = len ? s.start + len : s.start;
+    s.p = s.start;
+
+    status = tavus_json_scan(&s);
+
+    if (status == TAVUS_JSON_OK) {
+        status = s.jsonb;
+        s.p = s.jsonb_at;
+    }
+
+    if (status == TAVUS_JSON_OK && s.number_at) {
+        status = TAVUS_JSON_NUMBER;
+        s.p = s.number_at;
+    }
+
+    if (status != TAVUS_JSON_OK) {
+        at = s.p - s.start;
+        goto failed;
+    }
+
+    at = 0;
+
+    *root = cJSON_ParseWithLengthOpts(data, len, NULL, 0);
+
+    if (*root == NULL) {
+        status = TAVUS_JSON_NO_MEMORY;
+        goto failed;
+    }
+
+    status = tavus_json_unique(*root, &twice);
+
+    if (status == TAVUS_JSON_OK) {
+        return TAVUS_JSON_OK;
+    }
+
+    if (status == TAVUS_JSON_DUPLICATE) {
+        at = tavus_json_name_offset(data, len, *root, twice);
+    }
+
+    cJSON_Delete(*root);
+    *root = NULL;
+
+failed:
+
+    if (offset) {
+        *offset = at;
+    }
+
+    return status;
+}
+
+
+int
+tavus_json_string(const char *data, const tavus_json_member_t *member,
+    char *dst, size_t size)
+{
+    int             n;
+    size_t          len;
+    uint8_t         c[4];
+    const uint8_t  *p, *end;
+
+    if (member->count == 0 || member->type != '"') {
+        return -1;
+    }
+
+    p = (const uint8_t *) data + member->value_start + 1;
+    end = (const uint8_t *) data + member->value_end - 1;
+
+    len = 0;
+
+    while (p < end) {
+
+        if (*p != '\\') {
+            if (len == size) {
+                return -1;
+            }
+
+            dst[len++] = (char) *p++;
+            continue;
+        }
+
+        n = tavus_json_unescape(&p, c);
+
+        if (n <= 0 || c[0] == '\0' || (size_t) n > size - len) {
+            return -1;
+        }
+
+        memcpy(dst + len, c, n);
+        len += n;
+    }
+
+    return (int) len;
+}
+
+
+const char *
+tavus_json_reason(tavus_json_status_t status)
+{
+    switch (status) {
+
+    case TAVUS_JSON_OK:
+        return "ok";
+
+    case TAVUS_JSON_EMPTY:
+        return "empty";
+
+    case TAVUS_JSON_SYNTAX:
+        return "syntax";
+
+    case TAVUS_JSON_UTF8:
+        return "invalid_utf8";
+
+    case TAVUS_JSON_DEPTH:
+        return "too_deep";
+
+    case TAVUS_JSON_TRAILING:
+        return "trailing_bytes";
+
+    case TAVUS_JSON_DUPLICATE:
+        return "duplicate_name";
+
+    case TAVUS_JSON_NUL:
+        return "nul_character";
+
+    case TAVUS_JSON_SURROGATE:
+        return "lone_surrogate";
+
+    case TAVUS_JSON_NUMBER:
+        return "number_out_of_range";
+
+    case TAVUS_JSON_NO_MEMORY:
+        return "no_memory";
+    }
+
+    return "unknown";
+}
+
+
+int
+tavus_utf8_valid(const char *data, size_t len)
+{
+    int             n;
+    const uint8_t  *p, *end;
+
+    p = (const uint8_t *) data;
+    end = len ? p + len : p;
+
+    while (p < end) {
+
+        if (*p < 0x80) {
+            p++;
+            continue;
+        }
+
+        n = tavus_json_utf8(p, end);
+
+        if (n == 0) {
+            return 0;
+        }
+
+        p += n;
+    }
+
+    return 1;
+}
+
+
+static tavus_json_status_t
+tavus_json_scan(tavus_json_scan_t *s)
+{
+    size_t                depth;
+    uint8_t               c;
+    uint64_t              objects;
+    tavus_json_state_t    state;
+    tavus_json_status_t   status;
+    tavus_json_member_t  *member;
+
+    depth = 0;
+    objects = 0;        /* a bit a level, the innermost lowest */
+    member = NULL;
+    state = tavus_json_value;
+
+    for ( ;; ) {
+
+        while (s->p < s->end
+               && (*s->p == ' ' || *s->p == '\n' || *s->p == '\r'
+                   || *s->p == '\t'))
+        {
+            s->p++;
+        }
+
+        if (s->p == s->end) {
+
+            if (depth == 0) {
+                return state == tavus_json_after ? TAVUS_JSON_OK
+                                                 : TAVUS_JSON_EMPTY;
+            }
+
+            return TAVUS_JSON_SYNTAX;
+        }
+
+        c = *s->p;
+
+        switch (state) {
+
+        case tavus_json_first_name:
+            if (c == '}') {
+                break;
+            }
+
+            /* fall through */
+
+        case tavus_json_name:
+            status = tavus_json_scan_name(s, &member, depth == 1);
+
+            if (status != TAVUS_JSON_OK) {
+                return status;
+            }
+
+            state = tavus_json_value;
+            continue;
+
+        case tavus_json_first_value:
+            if (c == ']') {
+                break;
+            }
+
+            /* fall through */
+
+        case tavus_json_value:
+            if (member && depth == 1) {
+                member->value_start = s->p - s->start;
+                member->type = (c == '-' || (c >= '0' && c <= '9')) ? '0'
+                                                                    : (char) c;
+            }
+
+            if (c == '{' || c == '[') {
+
+                if (depth == TAVUS_JSON_MAX_DEPTH) {
+                    return TAVUS_JSON_DEPTH;
+                }
+
+                s->p++;
+                depth++;
+                objects = objects << 1 | (c == '{');
+                state = c == '{' ? tavus_json_first_name
+                                 : tavus_json_first_value;
+                continue;
+            }
+
+            status = tavus_json_scan_scalar(s);
+
+            if (status != TAVUS_JSON_OK) {
+                return status;
+            }
+
+            goto complete;
+
+        case tavus_json_after:
+            if (depth == 0) {
+                return TAVUS_JSON_TRAILING;
+            }
+
+            if (c == ',') {
+                s->p++;
+                state = objects & 1 ? tavus_json_name : tavus_json_value;
+                continue;
+            }
+
+            if (c != (objects & 1 ? '}' : ']')) {
+                return TAVUS_JSON_SYNTAX;
+            }
+
+            break;
+        }
+
+        /* an object or an array ends */
+
+        s->p++;
+        depth--;
+        objects >>= 1;
+
+    complete:
+
+        if (member && depth == 1) {
+            member->value_end = s->p - s->start;
+            member = NULL;
+        }
+
+        state = tavus_json_after;
+    }
+}
+
+
+static tavus_json_status_t
+tavus_json_scan_name(tavus_json_scan_t *s, tavus_json_member_t **member,
+    int top)
+{
+    const uint8_t        *name;
+    tavus_json_status_t   status;
+    tavus_json_member_t  *found;
+
+    if (*s->p != '"') {
+        return TAVUS_JSON_SYNTAX;
+    }
+
+    name = s->p;
+
+    status = tavus_json_scan_string(s);
+
+    if (status != TAVUS_JSON_OK) {
+        return status;
+    }
+
+    if (top && s->nmembers) {
+        found = tavus_json_find(s, name + 1, s->p - name - 2);
+
+        if (found && found->count++ == 0) {
+            found->key_start = name - s->start;
+            *member = found;
+        }
+    }
+
+    while (s->p < s->end
+           && (*s->p == ' ' || *s->p == '\n' || *s->p == '\r'
+               || *s->p == '\t'))
+    {
+        s->p++;
+    }
+
+    if (s->p == s->end || *s->p != ':') {
+        return TAVUS_JSON_SYNTAX;
+    }
+
+    s->p++;
+
+    return TAVUS_JSON_OK;
+}
+
+
+static tavus_json_status_t
+tavus_json_scan_scalar(tavus_json_scan_t *s)
+{
+    size_t       len;
+    const char  *word;
+
+    switch (*s->p) {
+
+    case '"':
+        return tavus_json_scan_string(s);
+
+    case 't':
+        word = "true";
+        len = 4;
+        break;
+
+    case 'f':
+        word = "false";
+        len = 5;
+        break;
+
+    case 'n':
+        word = "null";
+        len = 4;
+        break;
+
+    default:
+        return tavus_json_scan_number(s);
+    }
+
+    if ((size_t) (s->end - s->p) < len || memcmp(s->p, word, len) != 0) {
+        return TAVUS_JSON_SYNTAX;
+    }
+
+    s->p += len;
+
+    return TAVUS_JSON_OK;
+}
+
+
+static tavus_json_status_t
+tavus_json_scan_string(tavus_json_scan_t *s)
+{
+    int                   n;
+    uint64_t              w;
+    const uint8_t        *p;
+    tavus_json_status_t   status;
+
+    s->escaped = 0;
+
+    p = s->p + 1;
+
+    for ( ;; ) {
+
+        /*
+         * Eight bytes at a time while none of them is a quote, a backslash,
+         * a control character or beyond ASCII.  A borrow may only reach
+         * bytes above one that is found already.
+         */
+
+        while (s->end - p >= 8) {
+
+            memcpy(&w, p, 8);
+
+            w = (w
+                 | (w - TAVUS_JSON_BYTES(0x20))
+                 | ((w ^ TAVUS_JSON_BYTES('"')) - TAVUS_JSON_BYTES(1))
+                 | ((w ^ TAVUS_JSON_BYTES('\\')) - TAVUS_JSON_BYTES(1)))
+                & TAVUS_JSON_BYTES(0x80);
+
+            if (w) {
+#if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+                p += __builtin_ctzll(w) >> 3;
+#endif
+                break;
+            }
+
+            p += 8;
+        }
+
+        while (p < s->end && tavus_json_plain[*p]) {
+            p++;
+        }
+
+        if (p == s->end) {
+            s->p = p;
+            return TAVUS_JSON_SYNTAX;
+        }
+
+        if (*p == '"') {
+            s->p = p + 1;
+            return TAVUS_JSON_OK;
+        }
+
+        if (*p < 0x20) {
+            s->p = p;
+            return TAVUS_JSON_SYNTAX;
+        }
+
+        if (*p == '\\') {
+            s->p = p;
+            s->escaped = 1;
+
+            status = tavus_json_scan_escape(s);
+
+            if (status != TAVUS_JSON_OK) {
+                return status;
+            }
+
+            p = s->p;
+            continue;
+        }
+
+        do {
+            n = tavus_json_utf8(p, s->end);
+
+            if (n == 0) {
+                s->p = p;
+                return TAVUS_JSON_UTF8;
+            }
+
+            p += n;
+
+        } while (p < s->end && *p >= 0x80);
+    }
+}
+
+
+static tavus_json_status_t
+tavus_json_scan_escape(tavus_json_scan_t *s)
+{
+    int             code, low;
+    const uint8_t  *p;
+
+    p = s->p;
+
+    if (s->end - p < 2) {
+        return TAVUS_JSON_SYNTAX;
+    }
+
+    switch (p[1]) {
+
+    case '"':
+    case '\\':
+    case '/':
+    case 'b':
+    case 'f':
+    case 'n':
+    case 'r':
+    case 't':
+        s->p = p + 2;
+        return TAVUS_JSON_OK;
+
+    case 'u':
+        break;
+
+    default:
+        return TAVUS_JSON_SYNTAX;
+    }
+
+    if (s->end - p < 6) {
+        return TAVUS_JSON_SYNTAX;
+    }
+
+    code = tavus_json_hex4(p + 2);
+
+    if (code < 0) {
+        return TAVUS_JSON_SYNTAX;
+    }
+
+    s->p = p + 6;
+
+    if (code == 0) {
+        tavus_json_jsonb_fault(s, TAVUS_JSON_NUL, p);
+
+    } else if (code >= 0xd800 && code <= 0xdfff) {
+
+        if (code <= 0xdbff && s->end - p >= 12 && p[6] == '\\'
+            && p[7] == 'u')
+        {
+            low = tavus_json_hex4(p + 8);
+
+            if (low >= 0xdc00 && low <= 0xdfff) {
+                s->p = p + 12;
+                return TAVUS_JSON_OK;
+            }
+        }
+
+        tavus_json_jsonb_fault(s, TAVUS_JSON_SURROGATE, p);
+    }
+
+    return TAVUS_JSON_OK;
+}
+
+
+static tavus_json_status_t
+tavus_json_scan_number(tavus_json_scan_t *s)
+{
+    const uint8_t  *p, *end, *start, *digits, *point, *exponent;
+
+    p = s->p;
+    end = s->end;
+    start = p;
+
+    if (*p == '-') {
+        p++;
+    }
+
+    digits = p;
+
+    while (p < end && *p >= '0' && *p <= '9') {
+        p++;
+    }
+
+    if (p == digits) {
+        s->p = p;
+        return TAVUS_JSON_SYNTAX;
+    }
+
+    if (*digits == '0' && p - digits > 1) {
+        s->p = digits + 1;
+        return TAVUS_JSON_SYNTAX;
+    }
+
+    point = p;
+
+    if (p < end && *p == '.') {
+
+        do {
+            p++;
+        } while (p < end && *p >= '0' && *p <= '9');
+
+        if (p - point == 1) {
+            s->p = p;
+            return TAVUS_JSON_SYNTAX;
+        }
+    }
+
+    exponent = p;
+
+    if (p < end && (*p == 'e' || *p == 'E')) {
+        p++;
+
+        if (p < end && (*p == '+' || *p == '-')) {
+            p++;
+        }
+
+        if (p == end || *p < '0' || *p > '9') {
+            s->p = p;
+            return TAVUS_JSON_SYNTAX;
+        }
+
+        do {
+            p++;
+        } while (p < end && *p >= '0' && *p <= '9');
+    }
+
+    s->p = p;
+
+    if (p - start > TAVUS_JSON_MAX_NUMBER && s->number_at == NULL) {
+        s->number_at = start;
+    }
+
+    if (p != exponent || p - digits > TAVUS_JSON_MAX_SCALE) {
+        tavus_json_jsonb_number(s, digits, point, exponent);
+    }
+
+    return TAVUS_JSON_OK;
+}
+
+
+/*
+ * What numeric_in() of PostgreSQL 15 takes: the scale counts the digits as
+ * they are written, zeros too, and an exponent reduces it; the weight is
+ * that of the first digit that is not zero.
+ */
+
+static void
+tavus_json_jsonb_number(tavus_json_scan_t *s, const uint8_t *digits,
+    const uint8_t *point, const uint8_t *exponent)
+{
+    int             minus;
+    int64_t         exp, scale, weight;
+    const uint8_t  *p;
+
+    exp = 0;
+
+    if (exponent < s->p) {
+        p = exponent + 1;
+        minus = (*p == '-');
+
+        if (*p == '-' || *p == '+') {
+            p++;
+        }
+
+        for ( /* void */ ; p < s->p; p++) {
+
+            exp = exp * 10 + (*p - '0');
+
+            if (exp > TAVUS_JSON_MAX_EXPONENT) {
+                goto failed;
+            }
+        }
+
+        if (minus) {
+            exp = - exp;
+        }
+    }
+
+    scale = exponent > point ? exponent - point - 1 : 0;
+
+    if (scale - exp > TAVUS_JSON_MAX_SCALE) {
+        goto failed;
+    }
+
+    if (*digits != '0') {
+        weight = point - digits - 1;
+
+    } else {
+
+        for (p = point + 1; p < exponent && *p == '0'; p++) { /* void */ }
+
+        if (p >= exponent) {
+            return;
+        }
+
+        weight = point - p;
+    }
+
+    if (weight + exp <= TAVUS_JSON_MAX_WEIGHT) {
+        return;
+    }
+
+failed:
+
+    tavus_json_jsonb_fault(s, TAVUS_JSON_NUMBER, digits);
+}
+
+
+static void
+tavus_json_jsonb_fault(tavus_json_scan_t *s, tavus_json_status_t status,
+    const uint8_t *at)
+{
+    if (s->jsonb == TAVUS_JSON_OK) {
+        s->jsonb = status;
+        s->jsonb_at = at;
+    }
+}
+
+
+static tavus_json_member_t *
+tavus_json_find(tavus_json_scan_t *s, const uint8_t *name, size_t len)
+{
+    int             n;
+    size_t          i;
+    uint8_t         c[4];
+    const char     *expected;
+    const uint8_t  *p, *end;
+
+    for (i = 0; i < s->nmembers; i++) {
+
+        expected = s->members[i].name;
+
+        if (!s->escaped) {
+
+            if (strncmp(expected, (const char *) name, len) == 0
+                && expected[len] == '\0')
+            {
+                return &s->members[i];
+            }
+
+            continue;
+        }
+
+        p = name;
+        end = name + len;
+
+        while (p < end) {
+
+            if (*p != '\\') {
+                c[0] = *p++;
+                n = 1;
+
+            } else {
+                n = tavus_json_unescape(&p, c);
+            }
+
+            if (n <= 0 || c[0] == '\0'
+                || strncmp(expected, (const char *) c, n) != 0)
+            {
+                break;
+            }
+
+            expected += n;
+
+            if (p == end && *expected == '\0') {
+                return &s->members[i];
+            }
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * Reads one escape of a text that has been checked, as UTF-8.  Returns the
+ * number of bytes, or -1 for a lone surrogate.
+ */
+
+static int
+tavus_json_unescape(const uint8_t **p, uint8_t dst[4])
+{
+    int  code, low;
+
+    code = (*p)[1];
+
+    if (code != 'u') {
+        *p += 2;
+
+        switch (code) {
+
+        case 'b':
+            dst[0] = '\b';
+            break;
+
+        case 'f':
+            dst[0] = '\f';
+            break;
+
+        case 'n':
+            dst[0] = '\n';
+            break;
+
+        case 'r':
+            dst[0] = '\r';
+            break;
+
+        case 't':
+            dst[0] = '\t';
+            break;
+
+        default:
+            dst[0] = (uint8_t) code;
+        }
+
+        return 1;
+    }
+
+    code = tavus_json_hex4(*p + 2);
+    *p += 6;
+
+    if (code < 0x80) {
+        dst[0] = (uint8_t) code;
+        return 1;
+    }
+
+    if (code < 0x800) {
+        dst[0] = (uint8_t) (0xc0 | code >> 6);
+        dst[1] = (uint8_t) (0x80 | (code & 0x3f));
+        return 2;
+    }
+
+    if (code < 0xd800 || code > 0xdfff) {
+        dst[0] = (uint8_t) (0xe0 | code >> 12);
+        dst[1] = (uint8_t) (0x80 | (code >> 6 & 0x3f));
+        dst[2] = (uint8_t) (0x80 | (code & 0x3f));
+        return 3;
+    }
+
+    /* a quote follows at the latest, so these reads end within the text */
+
+    if (code > 0xdbff || (*p)[0] != '\\' || (*p)[1] != 'u') {
+        return -1;
+    }
+
+    low = tavus_json_hex4(*p + 2);
+
+    if (low < 0xdc00 || low > 0xdfff) {
+        return -1;
+    }
+
+    *p += 6;
+
+    code = 0x10000 + ((code - 0xd800) << 10) + (low - 0xdc00);
+
+    dst[0] = (uint8_t) (0xf0 | code >> 18);
+    dst[1] = (uint8_t) (0x80 | (code >> 12 & 0x3f));
+    dst[2] = (uint8_t) (0x80 | (code >> 6 & 0x3f));
+    dst[3] = (uint8_t) (0x80 | (code & 0x3f));
+
+    return 4;
+}
+
+
+static int
+tavus_json_hex4(const uint8_t *p)
+{
+    int      i, code;
+    uint8_t  c;
+
+    code = 0;
+
+    for (i = 0; i < 4; i++) {
+
+        c = p[i];
+
+        if (c >= '0' && c <= '9') {
+            code = code << 4 | (c - '0');
+            continue;
+        }
+
+        c |= 0x20;
+
+        if (c < 'a' || c > 'f') {
+            return -1;
+        }
+
+        code = code << 4 | (c - 'a' + 10);
+    }
+
+    return code;
+}
+
+
+/*
+ * The length of the well-formed sequence at p, whose first byte is not
+ * ASCII (Unicode, table 3-7), or 0.
+ */
+
+static int
+tavus_json_utf8(const uint8_t *p, const uint8_t *end)
+{
+    uint8_t  c, low, high;
+
+    c = p[0];
+
+    if (c < 0xc2 || c > 0xf4) {
+        return 0;
+    }
+
+    if (c < 0xe0) {
+        return (end - p >= 2 && (p[1] & 0xc0) == 0x80) ? 2 : 0;
+    }
+
+    low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
+    high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
+
+    if (end - p < 3 || p[1] < low || p[1] > high || (p[2] & 0xc0) != 0x80) {
+        return 0;
+    }
+
+    if (c < 0xf0) {
+        return 3;
+    }
+
+    return (end - p >= 4 && (p[3] & 0xc0) == 0x80) ? 4 : 0;
+}
+
+
+static tavus_json_status_t
+tavus_json_unique(const cJSON *root, const cJSON **twice)
+{
+    size_t                n, depth;
+    const cJSON          *item, *child;
+    const cJSON          *stack[TAVUS_JSON_MAX_DEPTH];
+    tavus_json_status_t   status;
+
+    depth = 0;
+
+    for (item = root; item; item = tavus_json_next(item, stack, &depth)) {
+
+        if (!cJSON_IsObject(item)) {
+            continue;
+        }
+
+        n = 0;
+
+        for (child = item->child; child; child = child->next) {
+            n++;
+        }
+
+        if (n <= TAVUS_JSON_FEW_NAMES) {
+            status = tavus_json_unique_few(item, twice);
+
+        } else {
+            status = tavus_json_unique_many(item, n, twice);
+        }
+
+        if (status != TAVUS_JSON_OK) {
+            return status;
+        }
+    }
+
+    return TAVUS_JSON_OK;
+}
+
+
+static tavus_json_status_t
+tavus_json_unique_few(const cJSON *object, const cJSON **twice)
+{
+    const cJSON  *item, *before;
+
+    for (item = object->child; item; item = item->next) {
+
+        for (before = object->child; before != item; before = before->next) {
+
+            if (strcmp(before->string, item->string) == 0) {
+                *twice = item;
+                return TAVUS_JSON_DUPLICATE;
+            }
+        }
+    }
+
+    return TAVUS_JSON_OK;
+}
+
+
+static tavus_json_status_t
+tavus_json_unique_many(const cJSON *object, size_t n, const cJSON **twice)
+{
+    size_t              i, first;
+    const cJSON        *item;
+    tavus_json_name_t  *names;
+
+    names = malloc(n * sizeof(tavus_json_name_t));
+    if (names == NULL) {
+        return TAVUS_JSON_NO_MEMORY;
+    }
+
+    i = 0;
+
+    for (item = object->child; item; item = item->next) {
+        names[i].item = item;
+        names[i].index = i;
+        i++;
+    }
+
+    qsort(names, n, sizeof(tavus_json_name_t), tavus_json_name_cmp);
+
+    first = n;
+
+    for (i = 1; i < n; i++) {
+
+        if (names[i].index < first
+            && strcmp(names[i - 1].item->string, names[i].item->string) == 0)
+        {
+            first = names[i].index;
+            *twice = names[i].item;
+        }
+    }
+
+    free(names);
+
+    return first < n ? TAVUS_JSON_DUPLICATE : TAVUS_JSON_OK;
+}
+
+
+static int
+tavus_json_name_cmp(const void *one, const void *two)
+{
+    int                       rc;
+    const tavus_json_name_t  *a, *b;
+
+    a = one;
+    b = two;
+
+    rc = strcmp(a->item->string, b->item->string);
+
+    if (rc != 0) {
+        return rc;
+    }
+
+    return a->index < b->index ? -1 : a->index > b->index;
+}
+
+
+/* The next item in the order of the text. */
+
+static const cJSON *
+tavus_json_next(const cJSON *item, const cJSON **stack, size_t *depth)
+{
+    if (item->child) {
+        stack[(*depth)++] = item;
+        return item->child;
+    }
+
+    while (item->next == NULL) {
+
+        if (*depth == 0) {
+            return NULL;
+        }
+
+        item = stack[--(*depth)];
+    }
+
+    return item->next;
+}
+
+
+/* cJSON keeps no offsets, but the names of both stand in the same order. */
+
+static size_t
+tavus_json_name_offset(const char *data, size_t len, const cJSON *root,
+    const cJSON *item)
+{
+    size_t        n, i, start, depth;
+    const cJSON  *it, *stack[TAVUS_JSON_MAX_DEPTH];
+
+    n = 0;
+    depth = 0;
+
+    for (it = root; it != item; it = tavus_json_next(it, stack, &depth)) {
+
+        if (it->string) {
+            n++;
+        }
+    }
+
+    for (i = 0; i < len; i++) {
+
+        if (data[i] != '"') {
+            continue;
+        }
+
+        start = i;
+
+        for (i++; data[i] != '"'; i++) {
+
+            if (data[i] == '\\') {
+                i++;
+            }
+        }
+
+        do {
+            i++;
+        } while (i < len && strchr(" \t\r\n", data[i]));
+
+        if (i < len && data[i] == ':' && n-- == 0) {
+            return start;
+        }
+
+        i--;
+    }
+
+    return 0;
+}

@@ -1,0 +1,139 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#ifndef _NGX_TAVUS_PG_H_INCLUDED_
+#define _NGX_TAVUS_PG_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <libpq-fe.h>
+
+
+#define NGX_TAVUS_PG_MAX_KEYWORDS    64
+#define NGX_TAVUS_PG_MAX_PARAMS      16
+#define NGX_TAVUS_PG_MAX_STATEMENTS  16
+
+
+typedef struct ngx_tavus_pg_s     ngx_tavus_pg_t;
+typedef struct ngx_tavus_pg_op_s  ngx_tavus_pg_op_t;
+
+
+typedef struct {
+    ngx_str_t             name;         /* as libpq's host= has it */
+    ngx_str_t             port;
+    ngx_str_t             hostaddr;     /* literal, empty for a socket */
+    ngx_array_t           addrs;        /* char *, known at configuration */
+    unsigned              local:1;      /* a Unix socket's directory */
+    unsigned              literal:1;    /* nothing to resolve */
+} ngx_tavus_pg_host_t;
+
+
+typedef struct {
+    ngx_array_t           hosts;        /* ngx_tavus_pg_host_t */
+    ngx_array_t           keywords;     /* const char *, but for the hosts */
+    ngx_array_t           values;       /* const char * */
+    const char           *options;      /* the conninfo's own options= */
+    const char           *password;
+    ngx_msec_t            connect_timeout;
+    ngx_resolver_t       *resolver;     /* NULL: configuration's addresses */
+    ngx_msec_t            resolver_timeout;
+} ngx_tavus_pg_conf_t;
+
+
+/*
+ * A statement is prepared on a connection when it is first used there; the
+ * index is its place in the connection's memory of what is prepared.
+ */
+
+typedef struct {
+    ngx_uint_t            index;        /* < NGX_TAVUS_PG_MAX_STATEMENTS */
+    const char           *name;
+    const char           *sql;
+    int                   nparams;
+    const Oid            *types;
+} ngx_tavus_pg_stmt_t;
+
+
+/*
+ * Called once for each query, never from within ngx_tavus_pg_query().  rc:
+ * NGX_OK     res is a result with rows; the transaction is committed;
+ * NGX_ERROR  the server refused; res has SQLSTATE and message;
+ * NGX_ABORT  the connection was lost after sending: the outcome is unknown;
+ * NGX_BUSY   never sent: no connection within the time.
+ * res is freed after the handler; in the last two cases it is NULL.
+ */
+typedef void (*ngx_tavus_pg_handler_pt)(ngx_tavus_pg_op_t *op, ngx_int_t rc,
+    PGresult *res);
+
+
+/*
+ * A query, in memory of its owner, who leaves it and what the values point
+ * to alone until the handler was called.
+ */
+
+struct ngx_tavus_pg_op_s {
+    const ngx_tavus_pg_stmt_t  *stmt;
+    const char                 *values[NGX_TAVUS_PG_MAX_PARAMS];
+    int                         lengths[NGX_TAVUS_PG_MAX_PARAMS];
+    int                         formats[NGX_TAVUS_PG_MAX_PARAMS];
+    ngx_msec_t                  timeout;
+    ngx_uint_t                  background;     /* no exiting worker waits */
+    ngx_tavus_pg_handler_pt     handler;
+    void                       *data;
+
+    /* the bridge's */
+    ngx_queue_t                 queue;
+    ngx_event_t                 timer;
+    ngx_tavus_pg_t             *pg;
+    PGresult                   *res;
+    unsigned                    sent:1;
+    unsigned                    preparing:1;
+    unsigned                    prepared:1;     /* with this query */
+    unsigned                    failed:1;
+};
+
+
+/*
+ * Reads a conninfo string at configuration time: hosts, ports and options.
+ * What cannot work or must not be there (a password, passfile, service,
+ * sslmode=prefer, …) is an error.  Host names are resolved now unless a
+ * resolver is configured, in which case failure to do so is no error.
+ */
+ngx_tavus_pg_conf_t *ngx_tavus_pg_parse(ngx_conf_t *cf, ngx_str_t *conninfo);
+
+/*
+ * Opens a connection in a worker and keeps it open, reconnecting with
+ * jittered backoff; options are server settings ("-c name=value …").  A
+ * read-only session asks a primary, but cannot write.  The name stands in
+ * log lines.  NULL if there is no memory.
+ */
+ngx_tavus_pg_t *ngx_tavus_pg_open(ngx_tavus_pg_conf_t *conf,
+    const char *name, const char *options, ngx_uint_t read_only);
+
+/* Fails what is under way (NGX_ABORT, NGX_BUSY) and frees the connection. */
+void ngx_tavus_pg_close(ngx_tavus_pg_t *pg);
+
+/*
+ * Sends a query, or queues it until the connection is there.  NGX_OK, and
+ * the handler will be called; NGX_BUSY if too many are under way; NGX_ERROR.
+ */
+ngx_int_t ngx_tavus_pg_query(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op);
+
+/* Whether a query would be sent at once. */
+ngx_uint_t ngx_tavus_pg_ready(ngx_tavus_pg_t *pg);
+
+/* A function to call each time the connection becomes ready. */
+void ngx_tavus_pg_on_ready(ngx_tavus_pg_t *pg, void (*handler)(void *data),
+    void *data);
+
+/* The last failure of the connection, for health; empty if none. */
+ngx_str_t *ngx_tavus_pg_error(ngx_tavus_pg_t *pg);
+
+
+#endif /* _NGX_TAVUS_PG_H_INCLUDED_ */

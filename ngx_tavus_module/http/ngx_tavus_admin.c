@@ -1,0 +1,581 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "http/ngx_tavus_admin.h"
+#include "http/ngx_tavus_request.h"
+#include "store/ngx_tavus_store.h"
+#include "core/tavus_json.h"
+#include "core/tavus_query.h"
+
+
+#define NGX_TAVUS_ADMIN_TIMEOUT    5000
+#define NGX_TAVUS_ADMIN_RETRY      5
+#define NGX_TAVUS_ADMIN_MAX_ARGS   10
+#define NGX_TAVUS_ADMIN_MAX_LIMIT  200
+#define NGX_TAVUS_ADMIN_LIMIT      "50"
+
+/* catalog/pg_type.dat */
+#define NGX_TAVUS_OID_INT4         23
+#define NGX_TAVUS_OID_TEXT         25
+#define NGX_TAVUS_OID_TIMESTAMPTZ  1184
+#define NGX_TAVUS_OID_UUID         2950
+
+/* microseconds from 1970 to PostgreSQL's epoch, 2000-01-01 */
+#define NGX_TAVUS_ADMIN_EPOCH      946684800000000
+
+
+typedef enum {
+    ngx_tavus_arg_text = 0,
+    ngx_tavus_arg_type,
+    ngx_tavus_arg_status,
+    ngx_tavus_arg_time,
+    ngx_tavus_arg_limit,
+    ngx_tavus_arg_uuid
+} ngx_tavus_arg_e;
+
+
+/* an argument of a route, in the order of its function's parameters */
+
+typedef struct {
+    const char              *name;
+    size_t                   max;
+    ngx_uint_t               kind;          /* ngx_tavus_arg_e */
+} ngx_tavus_admin_arg_t;
+
+
+typedef struct {
+    ngx_str_t                path;          /* below the location */
+    ngx_tavus_pg_stmt_t      stmt;
+    ngx_uint_t               item;          /* an id follows the path: its
+                                               kind is args[0]'s */
+    ngx_tavus_admin_arg_t    args[NGX_TAVUS_ADMIN_MAX_ARGS];
+} ngx_tavus_admin_route_t;
+
+
+/* a query outlives the client who asked for it */
+
+typedef struct {
+    ngx_pool_t              *pool;
+    ngx_http_request_t      *request;       /* NULL: the client left */
+    ngx_http_cleanup_t      *cleanup;
+    ngx_tavus_pg_op_t        op;
+} ngx_tavus_admin_query_t;
+
+
+static ngx_int_t ngx_tavus_admin_run(ngx_http_request_t *r,
+    ngx_tavus_admin_route_t *route, ngx_str_t *id);
+static ngx_int_t ngx_tavus_admin_args(ngx_http_request_t *r,
+    ngx_tavus_admin_query_t *query, ngx_tavus_admin_route_t *route,
+    ngx_int_t *sent);
+static ngx_int_t ngx_tavus_admin_value(ngx_tavus_admin_query_t *query,
+    ngx_uint_t n, ngx_tavus_admin_arg_t *arg, const char *value, size_t len);
+static ngx_int_t ngx_tavus_admin_invalid(ngx_http_request_t *r,
+    const char *code, const char *detail, const char *name, size_t len);
+static void ngx_tavus_admin_answer(ngx_tavus_pg_op_t *op, ngx_int_t rc,
+    PGresult *res);
+static ngx_int_t ngx_tavus_admin_send(ngx_http_request_t *r, ngx_int_t rc,
+    PGresult *res);
+static void ngx_tavus_admin_cleanup(void *data);
+
+
+static const Oid  ngx_tavus_admin_events_types[] = {
+    NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+    NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TIMESTAMPTZ,
+    NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_UUID
+};
+
+static const Oid  ngx_tavus_admin_conversations_types[] = {
+    NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TIMESTAMPTZ,
+    NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_TEXT
+};
+
+static const Oid  ngx_tavus_admin_uuid_types[] = { NGX_TAVUS_OID_UUID };
+static const Oid  ngx_tavus_admin_text_types[] = { NGX_TAVUS_OID_TEXT };
+
+
+static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
+
+    { ngx_string("events"),
+      { 0, "admin_events",
+        "SELECT tavus.admin_events($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        9, ngx_tavus_admin_events_types },
+      0,
+      { { "type", 16, ngx_tavus_arg_type },
+        { "event_type", 200, ngx_tavus_arg_text },
+        { "source", 32, ngx_tavus_arg_text },
+        { "conversation_id", 200, ngx_tavus_arg_text },
+        { "q", 200, ngx_tavus_arg_text },
+        { "from", 64, ngx_tavus_arg_time },
+        { "to", 64, ngx_tavus_arg_time },
+        { "limit", 8, ngx_tavus_arg_limit },
+        { "cursor", 36, ngx_tavus_arg_uuid } } },
+
+    { ngx_string("events/"),
+      { 1, "admin_event", "SELECT tavus.admin_event($1)", 1,
+        ngx_tavus_admin_uuid_types },
+      1,
+      { { "id", 36, ngx_tavus_arg_uuid } } },
+
+    { ngx_string("conversations"),
+      { 2, "admin_conversations",
+        "SELECT tavus.admin_conversations($1, $2, $3, $4, $5, $6)",
+        6, ngx_tavus_admin_conversations_types },
+      0,
+      { { "status", 16, ngx_tavus_arg_status },
+        { "vertical", 32, ngx_tavus_arg_text },
+        { "from", 64, ngx_tavus_arg_time },
+        { "to", 64, ngx_tavus_arg_time },
+        { "limit", 8, ngx_tavus_arg_limit },
+        { "cursor", 400, ngx_tavus_arg_text } } },
+
+    { ngx_string("conversations/"),
+      { 3, "admin_conversation", "SELECT tavus.admin_conversation($1)", 1,
+        ngx_tavus_admin_text_types },
+      1,
+      { { "id", 200, ngx_tavus_arg_text } } },
+
+    { ngx_null_string, { 0, NULL, NULL, 0, NULL }, 0,
+      { { NULL, 0, 0 } } }
+};
+
+
+ngx_int_t
+ngx_tavus_admin_handler(ngx_http_request_t *r)
+{
+    ngx_int_t                  rc;
+    ngx_str_t                  path, id;
+    ngx_tavus_admin_route_t   *route;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    path = r->uri;
+
+#if (NGX_PCRE)
+    if (clcf->regex == NULL)
+#endif
+    {
+        path.data += ngx_min(clcf->name.len, path.len);
+        path.len -= ngx_min(clcf->name.len, path.len);
+    }
+
+    if (path.len && path.data[0] == '/') {
+        path.data++;
+        path.len--;
+    }
+
+    for (route = ngx_tavus_admin_routes; route->path.len; route++) {
+
+        if (path.len < route->path.len
+            || ngx_strncmp(path.data, route->path.data, route->path.len) != 0
+            || (path.len > route->path.len) != route->item)
+        {
+            continue;
+        }
+
+        rc = ngx_tavus_allow(r, NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD");
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        rc = ngx_http_discard_request_body(r);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
+
+        id.data = path.data + route->path.len;
+        id.len = path.len - route->path.len;
+
+        return ngx_tavus_admin_run(r, route, &id);
+    }
+
+    rc = ngx_http_discard_request_body(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_tavus_send_problem(r, NGX_HTTP_NOT_FOUND, "not_found", 0,
+                                  "There is no such resource.");
+}
+
+
+static ngx_int_t
+ngx_tavus_admin_run(ngx_http_request_t *r, ngx_tavus_admin_route_t *route,
+    ngx_str_t *id)
+{
+    u_char                   *p;
+    ngx_int_t                 rc;
+    ngx_pool_t               *pool;
+    ngx_http_cleanup_t       *cln;
+    ngx_tavus_admin_query_t  *query;
+
+    pool = ngx_create_pool(4096, ngx_cycle->log);
+    if (pool == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    query = ngx_pcalloc(pool, sizeof(ngx_tavus_admin_query_t));
+    cln = ngx_http_cleanup_add(r, 0);
+
+    if (query == NULL || cln == NULL) {
+        ngx_destroy_pool(pool);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    query->pool = pool;
+
+    if (route->item) {
+        p = ngx_pnalloc(pool, id->len + 1);
+
+        if (p == NULL) {
+            rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+            goto failed;
+        }
+
+        ngx_cpystrn(p, id->data, id->len + 1);
+
+        if (id->len > route->args[0].max
+            || ngx_tavus_admin_value(query, 0, &route->args[0], (char *) p,
+                                     id->len)
+               != NGX_OK)
+        {
+            rc = ngx_tavus_send_problem(r, NGX_HTTP_NOT_FOUND, "not_found",
+                                        0, "There is no such resource.");
+            goto failed;
+        }
+
+    } else if (ngx_tavus_admin_args(r, query, route, &rc) != NGX_OK) {
+        goto failed;
+    }
+
+    query->op.stmt = &route->stmt;
+    query->op.timeout = NGX_TAVUS_ADMIN_TIMEOUT;
+    query->op.handler = ngx_tavus_admin_answer;
+    query->op.data = query;
+
+    if (ngx_tavus_store_query(&query->op) != NGX_OK) {
+        rc = ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                    "storage_unavailable",
+                                    NGX_TAVUS_ADMIN_RETRY,
+                                    "The database cannot be asked now.");
+        goto failed;
+    }
+
+    query->request = r;
+    query->cleanup = cln;
+
+    cln->handler = ngx_tavus_admin_cleanup;
+    cln->data = query;
+
+    r->read_event_handler = ngx_http_test_reading;
+    r->write_event_handler = ngx_http_request_empty_handler;
+    r->main->count++;
+
+    return NGX_DONE;
+
+failed:
+
+    ngx_destroy_pool(pool);
+
+    return rc;
+}
+
+
+/* NGX_OK; NGX_DECLINED if a problem was sent, *sent is what came of it */
+
+static ngx_int_t
+ngx_tavus_admin_args(ngx_http_request_t *r, ngx_tavus_admin_query_t *query,
+    ngx_tavus_admin_route_t *route, ngx_int_t *sent)
+{
+    char                  *buf;
+    size_t                 bad_len;
+    const char            *bad, *value, *code, *detail;
+    ngx_uint_t             i, n;
+    tavus_query_arg_t      table[NGX_TAVUS_ADMIN_MAX_ARGS];
+    tavus_query_status_t   status;
+
+    n = route->stmt.nparams;
+
+    ngx_memzero(table, sizeof(table));
+
+    for (i = 0; i < n; i++) {
+        table[i].name = route->args[i].name;
+        table[i].max = route->args[i].max;
+    }
+
+    buf = ngx_pnalloc(query->pool, r->args.len + 1);
+    if (buf == NULL) {
+        *sent = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_DECLINED;
+    }
+
+    bad = NULL;
+    bad_len = 0;
+
+    status = tavus_query_parse((char *) r->args.data, r->args.len, table, n,
+                               buf, &bad, &bad_len);
+
+    code = "invalid_parameter";
+
+    switch (status) {
+
+    case TAVUS_QUERY_OK:
+        detail = NULL;
+        break;
+
+    case TAVUS_QUERY_UNKNOWN:
+        code = "unknown_parameter";
+        detail = "There is no such parameter.";
+        break;
+
+    case TAVUS_QUERY_TWICE:
+        detail = "The parameter is given twice.";
+        break;
+
+    case TAVUS_QUERY_TOO_LONG:
+        detail = "The parameter is too long.";
+        break;
+
+    default: /* TAVUS_QUERY_MALFORMED */
+        detail = "The query string is malformed.";
+    }
+
+    if (detail) {
+        *sent = ngx_tavus_admin_invalid(r, code, detail, bad, bad_len);
+        return NGX_DECLINED;
+    }
+
+    for (i = 0; i < n; i++) {
+
+        value = table[i].len ? table[i].value : NULL;
+
+        if (value == NULL && route->args[i].kind == ngx_tavus_arg_limit) {
+            value = NGX_TAVUS_ADMIN_LIMIT;
+            table[i].len = sizeof(NGX_TAVUS_ADMIN_LIMIT) - 1;
+        }
+
+        if (value == NULL) {
+            query->op.values[i] = NULL;
+            continue;
+        }
+
+        if (ngx_tavus_admin_value(query, i, &route->args[i], value,
+                                  table[i].len)
+            != NGX_OK)
+        {
+            *sent = ngx_tavus_admin_invalid(r, code,
+                                            "The parameter's value is not "
+                                            "valid.", route->args[i].name,
+                                         ngx_strlen(route->args[i].name));
+            return NGX_DECLINED;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_tavus_admin_value(ngx_tavus_admin_query_t *query, ngx_uint_t n,
+    ngx_tavus_admin_arg_t *arg, const char *value, size_t len)
+{
+    u_char      *p;
+    int64_t      number;
+    uint8_t      uuid[TAVUS_UUID_LEN];
+    ngx_uint_t   i;
+
+    query->op.values[n] = value;
+    query->op.lengths[n] = (int) len;
+    query->op.formats[n] = 0;
+
+    switch (arg->kind) {
+
+    case ngx_tavus_arg_type:
+        if (ngx_strcmp(value, "webhook") != 0
+            && ngx_strcmp(value, "error") != 0
+            && ngx_strcmp(value, "info") != 0
+            && ngx_strcmp(value, "conversion") != 0)
+        {
+            return NGX_ERROR;
+        }
+
+        break;
+
+    case ngx_tavus_arg_status:
+        return ngx_strcmp(value, "active") == 0
+               || ngx_strcmp(value, "ended") == 0 ? NGX_OK : NGX_ERROR;
+
+    case ngx_tavus_arg_uuid:
+        return tavus_uuid_parse(uuid, value, len) == 0 ? NGX_OK : NGX_ERROR;
+
+    case ngx_tavus_arg_limit:
+        return tavus_query_number(value, len, 1, NGX_TAVUS_ADMIN_MAX_LIMIT,
+                                  &number)
+               == 0 ? NGX_OK : NGX_ERROR;
+
+    case ngx_tavus_arg_time:
+        if (tavus_event_time(value, len, &number) != 0) {
+            return NGX_ERROR;
+        }
+
+        /* in binary, so that no session's time zone has a say */
+
+        p = ngx_pnalloc(query->pool, 8);
+        if (p == NULL) {
+            return NGX_ERROR;
+        }
+
+        number -= NGX_TAVUS_ADMIN_EPOCH;
+
+        for (i = 0; i < 8; i++) {
+            p[i] = (u_char) ((uint64_t) number >> (56 - 8 * i));
+        }
+
+        query->op.values[n] = (char *) p;
+        query->op.lengths[n] = 8;
+        query->op.formats[n] = 1;
+
+        break;
+
+    default: /* ngx_tavus_arg_text */
+
+        /* a path is not checked by now as arguments are */
+
+        if (ngx_strlen(value) != len || !tavus_utf8_valid(value, len)) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_tavus_admin_invalid(ngx_http_request_t *r, const char *code,
+    const char *detail, const char *name, size_t len)
+{
+    cJSON      *extra;
+    u_char     *p;
+    ngx_uint_t  i;
+
+    extra = NULL;
+    p = ngx_pnalloc(r->pool, len + 1);
+
+    /* a name of the caller's is repeated only if it is a plain word */
+
+    if (name != NULL && p != NULL && len <= 64) {
+
+        for (i = 0; i < len; i++) {
+            if (!((name[i] >= 'a' && name[i] <= 'z') || name[i] == '_')) {
+                break;
+            }
+        }
+
+        if (i == len) {
+            ngx_cpystrn(p, (u_char *) name, len + 1);
+
+            extra = cJSON_CreateObject();
+            (void) cJSON_AddStringToObject(extra, "parameter", (char *) p);
+        }
+    }
+
+    return ngx_tavus_send_problem_with(r, NGX_HTTP_BAD_REQUEST, code, 0,
+                                       detail, extra);
+}
+
+
+static void
+ngx_tavus_admin_answer(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
+{
+    ngx_tavus_admin_query_t *query = op->data;
+
+    ngx_http_request_t  *r;
+
+    r = query->request;
+
+    if (r != NULL) {
+        query->cleanup->handler = NULL;
+        ngx_tavus_finalize(r, ngx_tavus_admin_send(r, rc, res));
+    }
+
+    ngx_destroy_pool(query->pool);
+}
+
+
+static ngx_int_t
+ngx_tavus_admin_send(ngx_http_request_t *r, ngx_int_t rc, PGresult *res)
+{
+    const char  *state, *message;
+    ngx_str_t    body;
+
+    if (rc == NGX_ABORT || rc == NGX_BUSY) {
+        return ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      "storage_unavailable",
+                                      NGX_TAVUS_ADMIN_RETRY,
+                                      "The database cannot be asked now.");
+    }
+
+    if (rc == NGX_ERROR) {
+        state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+
+        /* invalid_parameter_value: the only one that SQL itself judges */
+
+        if (state && ngx_strcmp(state, "22023") == 0) {
+            return ngx_tavus_admin_invalid(r, "invalid_parameter",
+                                           "The parameter's value is not "
+                                           "valid.", "cursor",
+                                           sizeof("cursor") - 1);
+        }
+
+        message = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)
+                      : NULL;
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "database refused a query: %s %s", state ? state : "",
+                      message ? message : "unexpected answer");
+
+        /* query_canceled: its statement_timeout */
+
+        if (state && ngx_strcmp(state, "57014") == 0) {
+            return ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                          "query_timeout", 0,
+                                          "The query takes too long: narrow "
+                                          "its filter.");
+        }
+
+        return ngx_tavus_send_problem(r, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                      "internal_error", 0,
+                                      "The query failed.");
+    }
+
+    if (PQntuples(res) != 1 || PQgetisnull(res, 0, 0)) {
+        return ngx_tavus_send_problem(r, NGX_HTTP_NOT_FOUND, "not_found", 0,
+                                      "There is no such resource.");
+    }
+
+    body.len = PQgetlength(res, 0, 0);
+    body.data = ngx_pnalloc(r->pool, body.len);
+    if (body.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ngx_memcpy(body.data, PQgetvalue(res, 0, 0), body.len);
+
+    return ngx_tavus_send(r, NGX_HTTP_OK, "application/json", &body);
+}
+
+
+static void
+ngx_tavus_admin_cleanup(void *data)
+{
+    ngx_tavus_admin_query_t *query = data;
+
+    query->request = NULL;
+}

@@ -1,0 +1,1158 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "ngx_tavus_module.h"
+#include "http/ngx_tavus_auth.h"
+#include "http/ngx_tavus_limit.h"
+#include "http/ngx_tavus_request.h"
+
+#include <ngx_crypt.h>
+#include <ngx_thread_pool.h>
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+
+
+#if !(NGX_THREADS)
+#error nginx must be built with --with-threads
+#endif
+
+
+#define NGX_TAVUS_AUTH_FILE_MAX   65536
+#define NGX_TAVUS_AUTH_USERS_MAX  1000
+#define NGX_TAVUS_AUTH_NAME_MAX   255
+#define NGX_TAVUS_AUTH_MAX        4096          /* bytes of credentials */
+#define NGX_TAVUS_AUTH_TASKS      8             /* hashes in flight */
+#define NGX_TAVUS_AUTH_TIMEOUT    60000
+#define NGX_TAVUS_AUTH_DIGEST     32
+
+/* failed logins of an address: ten at once, then one every six seconds */
+
+#define NGX_TAVUS_AUTH_ZONE       "tavus_admin_logins"
+#define NGX_TAVUS_AUTH_ZONE_SIZE  (64 * ngx_pagesize)
+#define NGX_TAVUS_AUTH_RATE       10
+#define NGX_TAVUS_AUTH_CAPACITY   10
+
+
+typedef struct {
+    ngx_str_t                  name;
+    ngx_str_t                  hash;            /* with a final zero */
+
+    /* of the credentials that passed last; each worker has its own */
+
+    u_char                     digest[NGX_TAVUS_AUTH_DIGEST];
+    ngx_uint_t                 passed;          /* unsigned  passed:1; */
+} ngx_tavus_user_t;
+
+
+struct ngx_tavus_users_s {
+    ngx_array_t                list;            /* ngx_tavus_user_t */
+    ngx_thread_pool_t         *thread_pool;
+    ngx_str_t                  challenge;       /* WWW-Authenticate */
+};
+
+
+typedef enum {
+    NGX_TAVUS_AUTH_WAITING = 0,
+    NGX_TAVUS_AUTH_PASSED,
+    NGX_TAVUS_AUTH_FAILED,
+    NGX_TAVUS_AUTH_BUSY
+} ngx_tavus_auth_verdict_e;
+
+
+/* a request's part in it */
+
+typedef struct {
+    ngx_queue_t                queue;           /* in waiters of a task */
+    ngx_http_request_t        *request;
+    ngx_tavus_users_t         *users;
+    ngx_uint_t                 verdict;
+} ngx_tavus_auth_t;
+
+
+/*
+ * A hash being computed.  It owns its memory, so that a request may go away
+ * meanwhile; requests with the same credentials wait for the same one.
+ */
+
+typedef struct {
+    ngx_queue_t                queue;           /* in ngx_tavus_auth_tasks */
+    ngx_queue_t                waiters;         /* ngx_tavus_auth_t */
+
+    ngx_pool_t                *pool;
+    ngx_thread_task_t         *task;
+
+    ngx_tavus_users_t         *users;
+    ngx_tavus_user_t          *user;            /* NULL if unknown */
+    u_char                     digest[NGX_TAVUS_AUTH_DIGEST];
+
+    ngx_tavus_limit_zone_t    *zone;
+    ngx_str_t                  key;
+    u_char                     addr[16];
+
+    ngx_str_t                  hash;
+    ngx_str_t                  passwd;
+    ngx_uint_t                 matched;         /* set by the thread */
+} ngx_tavus_auth_task_t;
+
+
+/* a crypt(3) format: what starts it and the length of its last part */
+
+typedef struct {
+    const char                *prefix;
+    size_t                     len;
+} ngx_tavus_auth_format_t;
+
+
+static ngx_uint_t ngx_tavus_auth_exempt(ngx_http_request_t *r,
+    ngx_tavus_loc_conf_t *lcf);
+static ngx_int_t ngx_tavus_auth_start(ngx_http_request_t *r,
+    ngx_tavus_ctx_t *ctx, ngx_tavus_auth_t *auth);
+static void ngx_tavus_auth_wipe(ngx_http_request_t *r);
+static ngx_int_t ngx_tavus_auth_credentials(ngx_http_request_t *r);
+static ngx_tavus_user_t *ngx_tavus_auth_find_user(ngx_tavus_users_t *users,
+    ngx_str_t *name);
+static ngx_int_t ngx_tavus_auth_digest(u_char *data, size_t len,
+    u_char *digest);
+static ngx_int_t ngx_tavus_auth_hash(ngx_http_request_t *r,
+    ngx_tavus_auth_t *auth, ngx_tavus_user_t *user, u_char *digest);
+static ngx_tavus_auth_task_t *ngx_tavus_auth_find_task(
+    ngx_tavus_users_t *users, u_char *digest);
+static ngx_tavus_auth_task_t *ngx_tavus_auth_create_task(
+    ngx_http_request_t *r, ngx_tavus_users_t *users, ngx_tavus_user_t *user,
+    u_char *digest);
+static void ngx_tavus_auth_free_task(ngx_tavus_auth_task_t *t);
+static ngx_int_t ngx_tavus_auth_wait(ngx_http_request_t *r,
+    ngx_tavus_auth_t *auth, ngx_tavus_auth_task_t *t);
+static void ngx_tavus_auth_cleanup(void *data);
+static void ngx_tavus_auth_thread(void *data, ngx_log_t *log);
+static void ngx_tavus_auth_event(ngx_event_t *ev);
+static void ngx_tavus_auth_resume(ngx_tavus_auth_task_t *t,
+    ngx_uint_t verdict);
+static ngx_int_t ngx_tavus_auth_verdict(ngx_http_request_t *r,
+    ngx_tavus_ctx_t *ctx, ngx_tavus_auth_t *auth);
+static ngx_int_t ngx_tavus_auth_busy(ngx_http_request_t *r);
+static ngx_int_t ngx_tavus_auth_challenge(ngx_http_request_t *r,
+    ngx_tavus_users_t *users);
+
+static char *ngx_tavus_auth_set_realm(ngx_conf_t *cf,
+    ngx_tavus_users_t *users, ngx_str_t *realm);
+static char *ngx_tavus_auth_read_file(ngx_conf_t *cf, ngx_str_t *name,
+    ngx_str_t *text);
+static char *ngx_tavus_auth_parse(ngx_conf_t *cf, ngx_tavus_users_t *users,
+    ngx_str_t *name, ngx_str_t *text);
+static const char *ngx_tavus_auth_parse_line(ngx_conf_t *cf,
+    ngx_tavus_users_t *users, u_char *p, u_char *last);
+static const char *ngx_tavus_auth_check_hash(u_char *p, u_char *last);
+
+
+static const ngx_tavus_auth_format_t  ngx_tavus_auth_formats[] = {
+    { "$apr1$", 22 },
+    { "$1$", 22 },
+    { "$2a$", 53 },
+    { "$2b$", 53 },
+    { "$2y$", 53 },
+    { "$5$", 43 },
+    { "$6$", 86 },
+    { "$7$", 43 },
+    { "$y$", 43 },
+    { "$gy$", 43 },
+    { NULL, 0 }
+};
+
+
+static u_char       ngx_tavus_auth_key[NGX_TAVUS_AUTH_DIGEST];
+static ngx_queue_t  ngx_tavus_auth_tasks;
+static ngx_uint_t   ngx_tavus_auth_ntasks;
+
+
+ngx_int_t
+ngx_tavus_auth_handler(ngx_http_request_t *r)
+{
+    ngx_tavus_ctx_t       *ctx;
+    ngx_tavus_auth_t      *auth;
+    ngx_tavus_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+    if (lcf->users == NULL || ngx_tavus_auth_exempt(r, lcf)) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_tavus_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    auth = ctx->auth;
+
+    if (auth && auth->users == lcf->users) {
+        return ngx_tavus_auth_verdict(r, ctx, auth);
+    }
+
+    auth = ngx_pcalloc(r->pool, sizeof(ngx_tavus_auth_t));
+    if (auth == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    auth->request = r;
+    auth->users = lcf->users;
+
+    ctx->auth = auth;
+    ctx->authenticated = 0;
+    ngx_str_null(&ctx->user);
+
+    return ngx_tavus_auth_start(r, ctx, auth);
+}
+
+
+/*
+ * Where the list of users is inherited, what the public and the senders of
+ * webhooks call stays open.
+ */
+
+static ngx_uint_t
+ngx_tavus_auth_exempt(ngx_http_request_t *r, ngx_tavus_loc_conf_t *lcf)
+{
+    switch (lcf->endpoint) {
+
+    case NGX_TAVUS_NO_ENDPOINT:
+    case NGX_TAVUS_ADMIN:
+    case NGX_TAVUS_METRICS:
+        return 0;
+
+    case NGX_TAVUS_HEALTH:
+        return r->args.len < 4
+               || ngx_strlcasestrn(r->args.data, r->args.data + r->args.len,
+                                   (u_char *) "full", 4 - 1)
+                  == NULL;
+
+    default:
+        return 1;
+    }
+}
+
+
+static ngx_int_t
+ngx_tavus_auth_start(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx,
+    ngx_tavus_auth_t *auth)
+{
+    size_t             len;
+    u_char             digest[NGX_TAVUS_AUTH_DIGEST];
+    ngx_int_t          rc;
+    ngx_tavus_user_t  *user;
+
+    rc = ngx_tavus_auth_credentials(r);
+
+    if (rc == NGX_DECLINED) {
+        auth->verdict = NGX_TAVUS_AUTH_FAILED;
+        return ngx_tavus_auth_challenge(r, auth->users);
+    }
+
+    if (rc != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* "user:password", as a user has no colon in it */
+
+    len = r->headers_in.user.len + 1 + r->headers_in.passwd.len;
+
+    rc = ngx_tavus_auth_digest(r->headers_in.user.data, len, digest);
+
+    if (rc != NGX_OK) {
+        ngx_tavus_auth_wipe(r);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    user = ngx_tavus_auth_find_user(auth->users, &r->headers_in.user);
+
+    if (user && user->passed
+        && CRYPTO_memcmp(user->digest, digest, sizeof(digest)) == 0)
+    {
+        ngx_tavus_auth_wipe(r);
+
+        auth->verdict = NGX_TAVUS_AUTH_PASSED;
+
+        return ngx_tavus_auth_verdict(r, ctx, auth);
+    }
+
+    return ngx_tavus_auth_hash(r, auth, user, digest);
+}
+
+
+static void
+ngx_tavus_auth_wipe(ngx_http_request_t *r)
+{
+    OPENSSL_cleanse(r->headers_in.passwd.data, r->headers_in.passwd.len);
+}
+
+
+static ngx_int_t
+ngx_tavus_auth_credentials(ngx_http_request_t *r)
+{
+    size_t            max;
+    ngx_int_t         rc;
+    ngx_str_t        *user, *passwd;
+    ngx_table_elt_t  *h;
+
+    h = r->headers_in.authorization;
+    max = sizeof("Basic ") - 1
+          + ngx_base64_encoded_length((size_t) NGX_TAVUS_AUTH_MAX);
+
+    if (h && h->value.len > max) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_auth_basic_user(r);
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    /* crypt() would not see what follows a zero */
+
+    user = &r->headers_in.user;
+    passwd = &r->headers_in.passwd;
+
+    if (ngx_strlen(user->data) != user->len + 1 + passwd->len) {
+        return NGX_DECLINED;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_tavus_user_t *
+ngx_tavus_auth_find_user(ngx_tavus_users_t *users, ngx_str_t *name)
+{
+    ngx_uint_t         i;
+    ngx_tavus_user_t  *user;
+
+    user = users->list.elts;
+
+    for (i = 0; i < users->list.nelts; i++) {
+        if (user[i].name.len == name->len
+            && CRYPTO_memcmp(user[i].name.data, name->data, name->len) == 0)
+        {
+            return &user[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_tavus_auth_digest(u_char *data, size_t len, u_char *digest)
+{
+    unsigned  n;
+
+    if (HMAC(EVP_sha256(), ngx_tavus_auth_key, sizeof(ngx_tavus_auth_key),
+             data, len, digest, &n)
+        == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_tavus_auth_hash(ngx_http_request_t *r, ngx_tavus_auth_t *auth,
+    ngx_tavus_user_t *user, u_char *digest)
+{
+    ngx_int_t               rc;
+    ngx_uint_t              retry;
+    ngx_tavus_auth_task_t  *t;
+
+    t = ngx_tavus_auth_find_task(auth->users, digest);
+
+    if (t) {
+        ngx_tavus_auth_wipe(r);
+        return ngx_tavus_auth_wait(r, auth, t);
+    }
+
+    if (ngx_tavus_auth_ntasks >= NGX_TAVUS_AUTH_TASKS) {
+        ngx_tavus_auth_wipe(r);
+        return ngx_tavus_auth_busy(r);
+    }
+
+    t = ngx_tavus_auth_create_task(r, auth->users, user, digest);
+
+    ngx_tavus_auth_wipe(r);
+
+    if (t == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ngx_tavus_limit_take(t->zone, &t->key, &retry);
+
+    if (rc != NGX_OK) {
+        ngx_tavus_auth_free_task(t);
+
+        if (rc != NGX_BUSY) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "too many failed logins");
+
+        return ngx_tavus_reject(r, NGX_HTTP_TOO_MANY_REQUESTS,
+                                "rate_limited", retry,
+                                "Too many failed logins, "
+                                "please try again later.");
+    }
+
+    if (ngx_thread_task_post(auth->users->thread_pool, t->task) != NGX_OK) {
+        ngx_tavus_limit_refund(t->zone, &t->key);
+        ngx_tavus_auth_free_task(t);
+
+        return ngx_tavus_auth_busy(r);
+    }
+
+    /* also keeps a worker that is to exit gracefully */
+
+    ngx_add_timer(&t->task->event, NGX_TAVUS_AUTH_TIMEOUT);
+
+    ngx_queue_insert_tail(&ngx_tavus_auth_tasks, &t->queue);
+    ngx_tavus_auth_ntasks++;
+
+    return ngx_tavus_auth_wait(r, auth, t);
+}
+
+
+static ngx_tavus_auth_task_t *
+ngx_tavus_auth_find_task(ngx_tavus_users_t *users, u_char *digest)
+{
+    ngx_queue_t            *q;
+    ngx_tavus_auth_task_t  *t;
+
+    for (q = ngx_queue_head(&ngx_tavus_auth_tasks);
+         q != ngx_queue_sentinel(&ngx_tavus_auth_tasks);
+         q = ngx_queue_next(q))
+    {
+        t = ngx_queue_data(q, ngx_tavus_auth_task_t, queue);
+
+        if (t->users == users
+            && CRYPTO_memcmp(t->digest, digest, NGX_TAVUS_AUTH_DIGEST) == 0)
+        {
+            return t;
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_tavus_auth_task_t *
+ngx_tavus_auth_create_task(ngx_http_request_t *r, ngx_tavus_users_t *users,
+    ngx_tavus_user_t *user, u_char *digest)
+{
+    u_char                  decoy[NGX_TAVUS_AUTH_DIGEST];
+    uint32_t                n;
+    ngx_str_t               key, *hash, *passwd;
+    ngx_pool_t             *pool;
+    ngx_tavus_user_t       *list;
+    ngx_thread_task_t      *task;
+    ngx_tavus_auth_task_t  *t;
+    ngx_tavus_main_conf_t  *mcf;
+
+    /*
+     * An unknown user gets the hash of a known one, always the same, so
+     * that neither the time nor its variation tells which names exist.
+     */
+
+    if (ngx_tavus_auth_digest(r->headers_in.user.data,
+                              r->headers_in.user.len, decoy)
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    ngx_memcpy(&n, decoy, sizeof(uint32_t));
+
+    list = users->list.elts;
+    hash = user ? &user->hash : &list[n % users->list.nelts].hash;
+    passwd = &r->headers_in.passwd;
+
+    pool = ngx_create_pool(1024, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    task = ngx_thread_task_alloc(pool, sizeof(ngx_tavus_auth_task_t));
+    if (task == NULL) {
+        goto failed;
+    }
+
+    t = task->ctx;
+
+    t->hash.data = ngx_pnalloc(pool, hash->len + 1);
+    t->passwd.data = ngx_pnalloc(pool, passwd->len + 1);
+
+    if (t->hash.data == NULL || t->passwd.data == NULL) {
+        goto failed;
+    }
+
+    t->hash.len = hash->len;
+    ngx_cpystrn(t->hash.data, hash->data, hash->len + 1);
+
+    t->passwd.len = passwd->len;
+    ngx_cpystrn(t->passwd.data, passwd->data, passwd->len + 1);
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
+
+    ngx_tavus_limit_addr_key(r, 32, 64, t->addr, &key);
+
+    t->key.data = t->addr;
+    t->key.len = key.len;
+    t->zone = mcf->auth_zone;
+
+    t->pool = pool;
+    t->task = task;
+    t->users = users;
+    t->user = user;
+
+    ngx_memcpy(t->digest, digest, NGX_TAVUS_AUTH_DIGEST);
+    ngx_queue_init(&t->waiters);
+
+    task->handler = ngx_tavus_auth_thread;
+    task->event.handler = ngx_tavus_auth_event;
+    task->event.data = t;
+    task->event.log = ngx_cycle->log;
+
+    return t;
+
+failed:
+
+    ngx_destroy_pool(pool);
+
+    return NULL;
+}
+
+
+static void
+ngx_tavus_auth_free_task(ngx_tavus_auth_task_t *t)
+{
+    OPENSSL_cleanse(t->passwd.data, t->passwd.len);
+
+    ngx_destroy_pool(t->pool);
+}
+
+
+static ngx_int_t
+ngx_tavus_auth_wait(ngx_http_request_t *r, ngx_tavus_auth_t *auth,
+    ngx_tavus_auth_task_t *t)
+{
+    ngx_http_cleanup_t  *cln;
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_tavus_auth_cleanup;
+    cln->data = auth;
+
+    ngx_queue_insert_tail(&t->waiters, &auth->queue);
+
+    if (ngx_tavus_wait(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_AGAIN;
+}
+
+
+static void
+ngx_tavus_auth_cleanup(void *data)
+{
+    ngx_tavus_auth_t  *auth = data;
+
+    if (auth->verdict == NGX_TAVUS_AUTH_WAITING) {
+        auth->verdict = NGX_TAVUS_AUTH_FAILED;
+        ngx_queue_remove(&auth->queue);
+    }
+}
+
+
+static void
+ngx_tavus_auth_thread(void *data, ngx_log_t *log)
+{
+    ngx_tavus_auth_task_t  *t = data;
+
+    u_char  *encrypted;
+
+    if (ngx_crypt(t->pool, t->passwd.data, t->hash.data, &encrypted)
+        == NGX_OK)
+    {
+        t->matched = ngx_strlen(encrypted) == t->hash.len
+                     && CRYPTO_memcmp(encrypted, t->hash.data, t->hash.len)
+                        == 0;
+    }
+
+    OPENSSL_cleanse(t->passwd.data, t->passwd.len);
+}
+
+
+static void
+ngx_tavus_auth_event(ngx_event_t *ev)
+{
+    ngx_uint_t              passed;
+    ngx_tavus_auth_task_t  *t;
+
+    t = ev->data;
+
+    if (!ev->complete) {
+        ev->timedout = 0;
+
+        ngx_log_error(NGX_LOG_ALERT, ev->log, 0,
+                      "hashing a password takes too long");
+
+        /* nobody may join it any more */
+
+        ngx_queue_remove(&t->queue);
+        ngx_queue_init(&t->queue);
+
+        ngx_tavus_auth_resume(t, NGX_TAVUS_AUTH_BUSY);
+        return;
+    }
+
+    if (ev->timer_set) {
+        ngx_del_timer(ev);
+    }
+
+    ngx_queue_remove(&t->queue);
+    ngx_tavus_auth_ntasks--;
+
+    passed = t->user && t->matched;
+
+    if (passed) {
+        ngx_memcpy(t->user->digest, t->digest, NGX_TAVUS_AUTH_DIGEST);
+        t->user->passed = 1;
+
+        ngx_tavus_limit_refund(t->zone, &t->key);
+    }
+
+    ngx_tavus_auth_resume(t, passed ? NGX_TAVUS_AUTH_PASSED
+                                    : NGX_TAVUS_AUTH_FAILED);
+
+    ngx_tavus_auth_free_task(t);
+}
+
+
+static void
+ngx_tavus_auth_resume(ngx_tavus_auth_task_t *t, ngx_uint_t verdict)
+{
+    ngx_queue_t         *q;
+    ngx_connection_t    *c;
+    ngx_tavus_auth_t    *auth;
+    ngx_http_request_t  *r;
+
+    while (!ngx_queue_empty(&t->waiters)) {
+        q = ngx_queue_head(&t->waiters);
+        ngx_queue_remove(q);  /* NOLINT: the analyzer loses the list's head */
+
+        auth = ngx_queue_data(q, ngx_tavus_auth_t, queue);
+        auth->verdict = verdict;
+
+        r = auth->request;
+        c = r->connection;
+
+        ngx_http_set_log_request(c->log, r);
+
+        if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+
+        } else {
+            r->read_event_handler = ngx_http_block_reading;
+            r->write_event_handler = ngx_http_core_run_phases;
+
+            ngx_http_core_run_phases(r);
+        }
+
+        ngx_http_run_posted_requests(c);
+    }
+}
+
+
+static ngx_int_t
+ngx_tavus_auth_verdict(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx,
+    ngx_tavus_auth_t *auth)
+{
+    switch (auth->verdict) {
+
+    case NGX_TAVUS_AUTH_PASSED:
+        ctx->user = r->headers_in.user;
+        ctx->authenticated = 1;
+
+        return NGX_OK;
+
+    case NGX_TAVUS_AUTH_FAILED:
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "wrong user or password");
+
+        return ngx_tavus_auth_challenge(r, auth->users);
+
+    case NGX_TAVUS_AUTH_BUSY:
+        return ngx_tavus_auth_busy(r);
+
+    default: /* NGX_TAVUS_AUTH_WAITING */
+        return NGX_AGAIN;
+    }
+}
+
+
+static ngx_int_t
+ngx_tavus_auth_busy(ngx_http_request_t *r)
+{
+    return ngx_tavus_reject(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                            "service_unavailable", 1,
+                            "Too many logins at once, "
+                            "please try again.");
+}
+
+
+static ngx_int_t
+ngx_tavus_auth_challenge(ngx_http_request_t *r, ngx_tavus_users_t *users)
+{
+    ngx_tavus_ctx_t           *ctx;
+    ngx_table_elt_t           *h;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    static ngx_str_t  detail = ngx_string("A user name and a password "
+                                          "are needed.");
+
+    h = r->headers_out.www_authenticate;
+
+    if (h == NULL) {
+        h = ngx_list_push(&r->headers_out.headers);
+        if (h == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        r->headers_out.www_authenticate = h;
+
+#if (nginx_version >= 1023000)
+        h->next = NULL;
+#endif
+    }
+
+    h->hash = 1;
+    ngx_str_set(&h->key, "WWW-Authenticate");
+    h->value = users->challenge;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->satisfy != NGX_HTTP_SATISFY_ANY) {
+        return ngx_tavus_reject(r, NGX_HTTP_UNAUTHORIZED, "unauthorized", 0,
+                                (const char *) detail.data);
+    }
+
+    /* another access module may still let the request in */
+
+    ctx = ngx_tavus_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->problem.status = NGX_HTTP_UNAUTHORIZED;
+    ctx->problem.code = "unauthorized";
+    ctx->problem.detail = detail;
+
+    return NGX_HTTP_UNAUTHORIZED;
+}
+
+
+ngx_int_t
+ngx_tavus_auth_init_process(ngx_cycle_t *cycle)
+{
+    ngx_queue_init(&ngx_tavus_auth_tasks);
+
+    if (RAND_bytes(ngx_tavus_auth_key, sizeof(ngx_tavus_auth_key)) != 1) {
+        ngx_log_error(NGX_LOG_EMERG, cycle->log, 0, "RAND_bytes() failed");
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_tavus_admin_users(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_tavus_loc_conf_t  *lcf = conf;
+
+    char                   *rv;
+    ngx_str_t              *value, name, text;
+    tavus_bucket_rate_t     rate;
+    ngx_tavus_users_t      *users;
+    ngx_tavus_main_conf_t  *mcf;
+
+    static ngx_str_t  zone = ngx_string(NGX_TAVUS_AUTH_ZONE);
+
+    if (lcf->users && lcf->users != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    ngx_str_set(&lcf->realm, "Tavus admin");
+
+    if (cf->args->nelts == 3) {
+
+        if (ngx_strncmp(value[2].data, "realm=", 6) != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        lcf->realm.data = value[2].data + 6;
+        lcf->realm.len = value[2].len - 6;
+    }
+
+    users = ngx_pcalloc(cf->pool, sizeof(ngx_tavus_users_t));
+    if (users == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_tavus_auth_set_realm(cf, users, &lcf->realm) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    name = value[1];
+
+    if (ngx_conf_full_name(cf->cycle, &name, 1) != NGX_OK
+        || ngx_tavus_auth_read_file(cf, &name, &text) != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    rv = ngx_tavus_auth_parse(cf, users, &name, &text);
+
+    OPENSSL_cleanse(text.data, text.len);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    users->thread_pool = ngx_thread_pool_add(cf, NULL);
+    if (users->thread_pool == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
+    mcf->guarded = 1;
+
+    lcf->users = users;
+
+    if (mcf->auth_zone) {
+        return NGX_CONF_OK;
+    }
+
+    rate.rate = NGX_TAVUS_AUTH_RATE;
+    rate.period = 60000;
+    rate.capacity = NGX_TAVUS_AUTH_CAPACITY;
+
+    mcf->auth_zone = ngx_tavus_limit_add_zone(cf, &zone,
+                                              NGX_TAVUS_AUTH_ZONE_SIZE,
+                                              &rate);
+    if (mcf->auth_zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_tavus_auth_set_realm(ngx_conf_t *cf, ngx_tavus_users_t *users,
+    ngx_str_t *realm)
+{
+    size_t      len;
+    u_char     *p;
+    ngx_uint_t  i;
+
+    for (i = 0; i < realm->len; i++) {
+        if (realm->data[i] < ' ' || realm->data[i] == 0x7f
+            || realm->data[i] == '"' || realm->data[i] == '\\')
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid realm \"%V\"", realm);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    len = sizeof("Basic realm=\"\", charset=\"UTF-8\"") - 1 + realm->len;
+
+    p = ngx_pnalloc(cf->pool, len);
+    if (p == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    users->challenge.data = p;
+    users->challenge.len = len;
+
+    ngx_sprintf(p, "Basic realm=\"%V\", charset=\"UTF-8\"", realm);
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_tavus_auth_read_file(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *text)
+{
+    off_t            size;
+    ssize_t          n;
+    const char      *reason;
+    ngx_file_t       file;
+    ngx_file_info_t  fi;
+
+    ngx_memzero(&file, sizeof(ngx_file_t));
+
+    file.name = *name;
+    file.log = cf->log;
+
+    /* a pipe must not stop the configuration from being read */
+
+    file.fd = ngx_open_file(name->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                            NGX_FILE_OPEN, 0);
+
+    if (file.fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_open_file_n " \"%V\" failed", name);
+        return NGX_CONF_ERROR;
+    }
+
+    n = NGX_ERROR;
+    reason = NULL;
+
+    if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_fd_info_n " \"%V\" failed", name);
+        goto done;
+    }
+
+    size = ngx_file_size(&fi);
+
+    if (!ngx_is_file(&fi)) {
+        reason = "is not a file";
+
+    } else if (fi.st_mode & 007) {
+        reason = "must not be accessible to others, use mode 0640 or 0600";
+
+    } else if (size > NGX_TAVUS_AUTH_FILE_MAX) {
+        reason = "is larger than 64k";
+    }
+
+    if (reason) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "user file \"%V\" %s",
+                           name, reason);
+        goto done;
+    }
+
+    text->data = ngx_pnalloc(cf->temp_pool, (size_t) size + 1);
+    if (text->data == NULL) {
+        goto done;
+    }
+
+    n = ngx_read_file(&file, text->data, (size_t) size, 0);
+
+    if (n == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           ngx_read_file_n " \"%V\" failed", name);
+    }
+
+    text->len = (n == NGX_ERROR) ? 0 : (size_t) n;
+
+done:
+
+    if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
+        ngx_log_error(NGX_LOG_ALERT, cf->log, ngx_errno,
+                      ngx_close_file_n " \"%V\" failed", name);
+    }
+
+    return (n == NGX_ERROR) ? NGX_CONF_ERROR : NGX_CONF_OK;
+}
+
+
+static char *
+ngx_tavus_auth_parse(ngx_conf_t *cf, ngx_tavus_users_t *users,
+    ngx_str_t *name, ngx_str_t *text)
+{
+    u_char      *p, *end, *eol, *last;
+    ngx_uint_t   line;
+    const char  *reason;
+
+    if (ngx_array_init(&users->list, cf->pool, 4, sizeof(ngx_tavus_user_t))
+        != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    last = text->data + text->len;
+    line = 0;
+
+    for (p = text->data; p < last; p = eol + 1) {
+        line++;
+
+        eol = ngx_strlchr(p, last, LF);
+        eol = eol ? eol : last;
+
+        end = eol;
+
+        if (end > p && end[-1] == CR) {
+            end--;
+        }
+
+        if (p == end || *p == '#') {
+            continue;
+        }
+
+        reason = ngx_tavus_auth_parse_line(cf, users, p, end);
+
+        if (reason) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "%s in user file \"%V\" at line %ui",
+                               reason, name, line);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (users->list.nelts == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no users in user file \"%V\"", name);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static const char *
+ngx_tavus_auth_parse_line(ngx_conf_t *cf, ngx_tavus_users_t *users,
+    u_char *p, u_char *last)
+{
+    u_char            *hash, *end;
+    ngx_str_t          name;
+    const char        *reason;
+    ngx_tavus_user_t  *user;
+
+    hash = ngx_strlchr(p, last, ':');
+
+    if (hash == NULL) {
+        return "no \"user:hash\"";
+    }
+
+    name.data = p;
+    name.len = hash - p;
+
+    if (name.len == 0 || name.len > NGX_TAVUS_AUTH_NAME_MAX) {
+        return "invalid length of a user name";
+    }
+
+    for ( /* void */ ; p < hash; p++) {
+        if (*p < ' ' || *p == 0x7f) {
+            return "invalid character in a user name";
+        }
+    }
+
+    if (ngx_tavus_auth_find_user(users, &name)) {
+        return "duplicate user";
+    }
+
+    hash++;
+
+    /* what follows another colon is a comment */
+
+    end = ngx_strlchr(hash, last, ':');
+    end = end ? end : last;
+
+    reason = ngx_tavus_auth_check_hash(hash, end);
+
+    if (reason) {
+        return reason;
+    }
+
+    if (users->list.nelts == NGX_TAVUS_AUTH_USERS_MAX) {
+        return "too many users";
+    }
+
+    user = ngx_array_push(&users->list);
+    if (user == NULL) {
+        return "no memory for a user";
+    }
+
+    ngx_memzero(user, sizeof(ngx_tavus_user_t));
+
+    user->name.len = name.len;
+    user->name.data = ngx_pstrdup(cf->pool, &name);
+
+    user->hash.len = end - hash;
+    user->hash.data = ngx_pnalloc(cf->pool, user->hash.len + 1);
+
+    if (user->name.data == NULL || user->hash.data == NULL) {
+        return "no memory for a user";
+    }
+
+    ngx_cpystrn(user->hash.data, hash, user->hash.len + 1);
+
+    if (user->hash.len == 13) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "user \"%V\" has a DES hash, which counts only "
+                           "eight characters of a password", &user->name);
+    }
+
+    return NULL;
+}
+
+
+static const char *
+ngx_tavus_auth_check_hash(u_char *p, u_char *last)
+{
+    u_char                         *tail, *q;
+    size_t                          len;
+    const ngx_tavus_auth_format_t  *format;
+
+    if (last - p >= 7 && ngx_strncasecmp(p, (u_char *) "{PLAIN}", 7) == 0) {
+        return "plain-text password";
+    }
+
+    for (q = p; q < last; q++) {
+        if (!((*q >= 'a' && *q <= 'z') || (*q >= 'A' && *q <= 'Z')
+              || (*q >= '0' && *q <= '9')
+              || *q == '.' || *q == '/' || *q == '$'
+              || *q == '=' || *q == ','))
+        {
+            return "unknown format of a password hash";
+        }
+    }
+
+    /* DES: two characters of salt, eleven of hash */
+
+    if (last - p == 13 && ngx_strlchr(p, last, '$') == NULL) {
+        return NULL;
+    }
+
+    for (tail = last; tail > p && tail[-1] != '$'; tail--) { /* void */ }
+
+    for (format = ngx_tavus_auth_formats; format->prefix; format++) {
+        len = ngx_strlen(format->prefix);
+
+        if (tail - p > (ssize_t) len
+            && ngx_strncmp(p, format->prefix, len) == 0)
+        {
+            return ((size_t) (last - tail) == format->len)
+                   ? NULL : "damaged password hash";
+        }
+    }
+
+    return "unknown format of a password hash";
+}

@@ -1,0 +1,294 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "http/ngx_tavus_contact.h"
+#include "http/ngx_tavus_intake.h"
+#include "http/ngx_tavus_request.h"
+
+
+#define NGX_TAVUS_CONTACT_BODY  65536
+
+
+typedef struct {
+    const char   *name;
+    size_t        min;              /* characters; 0: may be absent */
+    size_t        max;
+    ngx_uint_t    lines;            /* line ends are allowed */
+    const char   *issue;
+} ngx_tavus_contact_field_t;
+
+
+static void ngx_tavus_contact_body(ngx_http_request_t *r, ngx_str_t *body);
+static ngx_int_t ngx_tavus_contact_read(cJSON *root, cJSON *issues);
+static ngx_uint_t ngx_tavus_contact_fit(ngx_tavus_contact_field_t *field,
+    cJSON *item);
+static ngx_uint_t ngx_tavus_contact_email(const char *email);
+static ngx_int_t ngx_tavus_contact_store(ngx_http_request_t *r, cJSON *root);
+static void ngx_tavus_contact_stored(ngx_http_request_t *r,
+    ngx_tavus_outcome_e outcome);
+
+
+static ngx_tavus_contact_field_t  ngx_tavus_contact_fields[] = {
+    { "name", 2, 200, 0,
+      "The name must have 2 to 200 characters." },
+    { "email", 3, 254, 0,
+      "The email must be an address such as name@example.com." },
+    { "message", 10, 5000, 1,
+      "The message must have 10 to 5000 characters." },
+    { "phone", 0, 40, 0,
+      "The phone number must have at most 40 characters." },
+    { "company", 0, 200, 0,
+      "The company must have at most 200 characters." },
+    { NULL, 0, 0, 0, NULL }
+};
+
+
+ngx_int_t
+ngx_tavus_contact_handler(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_tavus_allow(r, NGX_HTTP_POST, "POST");
+
+    if (rc == NGX_OK) {
+        rc = ngx_tavus_allow_json(r);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_tavus_read_body(r, NGX_TAVUS_CONTACT_BODY,
+                               ngx_tavus_contact_body);
+}
+
+
+static void
+ngx_tavus_contact_body(ngx_http_request_t *r, ngx_str_t *body)
+{
+    cJSON                *root, *extra, *issues;
+    ngx_int_t             rc;
+    tavus_json_status_t   status;
+
+    status = tavus_json_parse((char *) body->data, body->len, &root, NULL);
+
+    if (status != TAVUS_JSON_OK || !cJSON_IsObject(root)) {
+        cJSON_Delete(root);
+
+        rc = ngx_tavus_send_problem(r, NGX_HTTP_BAD_REQUEST, "invalid_json",
+                                    0, "The body is not a JSON object.");
+        ngx_tavus_finalize(r, rc);
+        return;
+    }
+
+    extra = cJSON_CreateObject();
+    issues = cJSON_AddArrayToObject(extra, "issues");
+
+    if (ngx_tavus_contact_read(root, issues) != NGX_OK) {
+        cJSON_Delete(root);
+
+        rc = ngx_tavus_send_problem_with(r, NGX_HTTP_BAD_REQUEST,
+                                         "invalid_contact", 0,
+                                         "Some fields need another look.",
+                                         extra);
+        ngx_tavus_finalize(r, rc);
+        return;
+    }
+
+    cJSON_Delete(extra);
+
+    rc = ngx_tavus_contact_store(r, root);
+
+    cJSON_Delete(root);
+
+    if (rc != NGX_OK) {
+        ngx_tavus_finalize(r, ngx_tavus_intake_unavailable(r));
+    }
+}
+
+
+static ngx_int_t
+ngx_tavus_contact_read(cJSON *root, cJSON *issues)
+{
+    cJSON                      *item, *issue;
+    ngx_tavus_contact_field_t  *field;
+
+    cJSON_ArrayForEach(item, root) {
+
+        for (field = ngx_tavus_contact_fields; field->name; field++) {
+            if (ngx_strcmp(item->string, field->name) == 0) {
+                break;
+            }
+        }
+
+        if (field->name == NULL) {
+            issue = cJSON_CreateObject();
+            (void) cJSON_AddStringToObject(issue, "message",
+                                           "There is a field that is not "
+                                           "known.");
+            (void) cJSON_AddItemToArray(issues, issue);
+            return NGX_DECLINED;
+        }
+    }
+
+    for (field = ngx_tavus_contact_fields; field->name; field++) {
+
+        item = cJSON_GetObjectItemCaseSensitive(root, field->name);
+
+        if (ngx_tavus_contact_fit(field, item)) {
+            continue;
+        }
+
+        issue = cJSON_CreateObject();
+        (void) cJSON_AddStringToObject(issue, "field", field->name);
+        (void) cJSON_AddStringToObject(issue, "message", field->issue);
+        (void) cJSON_AddItemToArray(issues, issue);
+    }
+
+    return cJSON_GetArraySize(issues) ? NGX_DECLINED : NGX_OK;
+}
+
+
+/* the fields go into mails: no line ends where a header could begin */
+
+static ngx_uint_t
+ngx_tavus_contact_fit(ngx_tavus_contact_field_t *field, cJSON *item)
+{
+    size_t       n;
+    const char  *p;
+
+    if (item == NULL) {
+        return field->min == 0;
+    }
+
+    if (!cJSON_IsString(item)) {
+        return 0;
+    }
+
+    n = 0;
+
+    for (p = item->valuestring; *p; p++) {
+
+        if ((unsigned char) *p < ' '
+            && !(field->lines && (*p == LF || *p == CR || *p == '\t')))
+        {
+            return 0;
+        }
+
+        /* continuation bytes of UTF-8 are no characters */
+
+        n += ((unsigned char) *p & 0xc0) != 0x80;
+    }
+
+    if (n < field->min || n > field->max) {
+        return 0;
+    }
+
+    return ngx_strcmp(field->name, "email") != 0
+           || ngx_tavus_contact_email(item->valuestring);
+}
+
+
+/* what can be an address; whether it is one, only a mail to it would tell */
+
+static ngx_uint_t
+ngx_tavus_contact_email(const char *email)
+{
+    const char  *p, *at, *dot;
+
+    at = NULL;
+    dot = NULL;
+
+    for (p = email; *p; p++) {
+
+        if (*p <= ' ' || (unsigned char) *p >= 0x7f
+            || ngx_strchr("\"(),:;<>[\\]", *p))
+        {
+            return 0;
+        }
+
+        if (*p == '@') {
+            if (at) {
+                return 0;
+            }
+
+            at = p;
+
+        } else if (*p == '.' && at) {
+            dot = p;
+        }
+    }
+
+    return at != NULL && at > email && at - email <= 64
+           && dot != NULL && dot > at + 1 && dot[1] != '\0';
+}
+
+
+static ngx_int_t
+ngx_tavus_contact_store(ngx_http_request_t *r, cJSON *root)
+{
+    char               *text;
+    ngx_int_t           rc;
+    ngx_str_t          *request_id;
+    tavus_part_t        parts[3];
+    ngx_tavus_ctx_t    *ctx;
+    ngx_tavus_event_t   ev;
+
+    text = cJSON_PrintUnformatted(root);
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    request_id = ngx_tavus_request_id(r);
+
+    ngx_memzero(&ev, sizeof(ngx_tavus_event_t));
+
+    ev.kind = NGX_TAVUS_KIND_CONVERSION;
+    ngx_str_set(&ev.source, "browser");
+    ngx_str_set(&ev.event_type, "contact.submitted");
+    ev.body.data = (u_char *) text;
+    ev.body.len = ngx_strlen(text);
+
+    parts[0].data = ev.source.data;
+    parts[0].len = ev.source.len;
+    parts[1].data = ev.event_type.data;
+    parts[1].len = ev.event_type.len;
+    parts[2].data = request_id->data;
+    parts[2].len = request_id->len;
+
+    ctx = ngx_tavus_get_ctx(r);
+    ctx->event_type = ev.event_type;
+
+    rc = ngx_tavus_store_identify(&ev, -1, parts, 3);
+
+    if (rc == NGX_OK) {
+        ev.floating = 0;
+        rc = ngx_tavus_intake(r, &ev, 1, ngx_tavus_contact_stored);
+    }
+
+    cJSON_free(text);
+
+    return rc;
+}
+
+
+static void
+ngx_tavus_contact_stored(ngx_http_request_t *r, ngx_tavus_outcome_e outcome)
+{
+    ngx_int_t  rc;
+
+    static ngx_str_t  received = ngx_string("{\"received\":true}");
+
+    if (outcome >= NGX_TAVUS_FOREIGN) {
+        rc = ngx_tavus_intake_unavailable(r);
+
+    } else {
+        rc = ngx_tavus_send(r, NGX_HTTP_OK, "application/json", &received);
+    }
+
+    ngx_tavus_finalize(r, rc);
+}

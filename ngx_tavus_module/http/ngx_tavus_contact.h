@@ -1,0 +1,19 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#ifndef _NGX_TAVUS_CONTACT_H_INCLUDED_
+#define _NGX_TAVUS_CONTACT_H_INCLUDED_
+
+
+#include "ngx_tavus_module.h"
+
+
+/* The content handler of tavus_contact. */
+ngx_int_t ngx_tavus_contact_handler(ngx_http_request_t *r);
+
+
+#endif /* _NGX_TAVUS_CONTACT_H_INCLUDED_ */

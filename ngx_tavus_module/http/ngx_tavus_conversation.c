@@ -1,0 +1,1070 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "http/ngx_tavus_conversation.h"
+#include "http/ngx_tavus_request.h"
+#include "store/ngx_tavus_store.h"
+
+#include <openssl/rand.h>
+
+
+#define NGX_TAVUS_CONVERSATION_BODY     16384
+#define NGX_TAVUS_CONVERSATION_ANSWER   65536
+#define NGX_TAVUS_CONVERSATION_RETRY    10
+#define NGX_TAVUS_CONVERSATION_MAX_ID   64
+#define NGX_TAVUS_CONVERSATION_MAX_URL  512
+#define NGX_TAVUS_CALLBACK_GRACE        (7 * 24 * 3600)
+
+
+static void ngx_tavus_create_body(ngx_http_request_t *r, ngx_str_t *body);
+static void ngx_tavus_create_intended(void *data,
+    ngx_tavus_outcome_e outcome, ngx_msec_t time);
+static ngx_int_t ngx_tavus_create_send(ngx_tavus_job_t *job);
+static cJSON *ngx_tavus_create_json(ngx_tavus_job_t *job);
+static void ngx_tavus_create_answered(ngx_tavus_curl_t *t);
+static ngx_int_t ngx_tavus_create_parse(ngx_tavus_job_t *job,
+    ngx_str_t *answer);
+static void ngx_tavus_create_failed(ngx_tavus_job_t *job,
+    ngx_tavus_curl_t *t);
+static void ngx_tavus_create_recorded(void *data,
+    ngx_tavus_outcome_e outcome, ngx_msec_t time);
+static ngx_int_t ngx_tavus_create_respond(ngx_tavus_job_t *job);
+
+static void ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body);
+static ngx_int_t ngx_tavus_end_send(ngx_tavus_job_t *job,
+    const char *reason);
+static void ngx_tavus_end_answered(ngx_tavus_curl_t *t);
+
+static ngx_tavus_job_t *ngx_tavus_job_create(ngx_http_request_t *r);
+static void ngx_tavus_job_free(ngx_tavus_job_t *job);
+static void ngx_tavus_job_detach(void *data);
+static void ngx_tavus_job_release(ngx_tavus_job_t *job);
+static void ngx_tavus_job_problem(ngx_tavus_job_t *job, ngx_uint_t status,
+    const char *code, ngx_uint_t retry, const char *detail);
+static ngx_tavus_curl_t *ngx_tavus_job_transfer(ngx_tavus_job_t *job,
+    ngx_tavus_curl_pt handler);
+static ngx_tavus_row_t *ngx_tavus_job_event(ngx_tavus_job_t *job,
+    ngx_uint_t kind, const char *type, cJSON *data,
+    ngx_tavus_store_pt handler);
+static ngx_uint_t ngx_tavus_job_valid_id(const u_char *id, size_t len);
+static ngx_uint_t ngx_tavus_job_valid_url(ngx_tavus_job_t *job);
+
+
+ngx_int_t
+ngx_tavus_conversation_handler(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_tavus_allow(r, NGX_HTTP_POST, "POST");
+
+    if (rc == NGX_OK) {
+        rc = ngx_tavus_allow_json(r);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_tavus_read_body(r, NGX_TAVUS_CONVERSATION_BODY,
+                               ngx_tavus_create_body);
+}
+
+
+static void
+ngx_tavus_create_body(ngx_http_request_t *r, ngx_str_t *body)
+{
+    cJSON                *root;
+    ngx_int_t             rc;
+    ngx_tavus_job_t      *job;
+    ngx_tavus_fault_t     fault;
+    tavus_json_status_t   status;
+
+    status = tavus_json_parse((char *) body->data, body->len, &root, NULL);
+
+    if (status != TAVUS_JSON_OK || !cJSON_IsObject(root)) {
+        cJSON_Delete(root);
+
+        rc = ngx_tavus_send_problem(r, NGX_HTTP_BAD_REQUEST, "invalid_json",
+                                    0, "The body is not a JSON object.");
+        ngx_tavus_finalize(r, rc);
+        return;
+    }
+
+    job = ngx_tavus_job_create(r);
+
+    if (job == NULL) {
+        cJSON_Delete(root);
+        ngx_tavus_finalize(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    ngx_memzero(&fault, sizeof(ngx_tavus_fault_t));
+
+    rc = ngx_tavus_create_read(r, job, root, &fault);
+
+    cJSON_Delete(root);
+
+    if (rc == NGX_DECLINED) {
+        rc = ngx_tavus_create_fault(r, job, &fault);
+        goto failed;
+    }
+
+    if (rc != NGX_OK) {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        goto failed;
+    }
+
+    if (ngx_tavus_job_event(job, NGX_TAVUS_KIND_INFO,
+                            "conversation.requested", job->intent,
+                            ngx_tavus_create_intended)
+        == NULL)
+    {
+        rc = ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                    "storage_unavailable",
+                                    NGX_TAVUS_CONVERSATION_RETRY,
+                                    "The conversation cannot be recorded "
+                                    "now.");
+        goto failed;
+    }
+
+    return;
+
+failed:
+
+    ngx_tavus_job_free(job);
+    ngx_tavus_finalize(r, rc);
+}
+
+
+/* the intent is on record: now, and only now, the request may go out */
+
+static void
+ngx_tavus_create_intended(void *data, ngx_tavus_outcome_e outcome,
+    ngx_msec_t time)
+{
+    ngx_tavus_job_t *job = data;
+
+    if (job->request == NULL) {
+
+        /* nobody waits, and nothing has been asked for yet */
+
+        ngx_tavus_job_free(job);
+        return;
+    }
+
+    if (outcome == NGX_TAVUS_UNAVAILABLE || outcome == NGX_TAVUS_FOREIGN) {
+        ngx_tavus_job_problem(job, NGX_HTTP_SERVICE_UNAVAILABLE,
+                              "storage_unavailable",
+                              NGX_TAVUS_CONVERSATION_RETRY,
+                              "The conversation cannot be recorded now.");
+        ngx_tavus_job_free(job);
+        return;
+    }
+
+    if (ngx_tavus_create_send(job) != NGX_OK) {
+        ngx_tavus_create_failed(job, NULL);
+    }
+}
+
+
+static ngx_int_t
+ngx_tavus_create_send(ngx_tavus_job_t *job)
+{
+    char              *text;
+    size_t             len;
+    cJSON             *json;
+    ngx_tavus_curl_t  *t;
+
+    json = ngx_tavus_create_json(job);
+    text = json ? cJSON_PrintUnformatted(json) : NULL;
+
+    cJSON_Delete(json);
+
+    if (text == NULL) {
+        return NGX_ERROR;
+    }
+
+    t = ngx_tavus_job_transfer(job, ngx_tavus_create_answered);
+
+    if (t == NULL) {
+        cJSON_free(text);
+        return NGX_ERROR;
+    }
+
+    len = ngx_strlen(text);
+
+    ngx_str_set(&t->path, "/v2/conversations");
+    t->body.data = ngx_pnalloc(t->pool, len);
+
+    if (t->body.data == NULL) {
+        cJSON_free(text);
+        ngx_tavus_curl_cancel(t);
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(t->body.data, text, len);
+    t->body.len = len;
+
+    cJSON_free(text);
+
+    return ngx_tavus_curl_send(t);
+}
+
+
+/* contracts: POST /v2/conversations; an unknown field there is a 400 */
+
+static cJSON *
+ngx_tavus_create_json(ngx_tavus_job_t *job)
+{
+    int                    n;
+    char                   token[TAVUS_TOKEN_MAX], *url;
+    cJSON                 *json, *list, *p;
+    u_char                *name;
+    time_t                 expiry;
+    ngx_str_t             *origin;
+    ngx_uint_t             failed;
+    ngx_tavus_vertical_t  *v;
+
+    v = job->vertical;
+    origin = &job->mcf->public_origin;
+    expiry = ngx_time() + v->max_call_duration + NGX_TAVUS_CALLBACK_GRACE;
+
+    n = tavus_token_make(job->key, job->nonce, expiry, token);
+
+    name = ngx_pnalloc(job->pool, v->name.len + sizeof(job->nonce_hex) + 1);
+    url = ngx_pnalloc(job->pool, origin->len + job->callback.len
+                                 + sizeof("?token=") + TAVUS_TOKEN_MAX);
+
+    if (n < 0 || name == NULL || url == NULL) {
+        return NULL;
+    }
+
+    ngx_sprintf(name, "%V %s%Z", &v->name, job->nonce_hex);
+    ngx_sprintf((u_char *) url, "%V%V?token=%*s%Z", origin, &job->callback,
+                (size_t) n, token);
+
+    json = cJSON_CreateObject();
+
+    failed = !cJSON_AddStringToObject(json, "conversation_name",
+                                      (char *) name)
+             || !cJSON_AddStringToObject(json, "callback_url", url);
+
+    if (v->persona_id.len) {
+        failed |= !cJSON_AddStringToObject(json, "persona_id",
+                                           (char *) v->persona_id.data);
+    }
+
+    if (v->replica_id.len) {
+        failed |= !cJSON_AddStringToObject(json, "replica_id",
+                                           (char *) v->replica_id.data);
+    }
+
+    if (v->custom_greeting.len) {
+        failed |= !cJSON_AddStringToObject(json, "custom_greeting",
+                                           (char *) v->custom_greeting.data);
+    }
+
+    if (v->context.len) {
+        failed |= !cJSON_AddStringToObject(json, "conversational_context",
+                                           (char *) v->context.data);
+    }
+
+    if (v->audio_only) {
+        failed |= !cJSON_AddTrueToObject(json, "audio_only");
+    }
+
+    list = cJSON_GetObjectItemCaseSensitive(job->intent, "document_tags");
+
+    if (cJSON_GetArraySize(list)) {
+        p = cJSON_Duplicate(list, 1);
+        failed |= !cJSON_AddItemToObject(json, "document_tags", p);
+        failed |= !cJSON_AddStringToObject(json,
+                                           "document_retrieval_strategy",
+                                     (char *) v->retrieval_strategy.data);
+    }
+
+    list = cJSON_GetObjectItemCaseSensitive(job->intent, "memory_stores");
+
+    if (cJSON_GetArraySize(list)) {
+        p = cJSON_Duplicate(list, 1);
+        failed |= !cJSON_AddItemToObject(json, "memory_stores", p);
+    }
+
+    p = job->properties;
+    job->properties = NULL;
+
+    failed |= !cJSON_AddItemToObject(json, "properties", p);
+    failed |= !cJSON_AddNumberToObject(p, "max_call_duration",
+                                       v->max_call_duration);
+    failed |= !cJSON_AddNumberToObject(p, "participant_absent_timeout",
+                                       v->participant_absent_timeout);
+    failed |= !cJSON_AddNumberToObject(p, "participant_left_timeout",
+                                       v->participant_left_timeout);
+
+    if (failed) {
+        cJSON_Delete(json);
+        return NULL;
+    }
+
+    return json;
+}
+
+
+static void
+ngx_tavus_create_answered(ngx_tavus_curl_t *t)
+{
+    ngx_tavus_job_t *job = t->data;
+
+    cJSON            *data;
+    ngx_tavus_ctx_t  *ctx;
+
+    if (job->request) {
+        ctx = ngx_tavus_get_ctx(job->request);
+        ctx->upstream_time = t->time;
+    }
+
+    if (t->rc != CURLE_OK || (t->status != 200 && t->status != 201)
+        || ngx_tavus_create_parse(job, &t->answer) != NGX_OK)
+    {
+        ngx_tavus_create_failed(job, t);
+        return;
+    }
+
+    data = job->intent;
+
+    if (cJSON_AddStringToObject(data, "conversation_id",
+                                (char *) job->conversation_id.data)
+        && cJSON_AddStringToObject(data, "conversation_url",
+                                   (char *) job->conversation_url.data)
+        && cJSON_AddStringToObject(data, "status",
+                                   (char *) job->status.data)
+        && ngx_tavus_job_event(job, NGX_TAVUS_KIND_INFO,
+                               "conversation.created", data,
+                               ngx_tavus_create_recorded))
+    {
+        return;
+    }
+
+    ngx_tavus_create_recorded(job, NGX_TAVUS_UNAVAILABLE, 0);
+}
+
+
+static ngx_int_t
+ngx_tavus_create_parse(ngx_tavus_job_t *job, ngx_str_t *answer)
+{
+    cJSON      *root;
+    ngx_int_t   rc;
+    ngx_str_t  *id, *url, *status;
+
+    (void) tavus_json_parse((char *) answer->data, answer->len, &root, NULL);
+
+    id = &job->conversation_id;
+    url = &job->conversation_url;
+    status = &job->status;
+
+    rc = NGX_ERROR;
+
+    if (ngx_tavus_job_string(job,
+               cJSON_GetObjectItemCaseSensitive(root, "conversation_id"),
+               NGX_TAVUS_CONVERSATION_MAX_ID, id)
+        != NGX_OK
+        || !ngx_tavus_job_valid_id(id->data, id->len))
+    {
+        ngx_str_null(id);
+
+    } else if (ngx_tavus_job_string(job,
+               cJSON_GetObjectItemCaseSensitive(root, "conversation_url"),
+               NGX_TAVUS_CONVERSATION_MAX_URL, url)
+               == NGX_OK
+               && ngx_tavus_job_valid_url(job)
+               && ngx_tavus_job_string(job,
+               cJSON_GetObjectItemCaseSensitive(root, "status"), 32, status)
+               == NGX_OK)
+    {
+        rc = NGX_OK;
+    }
+
+    cJSON_Delete(root);
+
+    return rc;
+}
+
+
+static void
+ngx_tavus_create_failed(ngx_tavus_job_t *job, ngx_tavus_curl_t *t)
+{
+    cJSON       *data;
+    ngx_str_t   *a;
+    const char  *reason, *outcome, *code, *detail;
+    ngx_uint_t   status, retry;
+
+    status = NGX_HTTP_BAD_GATEWAY;
+    code = "upstream_error";
+    detail = "The video service did not answer as it should.";
+    outcome = "failed";
+    retry = 0;
+
+    if (t == NULL) {
+        reason = "not_sent";
+
+    } else if (t->rc != CURLE_OK) {
+
+        /* whoever got the whole request may have acted on it */
+
+        if (t->rc == CURLE_OPERATION_TIMEDOUT) {
+            reason = "timeout";
+
+        } else {
+            reason = t->body_sent ? "connection_lost" : "unreachable";
+        }
+
+        if (t->rc == CURLE_WRITE_ERROR) {
+            reason = "invalid_answer";
+        }
+
+        outcome = t->body_sent ? "unknown" : "failed";
+
+    } else if (t->status == 401 || t->status == 402) {
+        reason = t->status == 401 ? "invalid_api_key" : "out_of_credits";
+        status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        code = "service_unavailable";
+        detail = "The video service is temporarily unavailable.";
+        retry = 60;
+
+    } else if (t->status == 429) {
+        reason = "rate_limited";
+        status = NGX_HTTP_SERVICE_UNAVAILABLE;
+        code = "at_capacity";
+        detail = "All agents are busy.";
+        retry = t->retry_after ? t->retry_after
+                               : NGX_TAVUS_CONVERSATION_RETRY;
+
+    } else if (t->status >= 500) {
+        reason = "server_error";
+        outcome = "unknown";
+
+    } else if (t->status == 200 || t->status == 201) {
+        reason = "invalid_answer";
+        outcome = "unknown";
+
+    } else {
+        reason = "refused";
+        a = &t->answer;
+
+        if (a->len && ngx_strlcasestrn(a->data, a->data + a->len,
+                               (u_char *) "maximum concurrent conversations",
+                               sizeof("maximum concurrent conversations") - 2)
+                      != NULL)
+        {
+            reason = "at_capacity";
+            status = NGX_HTTP_SERVICE_UNAVAILABLE;
+            code = "at_capacity";
+            detail = "All agents are busy.";
+            retry = NGX_TAVUS_CONVERSATION_RETRY;
+        }
+    }
+
+    ngx_log_error(NGX_LOG_ERR,
+                  job->request ? job->request->connection->log
+                               : ngx_cycle->log,
+                  0, "conversation could not be created: %s, status %ui, %s",
+                  reason, t ? t->status : 0,
+                  t && t->rc != CURLE_OK ? curl_easy_strerror(t->rc) : "");
+
+    data = cJSON_CreateObject();
+
+    if (data
+        && cJSON_AddStringToObject(data, "nonce", job->nonce_hex)
+        && cJSON_AddStringToObject(data, "vertical",
+                                   (char *) job->vertical->name.data)
+        && cJSON_AddStringToObject(data, "reason", reason)
+        && cJSON_AddStringToObject(data, "outcome", outcome)
+        && cJSON_AddNumberToObject(data, "http_status", t ? t->status : 0))
+    {
+        (void) ngx_tavus_job_event(job, NGX_TAVUS_KIND_ERROR,
+                                   "conversation.create_failed", data, NULL);
+    }
+
+    cJSON_Delete(data);
+
+    ngx_tavus_job_problem(job, status, code, retry, detail);
+
+    /* it has begun, and nobody will be there */
+
+    if (job->conversation_id.len == 0
+        || ngx_tavus_end_send(job, "unusable") != NGX_OK)
+    {
+        ngx_tavus_job_free(job);
+    }
+}
+
+
+static void
+ngx_tavus_create_recorded(void *data, ngx_tavus_outcome_e outcome,
+    ngx_msec_t time)
+{
+    ngx_tavus_job_t *job = data;
+
+    ngx_int_t            rc;
+    ngx_tavus_ctx_t     *ctx;
+    ngx_http_request_t  *r;
+
+    if (outcome == NGX_TAVUS_STORED || outcome == NGX_TAVUS_DUPLICATE) {
+
+        r = job->request;
+
+        if (r != NULL) {
+            ctx = ngx_tavus_get_ctx(r);
+            ctx->store_time = time;
+            ngx_str_set(&ctx->store, "pg");
+
+            ctx->conversation_id.data = ngx_pstrdup(r->pool,
+                                                    &job->conversation_id);
+            ctx->conversation_id.len = ctx->conversation_id.data
+                                       ? job->conversation_id.len : 0;
+
+            rc = ngx_tavus_create_respond(job);
+
+            ngx_tavus_job_free(job);
+            ngx_tavus_finalize(r, rc);
+            return;
+        }
+
+        job->end_reason = "abandoned";
+
+    } else {
+
+        /* what is not on record must not go on costing money */
+
+        ngx_tavus_job_problem(job, NGX_HTTP_SERVICE_UNAVAILABLE,
+                              "storage_unavailable",
+                              NGX_TAVUS_CONVERSATION_RETRY,
+                              "The conversation cannot be recorded now.");
+        job->end_reason = "unrecorded";
+    }
+
+    if (ngx_tavus_end_send(job, job->end_reason) != NGX_OK) {
+        ngx_tavus_job_free(job);
+    }
+}
+
+
+static ngx_int_t
+ngx_tavus_create_respond(ngx_tavus_job_t *job)
+{
+    int                  n;
+    char                 ticket[TAVUS_TICKET_MAX + 1];
+    cJSON               *json;
+    ngx_str_t           *value;
+    ngx_int_t            rc;
+    ngx_table_elt_t     *h;
+    ngx_http_request_t  *r;
+
+    r = job->request;
+
+    n = tavus_ticket_make(job->key, TAVUS_USE_END,
+                          (char *) job->conversation_id.data,
+                          job->conversation_id.len, ticket);
+    if (n < 0) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ticket[n] = '\0';
+
+    if (job->cookie.len) {
+        value = &job->cookie;
+
+        h = ngx_list_push(&r->headers_out.headers);
+        if (h == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        h->hash = 1;
+#if (nginx_version >= 1023000)
+        h->next = NULL;
+#endif
+        ngx_str_set(&h->key, "Set-Cookie");
+        h->value.len = value->len;
+        h->value.data = ngx_pstrdup(r->pool, value);
+        if (h->value.data == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    json = cJSON_CreateObject();
+
+    if (cJSON_AddStringToObject(json, "conversation_id",
+                                (char *) job->conversation_id.data)
+        && cJSON_AddStringToObject(json, "conversation_url",
+                                   (char *) job->conversation_url.data)
+        && cJSON_AddStringToObject(json, "status",
+                                   (char *) job->status.data)
+        && cJSON_AddStringToObject(json, "end_token", ticket))
+    {
+        rc = ngx_tavus_send_json(r, NGX_HTTP_OK, json);
+
+    } else {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cJSON_Delete(json);
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_tavus_conversation_end_handler(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_tavus_allow(r, NGX_HTTP_POST, "POST");
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    return ngx_tavus_read_body(r, NGX_TAVUS_CONVERSATION_BODY,
+                               ngx_tavus_end_body);
+}
+
+
+static void
+ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body)
+{
+    size_t                 match;
+    cJSON                 *root, *id, *token;
+    ngx_int_t              rc;
+    ngx_tavus_ctx_t       *ctx;
+    ngx_tavus_job_t       *job;
+    tavus_verify_t         result;
+    tavus_json_status_t    status;
+    ngx_tavus_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    ctx = ngx_tavus_get_ctx(r);
+
+    job = NULL;
+
+    status = tavus_json_parse((char *) body->data, body->len, &root, NULL);
+
+    if (status != TAVUS_JSON_OK || !cJSON_IsObject(root)) {
+        rc = ngx_tavus_send_problem(r, NGX_HTTP_BAD_REQUEST, "invalid_json",
+                                    0, "The body is not a JSON object.");
+        goto failed;
+    }
+
+    id = cJSON_GetObjectItemCaseSensitive(root, "conversation_id");
+    token = cJSON_GetObjectItemCaseSensitive(root, "end_token");
+
+    if (!cJSON_IsString(id) || !cJSON_IsString(token)
+        || cJSON_GetArraySize(root) != 2)
+    {
+        rc = ngx_tavus_send_problem(r, NGX_HTTP_BAD_REQUEST, "invalid_field",
+                                    0, "The body must have the strings "
+                                    "conversation_id and end_token, and "
+                                    "nothing else.");
+        goto failed;
+    }
+
+    result = tavus_ticket_verify(lcf->keys->elts, lcf->keys->nelts,
+                                 TAVUS_USE_END, id->valuestring,
+                                 ngx_strlen(id->valuestring),
+                                 token->valuestring,
+                                 ngx_strlen(token->valuestring), &match);
+
+    if (result != TAVUS_VERIFY_OK) {
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "end token not verified: %s",
+                      tavus_verify_reason(result));
+
+        rc = ngx_tavus_send_problem(r, NGX_HTTP_UNAUTHORIZED,
+                                    "invalid_end_token", 0,
+                                    "The end token is not this "
+                                    "conversation's.");
+        goto failed;
+    }
+
+    job = ngx_tavus_job_create(r);
+
+    if (job == NULL
+        || ngx_tavus_job_string(job, id, NGX_TAVUS_CONVERSATION_MAX_ID,
+                                &job->conversation_id)
+           != NGX_OK)
+    {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        goto failed;
+    }
+
+    ctx->conversation_id.len = job->conversation_id.len;
+    ctx->conversation_id.data = ngx_pstrdup(r->pool, &job->conversation_id);
+
+    if (ctx->conversation_id.data == NULL
+        || ngx_tavus_end_send(job, "visitor") != NGX_OK)
+    {
+        ctx->conversation_id.len = 0;
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        goto failed;
+    }
+
+    cJSON_Delete(root);
+
+    return;
+
+failed:
+
+    cJSON_Delete(root);
+
+    if (job) {
+        ngx_tavus_job_free(job);
+    }
+
+    ngx_tavus_finalize(r, rc);
+}
+
+
+static ngx_int_t
+ngx_tavus_end_send(ngx_tavus_job_t *job, const char *reason)
+{
+    u_char            *p;
+    ngx_tavus_curl_t  *t;
+
+    job->end_reason = reason;
+
+    t = ngx_tavus_job_transfer(job, ngx_tavus_end_answered);
+    if (t == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* the id is of letters, digits, - and _ alone */
+
+    p = ngx_pnalloc(t->pool, sizeof("/v2/conversations//end")
+                             + job->conversation_id.len);
+    if (p == NULL) {
+        ngx_tavus_curl_cancel(t);
+        return NGX_ERROR;
+    }
+
+    t->path.data = p;
+    t->path.len = ngx_sprintf(p, "/v2/conversations/%V/end",
+                              &job->conversation_id)
+                  - p;
+
+    return ngx_tavus_curl_send(t);
+}
+
+
+/* to end what has ended already is a 400, and as good as done */
+
+static void
+ngx_tavus_end_answered(ngx_tavus_curl_t *t)
+{
+    ngx_tavus_job_t *job = t->data;
+
+    cJSON               *data;
+    ngx_int_t            rc;
+    ngx_tavus_ctx_t     *ctx;
+    ngx_http_request_t  *r;
+
+    static ngx_str_t  ended = ngx_string("{\"status\":\"ended\"}");
+
+    r = job->request;
+
+    if (t->rc != CURLE_OK
+        || (t->status != 200 && t->status != 204 && t->status != 400))
+    {
+        ngx_log_error(NGX_LOG_ERR,
+                      r ? r->connection->log : ngx_cycle->log, 0,
+                      "conversation \"%V\" could not be ended: status %ui, "
+                      "%s", &job->conversation_id, t->status,
+                      curl_easy_strerror(t->rc));
+
+        ngx_tavus_job_problem(job, NGX_HTTP_BAD_GATEWAY, "upstream_error", 0,
+                              "The video service did not answer as it "
+                              "should.");
+        ngx_tavus_job_free(job);
+        return;
+    }
+
+    data = cJSON_CreateObject();
+
+    if (data
+        && cJSON_AddStringToObject(data, "conversation_id",
+                                   (char *) job->conversation_id.data)
+        && cJSON_AddStringToObject(data, "reason", job->end_reason))
+    {
+        (void) ngx_tavus_job_event(job, NGX_TAVUS_KIND_INFO,
+                                   "conversation.ended", data, NULL);
+    }
+
+    cJSON_Delete(data);
+
+    if (r != NULL) {
+        ctx = ngx_tavus_get_ctx(r);
+        ctx->upstream_time = t->time;
+
+        rc = ngx_tavus_send(r, NGX_HTTP_OK, "application/json", &ended);
+
+        ngx_tavus_job_free(job);
+        ngx_tavus_finalize(r, rc);
+        return;
+    }
+
+    ngx_tavus_job_free(job);
+}
+
+
+static ngx_tavus_job_t *
+ngx_tavus_job_create(ngx_http_request_t *r)
+{
+    ngx_str_t             *id;
+    ngx_pool_t            *pool;
+    ngx_tavus_job_t       *job;
+    ngx_http_cleanup_t    *cln;
+    ngx_tavus_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+    pool = ngx_create_pool(2048, ngx_cycle->log);
+    if (pool == NULL) {
+        return NULL;
+    }
+
+    job = ngx_pcalloc(pool, sizeof(ngx_tavus_job_t));
+    if (job == NULL) {
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    job->pool = pool;
+    job->mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
+    job->key = lcf->keys->elts[0];
+    job->callback = lcf->callback;
+    job->intent = cJSON_CreateObject();
+
+    id = ngx_tavus_request_id(r);
+
+    job->request_id.len = id->len;
+    job->request_id.data = ngx_pcalloc(pool, id->len + 1);
+
+    cln = ngx_http_cleanup_add(r, 0);
+
+    if (job->intent == NULL || job->request_id.data == NULL || cln == NULL
+        || RAND_bytes(job->nonce, TAVUS_NONCE_LEN) != 1)
+    {
+        cJSON_Delete(job->intent);
+        ngx_destroy_pool(pool);
+        return NULL;
+    }
+
+    ngx_memcpy(job->request_id.data, id->data, id->len);
+    (void) ngx_hex_dump((u_char *) job->nonce_hex, job->nonce,
+                        TAVUS_NONCE_LEN);
+
+    job->request = r;
+    job->cleanup = cln;
+
+    cln->handler = ngx_tavus_job_detach;
+    cln->data = job;
+
+    return job;
+}
+
+
+static void
+ngx_tavus_job_detach(void *data)
+{
+    ngx_tavus_job_t *job = data;
+
+    job->request = NULL;
+}
+
+
+/* from here on the request knows nothing of the job, and may outlive it */
+
+static void
+ngx_tavus_job_release(ngx_tavus_job_t *job)
+{
+    if (job->request) {
+        job->cleanup->handler = NULL;
+        job->request = NULL;
+    }
+}
+
+
+static void
+ngx_tavus_job_free(ngx_tavus_job_t *job)
+{
+    ngx_tavus_job_release(job);
+
+    cJSON_Delete(job->intent);
+    cJSON_Delete(job->properties);
+    ngx_destroy_pool(job->pool);
+}
+
+
+static void
+ngx_tavus_job_problem(ngx_tavus_job_t *job, ngx_uint_t status,
+    const char *code, ngx_uint_t retry, const char *detail)
+{
+    ngx_http_request_t  *r;
+
+    r = job->request;
+
+    if (r == NULL) {
+        return;
+    }
+
+    ngx_tavus_job_release(job);
+
+    ngx_tavus_finalize(r, ngx_tavus_send_problem(r, status, code, retry,
+                                                 detail));
+}
+
+
+static ngx_tavus_curl_t *
+ngx_tavus_job_transfer(ngx_tavus_job_t *job, ngx_tavus_curl_pt handler)
+{
+    u_char            *line;
+    ngx_tavus_curl_t  *t;
+
+    t = ngx_tavus_curl_create(job->mcf->api);
+    if (t == NULL) {
+        return NULL;
+    }
+
+    line = ngx_pnalloc(t->pool, sizeof("x-api-key: ")
+                                + job->mcf->api_key.len);
+    if (line == NULL) {
+        ngx_tavus_curl_cancel(t);
+        return NULL;
+    }
+
+    ngx_sprintf(line, "x-api-key: %V%Z", &job->mcf->api_key);
+
+    if (ngx_tavus_curl_header(t, (char *) line) != NGX_OK) {
+        ngx_tavus_curl_cancel(t);
+        return NULL;
+    }
+
+    t->method = "POST";
+    t->timeout = job->mcf->api_timeout;
+    t->max = NGX_TAVUS_CONVERSATION_ANSWER;
+    t->handler = handler;
+    t->data = job;
+
+    return t;
+}
+
+
+/* an event of this server's own; the handler's data is the job */
+
+static ngx_tavus_row_t *
+ngx_tavus_job_event(ngx_tavus_job_t *job, ngx_uint_t kind, const char *type,
+    cJSON *data, ngx_tavus_store_pt handler)
+{
+    char               *body;
+    tavus_part_t        parts[4];
+    ngx_tavus_row_t    *row;
+    ngx_tavus_event_t   ev;
+
+    body = cJSON_PrintUnformatted(data);
+    if (body == NULL) {
+        return NULL;
+    }
+
+    ngx_memzero(&ev, sizeof(ngx_tavus_event_t));
+
+    ev.kind = kind;
+    ngx_str_set(&ev.source, "server");
+    ev.event_type.data = (u_char *) type;
+    ev.event_type.len = ngx_strlen(type);
+    ev.conversation_id = job->conversation_id;
+    ev.body.data = (u_char *) body;
+    ev.body.len = ngx_strlen(body);
+
+    if (job->vertical) {
+        ev.bound = 1;
+        ngx_memcpy(ev.nonce, job->nonce, TAVUS_NONCE_LEN);
+    }
+
+    parts[0].data = ev.source.data;
+    parts[0].len = ev.source.len;
+    parts[1].data = type;
+    parts[1].len = ev.event_type.len;
+    parts[2].data = job->nonce;
+    parts[2].len = TAVUS_NONCE_LEN;
+    parts[3].data = job->request_id.data;
+    parts[3].len = job->request_id.len;
+
+    row = NULL;
+
+    if (ngx_tavus_store_identify(&ev, -1, parts, 4) == NGX_OK) {
+
+        /* its id is its own: nobody sends it a second time */
+
+        ev.floating = 0;
+        row = ngx_tavus_store_put(&ev, handler, job);
+    }
+
+    cJSON_free(body);
+
+    return row;
+}
+
+
+static ngx_uint_t
+ngx_tavus_job_valid_id(const u_char *id, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        if (!((id[i] >= 'a' && id[i] <= 'z') || (id[i] >= 'A' && id[i] <= 'Z')
+              || (id[i] >= '0' && id[i] <= '9') || id[i] == '-'
+              || id[i] == '_'))
+        {
+            return 0;
+        }
+    }
+
+    return len > 0;
+}
+
+
+/* it will be the source of a frame in the visitor's page */
+
+static ngx_uint_t
+ngx_tavus_job_valid_url(ngx_tavus_job_t *job)
+{
+    size_t       i;
+    ngx_str_t   *url;
+    ngx_uint_t   scheme;
+
+    url = &job->conversation_url;
+
+    if (ngx_strncmp(url->data, "https://", 8) == 0) {
+        scheme = 8;
+
+    } else if (job->mcf->sandbox
+               && ngx_strncmp(url->data, "http://", 7) == 0)
+    {
+        scheme = 7;
+
+    } else {
+        return 0;
+    }
+
+    for (i = scheme; i < url->len; i++) {
+        if (url->data[i] <= ' ' || url->data[i] >= 0x7f
+            || ngx_strchr("\"'<>\\`@", url->data[i]) != NULL)
+        {
+            return 0;
+        }
+    }
+
+    return url->len > scheme && url->data[scheme] != '/';
+}

@@ -1,0 +1,72 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#ifndef _NGX_TAVUS_CONVERSATION_H_INCLUDED_
+#define _NGX_TAVUS_CONVERSATION_H_INCLUDED_
+
+
+#include "ngx_tavus_module.h"
+#include "core/tavus_json.h"
+
+
+/*
+ * A create or an end outlives the visitor who asked for it: what costs money
+ * at Tavus is brought to an end and recorded all the same.
+ */
+
+typedef struct {
+    ngx_pool_t               *pool;
+    ngx_http_request_t       *request;      /* NULL: the visitor left */
+    ngx_http_cleanup_t       *cleanup;      /* of the request */
+    ngx_tavus_main_conf_t    *mcf;
+    ngx_tavus_vertical_t     *vertical;
+    tavus_key_t              *key;
+    ngx_str_t                 callback;
+    ngx_str_t                 request_id;
+
+    uint8_t                   nonce[TAVUS_NONCE_LEN];
+    char                      nonce_hex[2 * TAVUS_NONCE_LEN + 1];
+    cJSON                    *intent;       /* what the events will say */
+    cJSON                    *properties;   /* what the browser may choose */
+
+    ngx_str_t                 visitor;
+    ngx_str_t                 cookie;       /* to set; empty: is there */
+
+    ngx_str_t                 conversation_id;
+    ngx_str_t                 conversation_url;
+    ngx_str_t                 status;
+    const char               *end_reason;
+} ngx_tavus_job_t;
+
+
+typedef struct {
+    const char               *field;
+    const char               *code;
+    const char               *detail;
+} ngx_tavus_fault_t;
+
+
+/* The content handlers of tavus_conversation and tavus_conversation_end. */
+ngx_int_t ngx_tavus_conversation_handler(ngx_http_request_t *r);
+ngx_int_t ngx_tavus_conversation_end_handler(ngx_http_request_t *r);
+
+/*
+ * Judges what the browser asks for and notes it in job->intent and
+ * job->properties.  NGX_OK; NGX_DECLINED with a fault of the visitor's, for
+ * ngx_tavus_create_fault() to answer; NGX_ERROR.
+ */
+ngx_int_t ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_job_t *job,
+    cJSON *root, ngx_tavus_fault_t *fault);
+ngx_int_t ngx_tavus_create_fault(ngx_http_request_t *r,
+    ngx_tavus_job_t *job, ngx_tavus_fault_t *fault);
+
+/* A string of at most max bytes, copied into job->pool with a NUL. */
+ngx_int_t ngx_tavus_job_string(ngx_tavus_job_t *job, cJSON *item, size_t max,
+    ngx_str_t *s);
+
+
+#endif /* _NGX_TAVUS_CONVERSATION_H_INCLUDED_ */

@@ -1,0 +1,553 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "http/ngx_tavus_conversation.h"
+#include "http/ngx_tavus_request.h"
+#include "core/tavus_language.h"
+
+#include <openssl/rand.h>
+
+
+#define NGX_TAVUS_COOKIE                "tavus_visitor"
+#define NGX_TAVUS_COOKIE_AGE            (365 * 24 * 3600)
+#define NGX_TAVUS_VISITOR_LEN           32
+
+
+static ngx_int_t ngx_tavus_create_vertical(ngx_tavus_job_t *job,
+    cJSON *item);
+static ngx_int_t ngx_tavus_create_properties(ngx_tavus_job_t *job,
+    cJSON *item, ngx_tavus_fault_t *fault);
+static ngx_int_t ngx_tavus_create_list(ngx_tavus_job_t *job, cJSON *item,
+    ngx_array_t *allowed, const char *name);
+static ngx_int_t ngx_tavus_create_visitor(ngx_http_request_t *r,
+    ngx_tavus_job_t *job);
+static ngx_int_t ngx_tavus_create_new_visitor(ngx_tavus_job_t *job);
+
+
+/* NGX_OK; NGX_DECLINED with a fault of the visitor's; NGX_ERROR */
+
+ngx_int_t
+ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_job_t *job,
+    cJSON *root, ngx_tavus_fault_t *fault)
+{
+    cJSON       *item, *tags, *stores, *properties, *persona, *replica;
+    ngx_str_t    s;
+    ngx_int_t    rc;
+    ngx_uint_t   i;
+
+    static const char  *labels[] = {
+        "session_id", "utm_source", "utm_medium", "utm_campaign", NULL
+    };
+
+    tags = NULL;
+    stores = NULL;
+    persona = NULL;
+    replica = NULL;
+    properties = NULL;
+
+    rc = ngx_tavus_create_vertical(job,
+                             cJSON_GetObjectItemCaseSensitive(root,
+                                                              "vertical"));
+    if (rc != NGX_OK) {
+        fault->code = "unknown_vertical";
+        fault->detail = "There is no such vertical.";
+        return rc;
+    }
+
+    cJSON_ArrayForEach(item, root) {
+
+        if (ngx_strcmp(item->string, "vertical") == 0) {
+            continue;
+        }
+
+        if (ngx_strcmp(item->string, "persona_id") == 0) {
+            persona = item;
+            continue;
+        }
+
+        if (ngx_strcmp(item->string, "replica_id") == 0) {
+            replica = item;
+            continue;
+        }
+
+        if (ngx_strcmp(item->string, "document_tags") == 0) {
+            tags = item;
+            continue;
+        }
+
+        if (ngx_strcmp(item->string, "memory_stores") == 0) {
+            stores = item;
+            continue;
+        }
+
+        if (ngx_strcmp(item->string, "properties") == 0) {
+            properties = item;
+            continue;
+        }
+
+        for (i = 0; labels[i]; i++) {
+            if (ngx_strcmp(item->string, labels[i]) == 0) {
+                break;
+            }
+        }
+
+        if (labels[i] == NULL) {
+            fault->code = "unknown_field";
+            fault->detail = "The request has a field that is not known, or "
+                            "not the visitor's to set.";
+            return NGX_DECLINED;
+        }
+
+        if (ngx_tavus_job_string(job, item, 200, &s) != NGX_OK) {
+            fault->code = "invalid_field";
+            fault->field = labels[i];
+            fault->detail = "The field must be a string of at most 200 "
+                            "bytes.";
+            return NGX_DECLINED;
+        }
+
+        if (cJSON_AddStringToObject(job->intent, labels[i], (char *) s.data)
+            == NULL)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (persona
+        && (ngx_tavus_job_string(job, persona, 200, &s) != NGX_OK
+            || s.len == 0
+            || s.len != job->vertical->persona_id.len
+            || ngx_strcmp(s.data, job->vertical->persona_id.data) != 0))
+    {
+        fault->field = "persona_id";
+        fault->code = "foreign_persona";
+        fault->detail = "The persona is not the vertical's own.";
+        return NGX_DECLINED;
+    }
+
+    if (replica
+        && (ngx_tavus_job_string(job, replica, 200, &s) != NGX_OK
+            || s.len == 0
+            || s.len != job->vertical->replica_id.len
+            || ngx_strcmp(s.data, job->vertical->replica_id.data) != 0))
+    {
+        fault->field = "replica_id";
+        fault->code = "foreign_replica";
+        fault->detail = "The replica is not the vertical's own.";
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_tavus_create_list(job, tags, job->vertical->document_tags,
+                               "document_tags");
+    if (rc != NGX_OK) {
+        fault->field = "document_tags";
+        fault->code = "foreign_document_tag";
+        fault->detail = "The tags must be among the vertical's own.";
+        return rc;
+    }
+
+    rc = ngx_tavus_create_list(job, stores, job->vertical->memory_stores,
+                               "memory_stores");
+    if (rc != NGX_OK) {
+        fault->field = "memory_stores";
+        fault->code = "foreign_memory_store";
+        fault->detail = "The memory stores must be among the vertical's "
+                        "own.";
+        return rc;
+    }
+
+    rc = ngx_tavus_create_properties(job, properties, fault);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    if (job->vertical->visitor_memory) {
+        return ngx_tavus_create_visitor(r, job);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_tavus_create_vertical(ngx_tavus_job_t *job, cJSON *item)
+{
+    size_t                 len;
+    cJSON                 *intent;
+    const char            *name;
+    ngx_uint_t             i;
+    ngx_tavus_vertical_t  *v;
+
+    name = "general";
+
+    if (item != NULL) {
+        if (!cJSON_IsString(item)) {
+            return NGX_DECLINED;
+        }
+
+        name = item->valuestring;
+    }
+
+    len = ngx_strlen(name);
+    v = job->mcf->verticals.elts;
+
+    for (i = 0; i < job->mcf->verticals.nelts; i++) {
+        if (v[i].name.len == len
+            && ngx_strncmp(v[i].name.data, name, len) == 0)
+        {
+            break;
+        }
+    }
+
+    if (i == job->mcf->verticals.nelts) {
+        return NGX_DECLINED;
+    }
+
+    job->vertical = &v[i];
+    intent = job->intent;
+
+    if (cJSON_AddStringToObject(intent, "nonce", job->nonce_hex) == NULL
+        || cJSON_AddStringToObject(intent, "vertical", name) == NULL
+        || cJSON_AddStringToObject(intent, "request_id",
+                                   (char *) job->request_id.data)
+           == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    if (v[i].persona_id.len
+        && cJSON_AddStringToObject(intent, "persona_id",
+                                   (char *) v[i].persona_id.data)
+           == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    if (v[i].replica_id.len
+        && cJSON_AddStringToObject(intent, "replica_id",
+                                   (char *) v[i].replica_id.data)
+           == NULL)
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_tavus_create_properties(ngx_tavus_job_t *job, cJSON *item,
+    ngx_tavus_fault_t *fault)
+{
+    cJSON       *p;
+    const char  *language;
+
+    job->properties = cJSON_CreateObject();
+    if (job->properties == NULL) {
+        return NGX_ERROR;
+    }
+
+    language = (char *) job->vertical->language.data;
+
+    if (item != NULL && !cJSON_IsObject(item)) {
+        fault->field = "properties";
+        fault->code = "invalid_field";
+        fault->detail = "The field must be an object.";
+        return NGX_DECLINED;
+    }
+
+    cJSON_ArrayForEach(p, item) {
+
+        if (ngx_strcmp(p->string, "language") == 0) {
+
+            language = cJSON_IsString(p)
+                       ? tavus_language(p->valuestring,
+                                        ngx_strlen(p->valuestring))
+                       : NULL;
+
+            if (language == NULL) {
+                fault->field = "properties.language";
+                fault->code = "unknown_language";
+                fault->detail = "The language must be a full English name "
+                                "or an ISO 639-1 code that Tavus speaks.";
+                return NGX_DECLINED;
+            }
+
+        } else if (ngx_strcmp(p->string, "enable_transcription") == 0) {
+
+            if (!cJSON_IsBool(p)) {
+                fault->field = "properties.enable_transcription";
+                fault->code = "invalid_field";
+                fault->detail = "The field must be true or false.";
+                return NGX_DECLINED;
+            }
+
+            if (cJSON_AddBoolToObject(job->properties,
+                                      "enable_closed_captions",
+                                      cJSON_IsTrue(p))
+                == NULL)
+            {
+                return NGX_ERROR;
+            }
+
+        } else {
+            fault->code = "unknown_field";
+            fault->detail = "The properties have a field that is not known, "
+                            "or not the visitor's to set.";
+            return NGX_DECLINED;
+        }
+    }
+
+    if (language
+        && (cJSON_AddStringToObject(job->properties, "language", language)
+            == NULL
+            || cJSON_AddStringToObject(job->intent, "language", language)
+               == NULL))
+    {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* the visitor's choice among what the vertical allows, or all of it */
+
+static ngx_int_t
+ngx_tavus_create_list(ngx_tavus_job_t *job, cJSON *item,
+    ngx_array_t *allowed, const char *name)
+{
+    cJSON       *list, *p, *q;
+    ngx_str_t   *a;
+    ngx_uint_t   i, n;
+
+    list = cJSON_AddArrayToObject(job->intent, name);
+    if (list == NULL) {
+        return NGX_ERROR;
+    }
+
+    a = allowed ? allowed->elts : NULL;
+    n = allowed ? allowed->nelts : 0;
+
+    if (item == NULL) {
+        for (i = 0; i < n; i++) {
+            if (!cJSON_AddItemToArray(list,
+                                   cJSON_CreateString((char *) a[i].data)))
+            {
+                return NGX_ERROR;
+            }
+        }
+
+        return NGX_OK;
+    }
+
+    if (!cJSON_IsArray(item)) {
+        return NGX_DECLINED;
+    }
+
+    cJSON_ArrayForEach(p, item) {
+
+        if (!cJSON_IsString(p)) {
+            return NGX_DECLINED;
+        }
+
+        cJSON_ArrayForEach(q, list) {
+            if (ngx_strcmp(q->valuestring, p->valuestring) == 0) {
+                return NGX_DECLINED;
+            }
+        }
+
+        for (i = 0; i < n; i++) {
+            if (ngx_strcmp(a[i].data, p->valuestring) == 0) {
+                break;
+            }
+        }
+
+        if (i == n) {
+            return NGX_DECLINED;
+        }
+
+        if (!cJSON_AddItemToArray(list, cJSON_CreateString(p->valuestring))) {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_tavus_create_fault(ngx_http_request_t *r, ngx_tavus_job_t *job,
+    ngx_tavus_fault_t *fault)
+{
+    cJSON                 *extra, *list;
+    ngx_uint_t             i;
+    ngx_tavus_vertical_t  *v;
+
+    extra = NULL;
+
+    if (fault->field) {
+        extra = cJSON_CreateObject();
+        (void) cJSON_AddStringToObject(extra, "field", fault->field);
+
+    } else if (ngx_strcmp(fault->code, "unknown_vertical") == 0) {
+        extra = cJSON_CreateObject();
+        list = cJSON_AddArrayToObject(extra, "verticals");
+        v = job->mcf->verticals.elts;
+
+        for (i = 0; i < job->mcf->verticals.nelts; i++) {
+            (void) cJSON_AddItemToArray(list,
+                                cJSON_CreateString((char *) v[i].name.data));
+        }
+    }
+
+    return ngx_tavus_send_problem_with(r, NGX_HTTP_BAD_REQUEST, fault->code,
+                                       0, fault->detail, extra);
+}
+
+
+/*
+ * A visitor's memory is a store that is named after a signed cookie, so that
+ * nobody can ask for somebody else's.
+ */
+
+static ngx_int_t
+ngx_tavus_create_visitor(ngx_http_request_t *r, ngx_tavus_job_t *job)
+{
+    u_char                *p;
+    size_t                 match;
+    cJSON                 *stores;
+    ngx_str_t              value;
+    ngx_tavus_loc_conf_t  *lcf;
+
+    static ngx_str_t  name = ngx_string(NGX_TAVUS_COOKIE);
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+#if (nginx_version >= 1023000)
+    if (ngx_http_parse_multi_header_lines(r, r->headers_in.cookie, &name,
+                                          &value)
+        != NULL
+#else
+    if (ngx_http_parse_multi_header_lines(&r->headers_in.cookies, &name,
+                                          &value)
+        != NGX_DECLINED
+#endif
+        && value.len > NGX_TAVUS_VISITOR_LEN + 1
+        && value.data[NGX_TAVUS_VISITOR_LEN] == '.'
+        && tavus_ticket_verify(lcf->keys->elts, lcf->keys->nelts,
+                               TAVUS_USE_VISITOR, (char *) value.data,
+                               NGX_TAVUS_VISITOR_LEN,
+                               (char *) value.data
+                               + NGX_TAVUS_VISITOR_LEN + 1,
+                               value.len - NGX_TAVUS_VISITOR_LEN - 1, &match)
+           == TAVUS_VERIFY_OK)
+    {
+        job->visitor.len = NGX_TAVUS_VISITOR_LEN;
+        job->visitor.data = ngx_pnalloc(job->pool, NGX_TAVUS_VISITOR_LEN);
+        if (job->visitor.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        ngx_memcpy(job->visitor.data, value.data, NGX_TAVUS_VISITOR_LEN);
+
+    } else if (ngx_tavus_create_new_visitor(job) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(job->pool, sizeof("visitor__") + job->visitor.len
+                               + job->vertical->name.len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(p, "visitor_%V_%V%Z", &job->visitor, &job->vertical->name);
+
+    stores = cJSON_GetObjectItemCaseSensitive(job->intent, "memory_stores");
+
+    if (!cJSON_AddItemToArray(stores, cJSON_CreateString((char *) p))) {
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_tavus_create_new_visitor(ngx_tavus_job_t *job)
+{
+    int      n;
+    char     ticket[TAVUS_TICKET_MAX];
+    u_char  *p, random[NGX_TAVUS_VISITOR_LEN / 2];
+
+    p = ngx_pnalloc(job->pool, NGX_TAVUS_VISITOR_LEN);
+
+    if (p == NULL || RAND_bytes(random, sizeof(random)) != 1) {
+        return NGX_ERROR;
+    }
+
+    (void) ngx_hex_dump(p, random, sizeof(random));
+
+    job->visitor.data = p;
+    job->visitor.len = NGX_TAVUS_VISITOR_LEN;
+
+    n = tavus_ticket_make(job->key, TAVUS_USE_VISITOR, (char *) p,
+                          NGX_TAVUS_VISITOR_LEN, ticket);
+    if (n < 0) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(job->pool, sizeof(NGX_TAVUS_COOKIE)
+                               + NGX_TAVUS_VISITOR_LEN + TAVUS_TICKET_MAX
+                               + sizeof("=.; Path=/; Max-Age=; HttpOnly; "
+                                        "SameSite=Lax; Secure")
+                               + NGX_TIME_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    job->cookie.data = p;
+    job->cookie.len = ngx_sprintf(p, NGX_TAVUS_COOKIE "=%V.%*s; Path=/; "
+                                  "Max-Age=%d; HttpOnly; SameSite=Lax%s",
+                                  &job->visitor, (size_t) n, ticket,
+                                  NGX_TAVUS_COOKIE_AGE,
+                                  job->mcf->public_origin.data[4] == 's'
+                                  ? "; Secure" : "")
+                      - p;
+
+    return NGX_OK;
+}
+
+
+/* a string without NUL, copied so that one ends it */
+
+ngx_int_t
+ngx_tavus_job_string(ngx_tavus_job_t *job, cJSON *item, size_t max,
+    ngx_str_t *s)
+{
+    size_t  len;
+
+    if (!cJSON_IsString(item)) {
+        return NGX_ERROR;
+    }
+
+    len = ngx_strlen(item->valuestring);
+
+    if (len > max) {
+        return NGX_ERROR;
+    }
+
+    s->data = ngx_pnalloc(job->pool, len + 1);
+    if (s->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(s->data, item->valuestring, len + 1);
+    s->len = len;
+
+    return NGX_OK;
+}

@@ -1,0 +1,772 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "ngx_tavus_module.h"
+#include "http/ngx_tavus_limit.h"
+#include "http/ngx_tavus_limit_zone.h"
+#include "http/ngx_tavus_request.h"
+
+
+#define NGX_TAVUS_LIMIT_NAME     64             /* of a zone */
+#define NGX_TAVUS_LIMIT_HEADERS  6
+
+
+static ngx_int_t ngx_tavus_limit_key(ngx_http_request_t *r,
+    ngx_tavus_limit_probe_t *probe);
+static ngx_int_t ngx_tavus_limit_verdict(ngx_http_request_t *r,
+    ngx_tavus_ctx_t *ctx, ngx_tavus_limit_probe_t *probes, ngx_uint_t n);
+static ngx_tavus_limit_probe_t *ngx_tavus_limit_tightest(
+    ngx_tavus_limit_probe_t *probes, ngx_uint_t n, ngx_uint_t dry_run);
+static u_char *ngx_tavus_limit_number(u_char *p, uint64_t n);
+static void ngx_tavus_limit_clear_headers(ngx_http_request_t *r,
+    ngx_uint_t n);
+
+static char *ngx_tavus_limit_parse_zone(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_str_t *name, size_t *size);
+static char *ngx_tavus_limit_parse_rate(ngx_conf_t *cf, ngx_str_t *value,
+    tavus_bucket_rate_t *rate);
+static char *ngx_tavus_limit_parse_key(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_tavus_limit_zone_t *key);
+
+
+static ngx_str_t  ngx_tavus_limit_status[] = {
+    ngx_string("PASSED"),
+    ngx_string("REJECTED"),
+    ngx_string("REJECTED_DRY_RUN")
+};
+
+
+static ngx_str_t  ngx_tavus_limit_names[NGX_TAVUS_LIMIT_HEADERS] = {
+    ngx_string("RateLimit-Policy"),
+    ngx_string("RateLimit"),
+    ngx_string("X-RateLimit-Limit"),
+    ngx_string("X-RateLimit-Remaining"),
+    ngx_string("X-RateLimit-Reset"),
+    ngx_string("Retry-After")                   /* of a rejection only */
+};
+
+
+ngx_int_t
+ngx_tavus_limit_handler(ngx_http_request_t *r)
+{
+    ngx_uint_t                i;
+    ngx_tavus_ctx_t          *ctx;
+    ngx_tavus_limit_t        *limits;
+    ngx_tavus_loc_conf_t     *lcf;
+    ngx_tavus_limit_probe_t   probes[NGX_TAVUS_MAX_LIMITS];
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+    if (lcf->limits == NULL || lcf->limits->nelts == 0) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_tavus_get_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    limits = lcf->limits->elts;
+
+    for (i = 0; i < lcf->limits->nelts; i++) {
+        probes[i].zone = limits[i].zone;
+        probes[i].dry_run = limits[i].dry_run;
+
+        if (ngx_tavus_limit_key(r, &probes[i]) != NGX_OK) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+    }
+
+    (void) ngx_tavus_limit_decide(probes, i);
+
+    return ngx_tavus_limit_verdict(r, ctx, probes, i);
+}
+
+
+static ngx_int_t
+ngx_tavus_limit_key(ngx_http_request_t *r, ngx_tavus_limit_probe_t *probe)
+{
+    u_char                   addr[16];
+    ngx_str_t                key;
+    ngx_tavus_limit_zone_t  *zone;
+
+    zone = probe->zone;
+
+    if (zone->addr) {
+        ngx_tavus_limit_addr_key(r, zone->v4, zone->v6, addr, &key);
+
+    } else if (ngx_http_complex_value(r, &zone->key, &key) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    probe->hash = ngx_tavus_limit_hash(zone, &key);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_tavus_limit_verdict(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx,
+    ngx_tavus_limit_probe_t *probes, ngx_uint_t n)
+{
+    ngx_uint_t                i;
+    ngx_tavus_limit_probe_t  *tightest;
+
+    ctx->limit_status = NGX_TAVUS_LIMIT_PASSED;
+
+    for (i = 0; i < n; i++) {
+
+        if (probes[i].allowed) {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "limiting requests%s, by zone \"%V\"",
+                      probes[i].dry_run ? ", dry run" : "",
+                      &probes[i].zone->name);
+
+        if (!probes[i].dry_run) {
+            ctx->limit_status = NGX_TAVUS_LIMIT_REJECTED;
+
+        } else if (ctx->limit_status == NGX_TAVUS_LIMIT_PASSED) {
+            ctx->limit_status = NGX_TAVUS_LIMIT_REJECTED_DRY_RUN;
+        }
+    }
+
+    /* a client hears only of the limits that it is held to */
+
+    tightest = ngx_tavus_limit_tightest(probes, n, 0);
+
+    if (tightest) {
+        ctx->limit_zone = tightest->zone;
+
+    } else {
+        tightest = ngx_tavus_limit_tightest(probes, n, 1);
+    }
+
+    ctx->limit_remaining = tightest->res.remaining;
+    ctx->limit_reset = ngx_tavus_limit_seconds(tightest->res.reset);
+    ctx->limit_retry = ngx_tavus_limit_seconds(tightest->res.retry_after);
+
+    if (ctx->limit_status != NGX_TAVUS_LIMIT_REJECTED) {
+        return NGX_DECLINED;
+    }
+
+    ctx->limit_retry = ngx_max(ctx->limit_retry, 1);
+
+    return ngx_tavus_reject(r, NGX_HTTP_TOO_MANY_REQUESTS, "rate_limited",
+                            ctx->limit_retry,
+                            "Too many requests, please try again later.");
+}
+
+
+static ngx_tavus_limit_probe_t *
+ngx_tavus_limit_tightest(ngx_tavus_limit_probe_t *probes, ngx_uint_t n,
+    ngx_uint_t dry_run)
+{
+    ngx_uint_t                i;
+    ngx_tavus_limit_probe_t  *p, *tightest;
+
+    tightest = NULL;
+
+    for (i = 0; i < n; i++) {
+        p = &probes[i];
+
+        if (p->dry_run != dry_run) {
+            continue;
+        }
+
+        if (tightest == NULL || p->allowed < tightest->allowed) {
+            tightest = p;
+            continue;
+        }
+
+        if (p->allowed > tightest->allowed) {
+            continue;
+        }
+
+        if (p->allowed ? p->res.remaining < tightest->res.remaining
+                       : p->res.retry_after > tightest->res.retry_after)
+        {
+            tightest = p;
+        }
+    }
+
+    return tightest;
+}
+
+
+ngx_int_t
+ngx_tavus_limit_headers(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx)
+{
+    u_char                  *p;
+    ngx_str_t                values[NGX_TAVUS_LIMIT_HEADERS];
+    ngx_uint_t               i, n;
+    ngx_tavus_limit_zone_t  *zone;
+
+    zone = ctx->limit_zone;
+
+    if (zone == NULL) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(r->pool, zone->limit.len + sizeof(";t=") - 1
+                             + 3 * NGX_INT_T_LEN + NGX_TIME_T_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    values[0] = zone->policy;
+    values[1].data = p;
+    values[2] = zone->capacity;
+
+    p = ngx_cpymem(p, zone->limit.data, zone->limit.len);
+
+    values[3].data = p;
+    p = ngx_tavus_limit_number(p, ctx->limit_remaining);
+    values[3].len = p - values[3].data;
+
+    p = ngx_cpymem(p, ";t=", sizeof(";t=") - 1);
+    p = ngx_tavus_limit_number(p, ctx->limit_reset);
+    values[1].len = p - values[1].data;
+
+    values[4].data = p;
+    p = ngx_tavus_limit_number(p, ngx_time() + ctx->limit_reset);
+    values[4].len = p - values[4].data;
+
+    n = NGX_TAVUS_LIMIT_HEADERS - 1;
+
+    if (ctx->limit_status == NGX_TAVUS_LIMIT_REJECTED) {
+        values[n].data = p;
+        p = ngx_tavus_limit_number(p, ctx->limit_retry);
+        values[n].len = p - values[n].data;
+        n++;
+    }
+
+    ngx_tavus_limit_clear_headers(r, n);
+
+    for (i = 0; i < n; i++) {
+        if (ngx_tavus_add_header(r, &ngx_tavus_limit_names[i], &values[i])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+/* ngx_sprintf() takes as long as all the rest of the limit together */
+
+static u_char *
+ngx_tavus_limit_number(u_char *p, uint64_t n)
+{
+    u_char  *last, *start, digits[NGX_INT64_LEN];
+
+    last = digits + NGX_INT64_LEN;
+    start = last;
+
+    do {
+        *--start = (u_char) ('0' + n % 10);
+        n /= 10;
+    } while (n);
+
+    return ngx_cpymem(p, start, last - start);
+}
+
+
+/* an upstream may have limits, too, but these are the ones at our door */
+
+static void
+ngx_tavus_limit_clear_headers(ngx_http_request_t *r, ngx_uint_t n)
+{
+    ngx_str_t        *name;
+    ngx_uint_t        i, k;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            for (k = 0; k < n; k++) {
+                name = &ngx_tavus_limit_names[k];
+
+                if (h[i].key.len == name->len
+                    && ngx_strncasecmp(h[i].key.data, name->data, name->len)
+                       == 0)
+                {
+                    h[i].hash = 0;
+                }
+            }
+        }
+    }
+}
+
+
+void
+ngx_tavus_limit_addr_key(ngx_http_request_t *r, ngx_uint_t v4, ngx_uint_t v6,
+    u_char key[16], ngx_str_t *out)
+{
+    u_char               *p;
+    size_t                len;
+    ngx_uint_t            i, bits;
+    struct sockaddr      *sa;
+    struct sockaddr_in   *sin;
+#if (NGX_HAVE_INET6)
+    struct sockaddr_in6  *sin6;
+#endif
+
+    sa = r->connection->sockaddr;
+
+    switch (sa->sa_family) {
+
+    case AF_INET:
+        sin = (struct sockaddr_in *) sa;
+        p = (u_char *) &sin->sin_addr;
+        len = 4;
+        break;
+
+#if (NGX_HAVE_INET6)
+    case AF_INET6:
+        sin6 = (struct sockaddr_in6 *) sa;
+        p = sin6->sin6_addr.s6_addr;
+        len = 16;
+
+        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+            p += 12;
+            len = 4;
+        }
+
+        break;
+#endif
+
+    default:
+        p = key;
+        len = 0;
+    }
+
+    bits = (len == 4) ? v4 : v6;
+
+    for (i = 0; i < len; i++) {
+
+        if (bits >= 8) {
+            key[i] = p[i];
+            bits -= 8;
+            continue;
+        }
+
+        key[i] = (u_char) (p[i] & (0xff00 >> bits));
+        bits = 0;
+    }
+
+    out->data = key;
+    out->len = len;
+}
+
+
+ngx_int_t
+ngx_tavus_limit_status_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t        *status;
+    ngx_tavus_ctx_t  *ctx;
+
+    ctx = ngx_tavus_find_ctx(r);
+
+    if (ctx == NULL || ctx->limit_status == NGX_TAVUS_LIMIT_NONE) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    status = &ngx_tavus_limit_status[ctx->limit_status - 1];
+
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+    v->len = status->len;
+    v->data = status->data;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_tavus_limit_remaining_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_tavus_ctx_t  *ctx;
+
+    ctx = ngx_tavus_find_ctx(r);
+
+    if (ctx == NULL || ctx->limit_status == NGX_TAVUS_LIMIT_NONE) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->data = ngx_pnalloc(r->pool, NGX_INT_T_LEN);
+    if (v->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->len = ngx_sprintf(v->data, "%ui", ctx->limit_remaining) - v->data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+char *
+ngx_tavus_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    size_t                    size;
+    ngx_str_t                *value, name;
+    ngx_int_t                 n;
+    ngx_uint_t                i, masks;
+    tavus_bucket_rate_t       rate;
+    ngx_tavus_limit_zone_t   *zone, key;
+
+    value = cf->args->elts;
+
+    size = 0;
+    masks = 0;
+    ngx_str_null(&name);
+    ngx_memzero(&rate, sizeof(tavus_bucket_rate_t));
+    ngx_memzero(&key, sizeof(ngx_tavus_limit_zone_t));
+
+    key.v4 = 32;
+    key.v6 = 64;
+
+    if (ngx_tavus_limit_parse_key(cf, &value[1], &key) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "zone=", 5) == 0) {
+
+            if (ngx_tavus_limit_parse_zone(cf, &value[i], &name, &size)
+                != NGX_CONF_OK)
+            {
+                return NGX_CONF_ERROR;
+            }
+
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "rate=", 5) == 0) {
+
+            if (ngx_tavus_limit_parse_rate(cf, &value[i], &rate)
+                != NGX_CONF_OK)
+            {
+                return NGX_CONF_ERROR;
+            }
+
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "capacity=", 9) == 0) {
+
+            n = ngx_atoi(value[i].data + 9, value[i].len - 9);
+
+            if (n < 1 || n > TAVUS_BUCKET_MAX_CAPACITY) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "invalid capacity \"%V\", it must be "
+                                   "between 1 and %d", &value[i],
+                                   TAVUS_BUCKET_MAX_CAPACITY);
+                return NGX_CONF_ERROR;
+            }
+
+            rate.capacity = (uint32_t) n;
+
+            continue;
+        }
+
+        if (ngx_strncmp(value[i].data, "v4=", 3) == 0
+            || ngx_strncmp(value[i].data, "v6=", 3) == 0)
+        {
+            n = ngx_atoi(value[i].data + 3, value[i].len - 3);
+
+            if (n < 1 || n > (value[i].data[1] == '4' ? 32 : 128)) {
+                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                                   "invalid prefix length \"%V\"",
+                                   &value[i]);
+                return NGX_CONF_ERROR;
+            }
+
+            if (value[i].data[1] == '4') {
+                key.v4 = n;
+
+            } else {
+                key.v6 = n;
+            }
+
+            masks = 1;
+
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[i]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (name.len == 0 || rate.rate == 0 || rate.capacity == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" must have \"%s\" parameter", &cmd->name,
+                           name.len == 0 ? "zone"
+                           : rate.rate == 0 ? "rate" : "capacity");
+        return NGX_CONF_ERROR;
+    }
+
+    if (masks && !key.addr) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"v4\" and \"v6\" of limit zone \"%V\" need "
+                           "the key \"$binary_remote_addr\"", &name);
+        return NGX_CONF_ERROR;
+    }
+
+    zone = ngx_tavus_limit_add_zone(cf, &name, size, &rate);
+    if (zone == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    zone->key = key.key;
+    zone->addr = key.addr;
+    zone->v4 = key.v4;
+    zone->v6 = key.v6;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_tavus_limit_parse_key(ngx_conf_t *cf, ngx_str_t *value,
+    ngx_tavus_limit_zone_t *key)
+{
+    ngx_http_compile_complex_value_t  ccv;
+
+    if (value->len == sizeof("$binary_remote_addr") - 1
+        && ngx_strncmp(value->data, "$binary_remote_addr", value->len) == 0)
+    {
+        key->addr = 1;
+        return NGX_CONF_OK;
+    }
+
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+
+    ccv.cf = cf;
+    ccv.value = value;
+    ccv.complex_value = &key->key;
+
+    if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_tavus_limit_parse_zone(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *name,
+    size_t *size)
+{
+    u_char     *p, *last;
+    ssize_t     n;
+    ngx_str_t   s;
+
+    last = value->data + value->len;
+
+    name->data = value->data + 5;
+    p = ngx_strlchr(name->data, last, ':');
+
+    if (p == NULL || p == name->data) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone \"%V\", it must be name:size",
+                           value);
+        return NGX_CONF_ERROR;
+    }
+
+    name->len = p - name->data;
+
+    s.data = p + 1;
+    s.len = last - s.data;
+
+    n = ngx_parse_size(&s);
+
+    if (n == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone size \"%V\"", value);
+        return NGX_CONF_ERROR;
+    }
+
+    if (n < (ssize_t) (8 * ngx_pagesize)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone \"%V\" is too small, it needs %uz bytes",
+                           value, 8 * ngx_pagesize);
+        return NGX_CONF_ERROR;
+    }
+
+    *size = (size_t) n;
+
+    /* the name stands between quotes in a header */
+
+    for (p = name->data; p < name->data + name->len; p++) {
+        if (name->len > NGX_TAVUS_LIMIT_NAME
+            || !((*p >= 'a' && *p <= 'z') || (*p >= 'A' && *p <= 'Z')
+                 || (*p >= '0' && *p <= '9')
+                 || *p == '_' || *p == '-' || *p == '.'))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid zone name \"%V\"", name);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_tavus_limit_parse_rate(ngx_conf_t *cf, ngx_str_t *value,
+    tavus_bucket_rate_t *rate)
+{
+    u_char     *unit;
+    ngx_int_t   n;
+
+    if (value->len > sizeof("rate=r/s") - 1) {
+        unit = value->data + value->len - 3;
+        n = ngx_atoi(value->data + 5, value->len - 8);
+
+        if (ngx_strncmp(unit, "r/s", 3) == 0) {
+            rate->period = 1000;
+
+        } else if (ngx_strncmp(unit, "r/m", 3) == 0) {
+            rate->period = 60000;
+
+        } else if (ngx_strncmp(unit, "r/h", 3) == 0) {
+            rate->period = 3600000;
+
+        } else {
+            n = NGX_ERROR;
+        }
+
+        if (n >= 1 && n <= TAVUS_BUCKET_MAX_RATE) {
+            rate->rate = (uint32_t) n;
+            return NGX_CONF_OK;
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "invalid rate \"%V\", it must be a number between "
+                       "1 and %d followed by r/s, r/m or r/h", value,
+                       TAVUS_BUCKET_MAX_RATE);
+    return NGX_CONF_ERROR;
+}
+
+
+char *
+ngx_tavus_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_tavus_loc_conf_t  *lcf = conf;
+
+    ngx_str_t               *value, name;
+    ngx_uint_t               i, dry_run;
+    ngx_tavus_limit_t       *limits, limit;
+    ngx_tavus_main_conf_t   *mcf;
+    ngx_tavus_limit_zone_t  *zone;
+
+    value = cf->args->elts;
+
+    dry_run = 0;
+    ngx_str_null(&name);
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strncmp(value[i].data, "zone=", 5) == 0) {
+            name.data = value[i].data + 5;
+            name.len = value[i].len - 5;
+            continue;
+        }
+
+        if (ngx_strcmp(value[i].data, "dry_run") == 0) {
+            dry_run = 1;
+            continue;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\"", &value[i]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (name.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" must have \"zone\" parameter", &cmd->name);
+        return NGX_CONF_ERROR;
+    }
+
+    zone = ngx_tavus_limit_find_zone(cf, &name);
+
+    if (zone == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "unknown limit zone \"%V\", \"tavus_limit_zone\" "
+                           "must come before its use", &name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (lcf->limits == NULL || lcf->limits == NGX_CONF_UNSET_PTR) {
+        lcf->limits = ngx_array_create(cf->pool, 2,
+                                       sizeof(ngx_tavus_limit_t));
+        if (lcf->limits == NULL) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    limits = lcf->limits->elts;
+
+    for (i = 0; i < lcf->limits->nelts; i++) {
+        if (limits[i].zone == zone) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "limit zone \"%V\" is used twice here",
+                               &name);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (i == NGX_TAVUS_MAX_LIMITS) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "more than %d limits in one place",
+                           NGX_TAVUS_MAX_LIMITS);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_array_push(lcf->limits) == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    limits = lcf->limits->elts;
+
+    /* kept in the order in which the zones are locked */
+
+    limit.zone = zone;
+    limit.dry_run = dry_run;
+
+    while (i && limits[i - 1].zone->index > zone->index) {
+        limits[i] = limits[i - 1];
+        i--;
+    }
+
+    limits[i] = limit;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
+    mcf->guarded = 1;
+
+    return NGX_CONF_OK;
+}

@@ -1,0 +1,636 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "store/ngx_tavus_journal_file.h"
+
+#include <sys/file.h>
+
+
+static void ngx_tavus_journal_flush(void);
+static void ngx_tavus_journal_write_thread(void *data, ngx_log_t *log);
+static ngx_int_t ngx_tavus_journal_create(ngx_tavus_journal_write_t *w);
+static void ngx_tavus_journal_written(ngx_event_t *ev);
+static void ngx_tavus_journal_answer(ngx_queue_t *entries, ngx_int_t rc);
+static ngx_tavus_journal_file_t *ngx_tavus_journal_new_file(void);
+static void ngx_tavus_journal_timer_handler(ngx_event_t *ev);
+
+
+/* debug logging reads the descriptor of a timer's "connection" */
+
+static ngx_connection_t     ngx_tavus_journal_dummy = {
+    .fd = (ngx_socket_t) -1
+};
+
+ngx_tavus_journal_t         ngx_tavus_journal;
+
+
+ngx_int_t
+ngx_tavus_journal_init_process(ngx_tavus_journal_conf_t *conf,
+    ngx_uint_t workers, ngx_tavus_journal_replay_pt replay)
+{
+    ngx_tavus_journal_t  *j;
+
+    j = &ngx_tavus_journal;
+
+    ngx_queue_init(&j->pending);
+    ngx_queue_init(&j->writing);
+    ngx_queue_init(&j->closed);
+
+    j->write = ngx_thread_task_alloc(ngx_cycle->pool,
+                                     sizeof(ngx_tavus_journal_write_t));
+    j->read = ngx_thread_task_alloc(ngx_cycle->pool,
+                                    sizeof(ngx_tavus_journal_read_t));
+
+    if (j->write == NULL || j->read == NULL) {
+        return NGX_ERROR;
+    }
+
+    j->conf = conf;
+    j->replay = replay;
+    j->max_size = conf->max_size / (off_t) ngx_max(workers, 1);
+
+    j->timer.data = &ngx_tavus_journal_dummy;
+    j->timer.handler = ngx_tavus_journal_timer_handler;
+    j->timer.log = ngx_cycle->log;
+
+    j->again.data = &ngx_tavus_journal_dummy;
+    j->again.handler = ngx_tavus_journal_again_handler;
+    j->again.log = ngx_cycle->log;
+    j->again.cancelable = 1;
+
+    return NGX_OK;
+}
+
+
+void
+ngx_tavus_journal_exit_process(void)
+{
+    ngx_queue_t                *q;
+    ngx_tavus_journal_t        *j;
+    ngx_tavus_journal_file_t   *file;
+    ngx_tavus_journal_write_t  *w;
+
+    j = &ngx_tavus_journal;
+
+    if (j->conf == NULL) {
+        return;
+    }
+
+    j->exiting = 1;
+
+    /*
+     * The thread pool is gone, and with it a task that it had: whether that
+     * one was written is not known, so nobody is told that it was.
+     */
+
+    ngx_tavus_journal_answer(&j->writing, NGX_ERROR);
+
+    if (j->npending && !j->write_busy) {
+        w = j->write->ctx;
+
+        ngx_memzero(w, sizeof(ngx_tavus_journal_write_t));
+
+        w->path = (char *) j->conf->path.data;
+        w->create = (j->active == NULL);
+        w->file = j->active ? j->active : ngx_tavus_journal_new_file();
+        w->buf = j->buf;
+
+        if (w->file != NULL) {
+            j->active = w->file;
+            ngx_tavus_journal_write_thread(w, ngx_cycle->log);
+
+            ngx_tavus_journal_answer(&j->pending,
+                                     w->failed ? NGX_ERROR : NGX_OK);
+        }
+    }
+
+    ngx_tavus_journal_answer(&j->pending, NGX_ERROR);
+
+    /* closing unlocks: the next worker that looks adopts them */
+
+    ngx_tavus_journal_close();
+
+    while (!ngx_queue_empty(&j->closed)) {
+        q = ngx_queue_head(&j->closed);
+        file = ngx_queue_data(q, ngx_tavus_journal_file_t, queue);
+
+        ngx_queue_remove(q);
+
+        if (file->fd != -1) {
+            (void) close(file->fd);
+        }
+
+        ngx_free(file);
+    }
+
+    if (j->timer.timer_set) {
+        ngx_del_timer(&j->timer);
+    }
+
+    if (j->again.timer_set) {
+        ngx_del_timer(&j->again);
+    }
+
+    if (j->buf.data) {
+        ngx_free(j->buf.data);
+    }
+
+    if (j->data) {
+        ngx_free(j->data);
+    }
+
+    if (j->aside.data) {
+        ngx_free(j->aside.data);
+    }
+
+    ngx_memzero(j, sizeof(ngx_tavus_journal_t));
+}
+
+
+ngx_uint_t
+ngx_tavus_journal_ready(size_t size)
+{
+    ngx_tavus_journal_t  *j;
+
+    j = &ngx_tavus_journal;
+
+    if (j->conf == NULL || j->exiting
+        || j->stats.bytes + (off_t) (j->buf.len + size) > j->max_size
+        || (j->buf.len && j->buf.len + size > NGX_TAVUS_JOURNAL_BUFFER))
+    {
+        return 0;
+    }
+
+    return !j->stats.failed
+           || (ngx_msec_int_t) (ngx_current_msec - j->paused) >= 0;
+}
+
+
+void *
+ngx_tavus_journal_append(const tavus_record_field_t *fields, size_t n,
+    ngx_uint_t browser, ngx_tavus_journal_pt handler, void *data)
+{
+    size_t                      size;
+    u_char                     *p;
+    ngx_tavus_journal_t        *j;
+    ngx_tavus_journal_entry_t  *entry;
+
+    j = &ngx_tavus_journal;
+
+    size = tavus_record_size(fields, n);
+
+    if (size > TAVUS_RECORD_MAX || !ngx_tavus_journal_ready(size)
+        || (browser && j->browser + (off_t) size > j->max_size / 4))
+    {
+        return NULL;
+    }
+
+    entry = ngx_alloc(sizeof(ngx_tavus_journal_entry_t), ngx_cycle->log);
+    if (entry == NULL) {
+        return NULL;
+    }
+
+    if (ngx_tavus_journal_reserve(&j->buf, size) != NGX_OK) {
+        ngx_free(entry);
+        return NULL;
+    }
+
+    p = tavus_record_write(j->buf.data + j->buf.len, fields, n);
+    j->buf.len = p - j->buf.data;
+
+    if (browser) {
+        j->browser += size;
+    }
+
+    entry->handler = handler;
+    entry->data = data;
+
+    ngx_queue_insert_tail(&j->pending, &entry->queue);
+    j->npending++;
+
+    if (!j->write_busy && !j->timer.timer_set) {
+
+        /* at the end of this turn of the loop: what it brings shares it */
+
+        ngx_add_timer(&j->timer, 0);
+    }
+
+    return entry;
+}
+
+
+void
+ngx_tavus_journal_forget(void *entry)
+{
+    ((ngx_tavus_journal_entry_t *) entry)->handler = NULL;
+}
+
+
+void
+ngx_tavus_journal_stats(ngx_tavus_journal_stats_t *stats)
+{
+    ngx_queue_t               *q;
+    ngx_tavus_journal_t       *j;
+    ngx_tavus_journal_file_t  *file;
+
+    j = &ngx_tavus_journal;
+
+    *stats = j->stats;
+
+    if (j->conf == NULL) {
+        return;
+    }
+
+    stats->files = 0;
+    stats->oldest = 0;
+    stats->records = j->npending + j->nwriting;
+
+    if (j->active) {
+        stats->files++;
+        stats->records += j->active->records;
+        stats->oldest = j->active->began;
+    }
+
+    for (q = ngx_queue_head(&j->closed);
+         q != ngx_queue_sentinel(&j->closed);
+         q = ngx_queue_next(q))
+    {
+        file = ngx_queue_data(q, ngx_tavus_journal_file_t, queue);
+
+        stats->files++;
+        stats->records += file->records;
+
+        if (stats->oldest == 0 || file->began < stats->oldest) {
+            stats->oldest = file->began;
+        }
+    }
+}
+
+
+static void
+ngx_tavus_journal_timer_handler(ngx_event_t *ev)
+{
+    if (!ngx_tavus_journal.write_busy) {
+        ngx_tavus_journal_flush();
+        return;
+    }
+
+    /* a write is under way: an exiting worker waits for it */
+
+    ngx_add_timer(ev, 1000);
+}
+
+
+static void
+ngx_tavus_journal_flush(void)
+{
+    ngx_queue_t                *q;
+    ngx_thread_task_t          *task;
+    ngx_tavus_journal_t        *j;
+    ngx_tavus_journal_buf_t     buf;
+    ngx_tavus_journal_write_t  *w;
+
+    j = &ngx_tavus_journal;
+
+    if (j->npending == 0 || j->write_busy) {
+        return;
+    }
+
+    task = j->write;
+    w = task->ctx;
+    buf = w->buf;
+
+    if (j->active && j->active->size >= NGX_TAVUS_JOURNAL_FILE) {
+        ngx_tavus_journal_close();
+    }
+
+    w->path = (char *) j->conf->path.data;
+    w->error = 0;
+    w->failed = NULL;
+    w->create = (j->active == NULL);
+    w->file = j->active ? j->active : ngx_tavus_journal_new_file();
+
+    if (w->file == NULL) {
+        ngx_tavus_journal_answer(&j->pending, NGX_ERROR);
+        j->npending = 0;
+        j->buf.len = 0;
+        return;
+    }
+
+    j->active = w->file;
+
+    /* the task's old buffer takes what comes meanwhile */
+
+    w->buf = j->buf;
+    j->buf = buf;
+    j->buf.len = 0;
+
+    while (!ngx_queue_empty(&j->pending)) {
+        q = ngx_queue_head(&j->pending);
+        ngx_queue_remove(q);
+        ngx_queue_insert_tail(&j->writing, q);
+    }
+
+    j->nwriting = j->npending;
+    j->npending = 0;
+
+    task->handler = ngx_tavus_journal_write_thread;
+    task->event.handler = ngx_tavus_journal_written;
+    task->event.data = j;
+
+    if (ngx_thread_task_post(j->conf->pool, task) != NGX_OK) {
+        w->failed = "ngx_thread_task_post()";
+        ngx_tavus_journal_written(&task->event);
+        return;
+    }
+
+    j->write_busy = 1;
+
+    if (!j->timer.timer_set) {
+        ngx_add_timer(&j->timer, 1000);
+    }
+}
+
+
+static void
+ngx_tavus_journal_write_thread(void *data, ngx_log_t *log)
+{
+    ngx_tavus_journal_write_t *w = data;
+
+    size_t   done;
+    ssize_t  n;
+
+    if (w->create && ngx_tavus_journal_create(w) != NGX_OK) {
+        return;
+    }
+
+    for (done = 0; done < w->buf.len; done += n) {
+
+        n = write(w->file->fd, w->buf.data + done, w->buf.len - done);
+
+        if (n == -1 && ngx_errno == NGX_EINTR) {
+            n = 0;
+            continue;
+        }
+
+        if (n <= 0) {
+            w->error = n ? ngx_errno : NGX_ENOSPC;
+            w->failed = "write()";
+            return;
+        }
+    }
+
+    if (fdatasync(w->file->fd) != 0) {
+        w->error = ngx_errno;
+        w->failed = "fdatasync()";
+    }
+}
+
+
+static ngx_int_t
+ngx_tavus_journal_create(ngx_tavus_journal_write_t *w)
+{
+    char  path[NGX_MAX_PATH];
+
+    if (snprintf(path, sizeof(path), "%s/%s", w->path, w->file->name)
+        >= (int) sizeof(path))
+    {
+        w->error = ENAMETOOLONG;
+        w->failed = "open()";
+        return NGX_ERROR;
+    }
+
+    w->file->fd = open(path, O_RDWR|O_APPEND|O_CREAT|O_EXCL|O_CLOEXEC,
+                       0600);
+
+    if (w->file->fd == -1) {
+        w->error = ngx_errno;
+        w->failed = "open()";
+        return NGX_ERROR;
+    }
+
+    if (flock(w->file->fd, LOCK_EX|LOCK_NB) != 0) {
+        w->error = ngx_errno;
+        w->failed = "flock()";
+        return NGX_ERROR;
+    }
+
+    if (ngx_tavus_journal_sync_dir(w->path) != NGX_OK) {
+        w->error = ngx_errno;
+        w->failed = "fsync() of the directory";
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_tavus_journal_written(ngx_event_t *ev)
+{
+    ngx_int_t                   rc;
+    ngx_tavus_journal_t        *j;
+    ngx_tavus_journal_write_t  *w;
+
+    j = &ngx_tavus_journal;
+
+    if (j->conf == NULL) {
+        return;
+    }
+
+    w = j->write->ctx;
+    j->write_busy = 0;
+
+    if (j->timer.timer_set) {
+        ngx_del_timer(&j->timer);
+    }
+
+    if (w->failed) {
+        rc = NGX_ERROR;
+
+        if (!j->stats.failed) {
+            ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, w->error,
+                          "journal \"%s/%s\": %s failed", w->path,
+                          w->file->name, w->failed);
+        }
+
+        j->stats.failed = 1;
+        j->paused = ngx_current_msec + NGX_TAVUS_JOURNAL_PAUSE;
+
+        /*
+         * What an fsync failed on may be lost though a second one would
+         * succeed: the file is left for replay as it is.
+         */
+
+        ngx_tavus_journal_close();
+
+    } else {
+        rc = NGX_OK;
+
+        if (j->stats.failed) {
+            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                          "journal is written again");
+        }
+
+        j->stats.failed = 0;
+        j->stats.written += j->nwriting;
+        j->stats.bytes += w->buf.len;
+
+        j->active->size += w->buf.len;
+        j->active->records += j->nwriting;
+    }
+
+    if (w->buf.size > NGX_TAVUS_JOURNAL_KEEP) {
+        ngx_free(w->buf.data);
+        ngx_memzero(&w->buf, sizeof(ngx_tavus_journal_buf_t));
+    }
+
+    j->nwriting = 0;
+
+    ngx_tavus_journal_answer(&j->writing, rc);
+
+    ngx_tavus_journal_flush();
+}
+
+
+static void
+ngx_tavus_journal_answer(ngx_queue_t *entries, ngx_int_t rc)
+{
+    ngx_queue_t                *q, list;
+    ngx_tavus_journal_entry_t  *entry;
+
+    if (ngx_queue_empty(entries)) {
+        return;
+    }
+
+    /* a handler may append */
+
+    ngx_queue_init(&list);
+    ngx_queue_add(&list, entries);
+    ngx_queue_init(entries);
+
+    while (!ngx_queue_empty(&list)) {
+        q = ngx_queue_head(&list);
+        entry = ngx_queue_data(q, ngx_tavus_journal_entry_t, queue);
+
+        ngx_queue_remove(q);
+
+        if (entry->handler) {
+            entry->handler(entry->data, rc);
+        }
+
+        ngx_free(entry);
+    }
+}
+
+
+/* no more is written to the active file: it can be replayed */
+
+void
+ngx_tavus_journal_close(void)
+{
+    ngx_tavus_journal_t       *j;
+    ngx_tavus_journal_file_t  *file;
+
+    j = &ngx_tavus_journal;
+    file = j->active;
+
+    if (file == NULL) {
+        return;
+    }
+
+    j->active = NULL;
+
+    if (file->fd == -1) {
+        ngx_free(file);
+        return;
+    }
+
+    ngx_queue_insert_tail(&j->closed, &file->queue);
+}
+
+
+static ngx_tavus_journal_file_t *
+ngx_tavus_journal_new_file(void)
+{
+    ngx_tavus_journal_t       *j;
+    ngx_tavus_journal_file_t  *file;
+
+    j = &ngx_tavus_journal;
+
+    file = ngx_calloc(sizeof(ngx_tavus_journal_file_t), ngx_cycle->log);
+    if (file == NULL) {
+        return NULL;
+    }
+
+    file->fd = -1;
+    file->began = ngx_time();
+
+    (void) ngx_sprintf((u_char *) file->name,
+                       "%P-%T%03M-%ui" NGX_TAVUS_JOURNAL_SUFFIX "%Z",
+                       ngx_pid, ngx_cached_time->sec,
+                       ngx_cached_time->msec, j->number++);
+
+    return file;
+}
+
+
+ngx_int_t
+ngx_tavus_journal_reserve(ngx_tavus_journal_buf_t *buf, size_t len)
+{
+    size_t   size;
+    u_char  *p;
+
+    if (buf->len + len <= buf->size) {
+        return NGX_OK;
+    }
+
+    size = ngx_max(buf->size * 2, buf->len + len);
+    size = ngx_max(size, 65536);
+
+    p = ngx_alloc(size, ngx_cycle->log);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (buf->len) {
+        ngx_memcpy(p, buf->data, buf->len);
+    }
+
+    if (buf->data) {
+        ngx_free(buf->data);
+    }
+
+    buf->data = p;
+    buf->size = size;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_tavus_journal_sync_dir(const char *path)
+{
+    int        fd;
+    ngx_int_t  rc;
+    ngx_err_t  err;
+
+    fd = open(path, O_RDONLY|O_DIRECTORY|O_CLOEXEC);
+
+    if (fd == -1) {
+        return NGX_ERROR;
+    }
+
+    rc = fsync(fd) == 0 ? NGX_OK : NGX_ERROR;
+    err = ngx_errno;
+
+    (void) close(fd);
+
+    ngx_set_errno(err);
+
+    return rc;
+}

@@ -1,0 +1,85 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#ifndef _NGX_TAVUS_JOURNAL_H_INCLUDED_
+#define _NGX_TAVUS_JOURNAL_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include <ngx_thread_pool.h>
+
+#include "core/tavus_record.h"
+
+
+typedef struct {
+    ngx_str_t            path;          /* a directory, NUL-terminated */
+    off_t                max_size;      /* of all workers together */
+    ngx_thread_pool_t   *pool;
+} ngx_tavus_journal_conf_t;
+
+
+typedef struct {
+    off_t                bytes;         /* in files of this worker */
+    ngx_uint_t           records;       /* not replayed yet */
+    ngx_uint_t           files;
+    time_t               oldest;        /* when the oldest file began */
+    uint64_t             written;
+    uint64_t             replayed;
+    uint64_t             damaged;       /* bytes set aside */
+    ngx_uint_t           failed;        /* the last write failed */
+} ngx_tavus_journal_stats_t;
+
+
+/* NGX_OK: on disk, fsynced; NGX_ERROR: not. */
+typedef void (*ngx_tavus_journal_pt)(void *data, ngx_int_t rc);
+
+/*
+ * Takes a record that is replayed.  NGX_OK, and ngx_tavus_journal_done() is
+ * called for it once it is stored; NGX_BUSY to be asked again later;
+ * NGX_DECLINED for a record that says nothing.
+ */
+typedef ngx_int_t (*ngx_tavus_journal_replay_pt)(const uint8_t *payload,
+    size_t len);
+
+
+/*
+ * Opens this worker's journal; nothing is written before the first record.
+ * Files whose worker is gone are adopted as soon as replay is asked for.
+ */
+ngx_int_t ngx_tavus_journal_init_process(ngx_tavus_journal_conf_t *conf,
+    ngx_uint_t workers, ngx_tavus_journal_replay_pt replay);
+
+/* Writes what waits, without a thread, and lets go of the files. */
+void ngx_tavus_journal_exit_process(void);
+
+/*
+ * Appends a record; many share one write and one fsync in the thread pool.
+ * Returns an entry, whose handler is called once from the event loop, or
+ * NULL if there is no journal or no room in it.  Records of browsers may
+ * take a quarter of the room.
+ */
+void *ngx_tavus_journal_append(const tavus_record_field_t *fields, size_t n,
+    ngx_uint_t browser, ngx_tavus_journal_pt handler, void *data);
+
+/* The owner of an entry goes away: its handler is not called. */
+void ngx_tavus_journal_forget(void *entry);
+
+/* The database takes rows: replays what there is, a file at a time. */
+void ngx_tavus_journal_replay(void);
+
+/* A replayed record is stored (NGX_OK), or could not be (NGX_ERROR). */
+void ngx_tavus_journal_done(ngx_int_t rc);
+
+/* Whether a record of this size could be written now. */
+ngx_uint_t ngx_tavus_journal_ready(size_t size);
+
+void ngx_tavus_journal_stats(ngx_tavus_journal_stats_t *stats);
+
+
+#endif /* _NGX_TAVUS_JOURNAL_H_INCLUDED_ */

@@ -1,0 +1,132 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#ifndef _NGX_TAVUS_JOURNAL_FILE_H_INCLUDED_
+#define _NGX_TAVUS_JOURNAL_FILE_H_INCLUDED_
+
+
+/* What the journal's two halves share: its writing and its replay. */
+
+#include "store/ngx_tavus_journal.h"
+
+
+#define NGX_TAVUS_JOURNAL_FILE     (16 * 1024 * 1024)
+#define NGX_TAVUS_JOURNAL_BUFFER   (16 * 1024 * 1024)
+#define NGX_TAVUS_JOURNAL_KEEP     (1024 * 1024)
+#define NGX_TAVUS_JOURNAL_PAUSE    1000     /* ms after a failed write */
+#define NGX_TAVUS_JOURNAL_SCAN     5000     /* ms between looks for orphans */
+#define NGX_TAVUS_JOURNAL_SUFFIX   ".journal"
+#define NGX_TAVUS_JOURNAL_NAME     128
+
+
+typedef struct {
+    ngx_queue_t                    queue;
+    ngx_tavus_journal_pt           handler;     /* NULL: forgotten */
+    void                          *data;
+} ngx_tavus_journal_entry_t;
+
+
+/* a file that no more is written to */
+
+typedef struct {
+    ngx_queue_t                    queue;
+    int                            fd;
+    off_t                          size;
+    ngx_uint_t                     records;
+    time_t                         began;
+    char                           name[NGX_TAVUS_JOURNAL_NAME];
+} ngx_tavus_journal_file_t;
+
+
+typedef struct {
+    u_char                        *data;
+    size_t                         len;
+    size_t                         size;
+} ngx_tavus_journal_buf_t;
+
+
+/* what a thread of the pool does; the event loop leaves it alone meanwhile */
+
+typedef struct {
+    ngx_tavus_journal_file_t      *file;
+    ngx_tavus_journal_buf_t        buf;
+    const char                    *path;
+    ngx_uint_t                     create;
+    ngx_err_t                      error;
+    const char                    *failed;
+} ngx_tavus_journal_write_t;
+
+
+typedef struct {
+    ngx_tavus_journal_file_t      *file;        /* to read or to remove */
+    ngx_tavus_journal_file_t      *adopted;
+    ngx_tavus_journal_buf_t        aside;       /* damaged bytes to keep */
+    u_char                        *data;
+    size_t                         len;
+    const char                    *path;
+    ngx_err_t                      error;
+    const char                    *failed;
+} ngx_tavus_journal_read_t;
+
+
+typedef struct {
+    ngx_tavus_journal_conf_t      *conf;
+    ngx_tavus_journal_replay_pt    replay;
+    off_t                          max_size;
+    ngx_uint_t                     number;
+
+    ngx_queue_t                    pending;     /* entries in buf */
+    ngx_queue_t                    writing;     /* entries in the task */
+    ngx_tavus_journal_buf_t        buf;
+    ngx_uint_t                     npending;
+    ngx_uint_t                     nwriting;
+    ngx_tavus_journal_file_t      *active;
+    ngx_thread_task_t             *write;
+    ngx_msec_t                     paused;      /* until then, if failed */
+    off_t                          browser;
+
+    ngx_queue_t                    closed;      /* files to replay */
+    ngx_thread_task_t             *read;
+    u_char                        *data;        /* of the file in replay */
+    size_t                         len;
+    size_t                         pos;
+    ngx_uint_t                     records;     /* found in the file */
+    ngx_uint_t                     unanswered;
+    ngx_uint_t                     refused;
+    ngx_tavus_journal_buf_t        aside;
+    ngx_msec_t                     scanned;
+
+    ngx_event_t                    timer;       /* holds an exiting worker */
+    ngx_event_t                    again;       /* goes on replaying */
+
+    ngx_tavus_journal_stats_t      stats;
+
+    unsigned                       write_busy:1;
+    unsigned                       read_busy:1;
+    unsigned                       asked:1;
+    unsigned                       exiting:1;
+} ngx_tavus_journal_t;
+
+
+/* Ends writing to the active file, which can be replayed then. */
+void ngx_tavus_journal_close(void);
+
+/* Makes room for len more bytes. */
+ngx_int_t ngx_tavus_journal_reserve(ngx_tavus_journal_buf_t *buf,
+    size_t len);
+
+/* fsync() of a directory; NGX_ERROR leaves errno. */
+ngx_int_t ngx_tavus_journal_sync_dir(const char *path);
+
+/* The timer that goes on replaying. */
+void ngx_tavus_journal_again_handler(ngx_event_t *ev);
+
+
+extern ngx_tavus_journal_t  ngx_tavus_journal;
+
+
+#endif /* _NGX_TAVUS_JOURNAL_FILE_H_INCLUDED_ */

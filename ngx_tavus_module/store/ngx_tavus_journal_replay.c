@@ -1,0 +1,583 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "store/ngx_tavus_journal_file.h"
+
+#include <sys/file.h>
+
+
+static void ngx_tavus_journal_next(void);
+static ngx_int_t ngx_tavus_journal_post_read(ngx_tavus_journal_file_t *file,
+    void (*handler)(void *data, ngx_log_t *log),
+    void (*done)(ngx_event_t *ev));
+static void ngx_tavus_journal_scan_thread(void *data, ngx_log_t *log);
+static void ngx_tavus_journal_scanned(ngx_event_t *ev);
+static void ngx_tavus_journal_read_thread(void *data, ngx_log_t *log);
+static void ngx_tavus_journal_read_done(ngx_event_t *ev);
+static void ngx_tavus_journal_feed(void);
+static void ngx_tavus_journal_set_aside(const uint8_t *data, size_t len);
+static void ngx_tavus_journal_end_file(void);
+static void ngx_tavus_journal_remove_thread(void *data, ngx_log_t *log);
+static void ngx_tavus_journal_removed(ngx_event_t *ev);
+
+
+void
+ngx_tavus_journal_replay(void)
+{
+    ngx_tavus_journal_t  *j;
+
+    j = &ngx_tavus_journal;
+
+    if (j->conf == NULL || ngx_exiting || ngx_quit) {
+        return;
+    }
+
+    j->asked = 1;
+
+    ngx_tavus_journal_next();
+}
+
+
+static void
+ngx_tavus_journal_next(void)
+{
+    ngx_queue_t               *q;
+    ngx_tavus_journal_t       *j;
+    ngx_tavus_journal_file_t  *file;
+
+    j = &ngx_tavus_journal;
+
+    if (j->read_busy || j->data || !j->asked || j->exiting) {
+        return;
+    }
+
+    if (ngx_queue_empty(&j->closed) && j->active && !j->write_busy) {
+        ngx_tavus_journal_close();
+    }
+
+    if (!ngx_queue_empty(&j->closed)) {
+        q = ngx_queue_head(&j->closed);
+        file = ngx_queue_data(q, ngx_tavus_journal_file_t, queue);
+
+        (void) ngx_tavus_journal_post_read(file,
+                                           ngx_tavus_journal_read_thread,
+                                           ngx_tavus_journal_read_done);
+        return;
+    }
+
+    if (j->scanned == 0
+        || ngx_current_msec - j->scanned >= NGX_TAVUS_JOURNAL_SCAN)
+    {
+        j->scanned = ngx_current_msec;
+
+        (void) ngx_tavus_journal_post_read(NULL,
+                                           ngx_tavus_journal_scan_thread,
+                                           ngx_tavus_journal_scanned);
+        return;
+    }
+
+    j->asked = 0;
+
+    if (!j->again.timer_set) {
+        ngx_add_timer(&j->again, NGX_TAVUS_JOURNAL_SCAN);
+    }
+}
+
+
+void
+ngx_tavus_journal_again_handler(ngx_event_t *ev)
+{
+    ngx_tavus_journal_t  *j;
+
+    j = &ngx_tavus_journal;
+
+    if (ngx_exiting) {
+        return;
+    }
+
+    if (j->data) {
+        ngx_tavus_journal_feed();
+        return;
+    }
+
+    j->asked = 1;
+    ngx_tavus_journal_next();
+}
+
+
+static ngx_int_t
+ngx_tavus_journal_post_read(ngx_tavus_journal_file_t *file,
+    void (*handler)(void *data, ngx_log_t *log),
+    void (*done)(ngx_event_t *ev))
+{
+    ngx_tavus_journal_t       *j;
+    ngx_tavus_journal_read_t  *r;
+
+    j = &ngx_tavus_journal;
+    r = j->read->ctx;
+
+    ngx_memzero(r, sizeof(ngx_tavus_journal_read_t));
+
+    r->file = file;
+    r->path = (char *) j->conf->path.data;
+    r->aside = j->aside;
+
+    j->read->handler = handler;
+    j->read->event.handler = done;
+    j->read->event.data = j;
+
+    if (ngx_thread_task_post(j->conf->pool, j->read) != NGX_OK) {
+        if (!j->again.timer_set) {
+            ngx_add_timer(&j->again, NGX_TAVUS_JOURNAL_SCAN);
+        }
+
+        return NGX_ERROR;
+    }
+
+    j->read_busy = 1;
+
+    return NGX_OK;
+}
+
+
+/* a file that nobody holds the lock of was left by a worker that is gone */
+
+static void
+ngx_tavus_journal_scan_thread(void *data, ngx_log_t *log)
+{
+    ngx_tavus_journal_read_t *r = data;
+
+    int                        fd;
+    DIR                       *dir;
+    char                       path[NGX_MAX_PATH];
+    size_t                     len;
+    struct stat                st;
+    struct dirent             *de;
+    ngx_tavus_journal_file_t  *file;
+
+    dir = opendir(r->path);
+
+    if (dir == NULL) {
+        r->error = ngx_errno;
+        r->failed = "opendir()";
+        return;
+    }
+
+    while (r->adopted == NULL && (de = readdir(dir)) != NULL) {
+
+        len = ngx_strlen(de->d_name);
+
+        if (len <= sizeof(NGX_TAVUS_JOURNAL_SUFFIX) - 1
+            || len >= NGX_TAVUS_JOURNAL_NAME
+            || ngx_strcmp(de->d_name + len
+                          - (sizeof(NGX_TAVUS_JOURNAL_SUFFIX) - 1),
+                          NGX_TAVUS_JOURNAL_SUFFIX)
+               != 0
+            || snprintf(path, sizeof(path), "%s/%s", r->path, de->d_name)
+               >= (int) sizeof(path))
+        {
+            continue;
+        }
+
+        fd = open(path, O_RDWR|O_APPEND|O_CLOEXEC|O_NOFOLLOW);
+
+        if (fd == -1) {
+            continue;
+        }
+
+        /* another worker may have replayed and removed it meanwhile */
+
+        if (flock(fd, LOCK_EX|LOCK_NB) != 0
+            || fstat(fd, &st) != 0
+            || st.st_nlink == 0
+            || !S_ISREG(st.st_mode))
+        {
+            (void) close(fd);
+            continue;
+        }
+
+        file = ngx_calloc(sizeof(ngx_tavus_journal_file_t), log);
+
+        if (file == NULL) {
+            (void) close(fd);
+            break;
+        }
+
+        file->fd = fd;
+        file->size = st.st_size;
+        file->began = st.st_mtime;
+        ngx_memcpy(file->name, de->d_name, len + 1);
+
+        r->adopted = file;
+    }
+
+    (void) closedir(dir);
+}
+
+
+static void
+ngx_tavus_journal_scanned(ngx_event_t *ev)
+{
+    ngx_tavus_journal_t       *j;
+    ngx_tavus_journal_read_t  *r;
+
+    j = &ngx_tavus_journal;
+
+    if (j->conf == NULL) {
+        return;
+    }
+
+    r = j->read->ctx;
+    j->read_busy = 0;
+
+    if (r->failed) {
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, r->error,
+                      "journal \"%s\": %s failed", r->path, r->failed);
+    }
+
+    if (r->adopted) {
+        ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                      "journal \"%s\" of a worker that is gone is adopted",
+                      r->adopted->name);
+
+        ngx_queue_insert_tail(&j->closed, &r->adopted->queue);
+        j->stats.bytes += r->adopted->size;
+
+        /* there may be more */
+
+        j->scanned = 0;
+    }
+
+    ngx_tavus_journal_next();
+}
+
+
+static void
+ngx_tavus_journal_read_thread(void *data, ngx_log_t *log)
+{
+    ngx_tavus_journal_read_t *r = data;
+
+    size_t       len;
+    ssize_t      n;
+    struct stat  st;
+
+    if (fstat(r->file->fd, &st) != 0) {
+        r->error = ngx_errno;
+        r->failed = "fstat()";
+        return;
+    }
+
+    r->data = ngx_alloc(st.st_size ? (size_t) st.st_size : 1, log);
+
+    if (r->data == NULL) {
+        r->error = ENOMEM;
+        r->failed = "malloc()";
+        return;
+    }
+
+    for (len = 0; len < (size_t) st.st_size; len += n) {
+
+        n = pread(r->file->fd, r->data + len, st.st_size - len, len);
+
+        if (n == -1 && ngx_errno == NGX_EINTR) {
+            n = 0;
+            continue;
+        }
+
+        if (n == -1) {
+            r->error = ngx_errno;
+            r->failed = "pread()";
+            ngx_free(r->data);
+            r->data = NULL;
+            return;
+        }
+
+        if (n == 0) {
+            break;
+        }
+    }
+
+    r->len = len;
+}
+
+
+static void
+ngx_tavus_journal_read_done(ngx_event_t *ev)
+{
+    ngx_tavus_journal_t       *j;
+    ngx_tavus_journal_read_t  *r;
+
+    j = &ngx_tavus_journal;
+
+    if (j->conf == NULL) {
+        return;
+    }
+
+    r = j->read->ctx;
+    j->read_busy = 0;
+
+    if (r->failed) {
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, r->error,
+                      "journal \"%s/%s\": %s failed", r->path, r->file->name,
+                      r->failed);
+
+        if (!j->again.timer_set) {
+            ngx_add_timer(&j->again, NGX_TAVUS_JOURNAL_SCAN);
+        }
+
+        return;
+    }
+
+    j->data = r->data;
+    j->len = r->len;
+    j->pos = 0;
+    j->records = 0;
+    j->unanswered = 0;
+    j->refused = 0;
+    j->aside.len = 0;
+
+    ngx_tavus_journal_feed();
+}
+
+
+static void
+ngx_tavus_journal_feed(void)
+{
+    size_t                  len, start;
+    ngx_int_t               rc;
+    const uint8_t          *payload;
+    ngx_tavus_journal_t    *j;
+    tavus_record_status_t   status;
+
+    j = &ngx_tavus_journal;
+
+    for ( ;; ) {
+        start = j->pos;
+
+        status = tavus_record_next(j->data, j->len, &j->pos, &payload, &len);
+
+        if (status == TAVUS_RECORD_END) {
+            break;
+        }
+
+        if (status == TAVUS_RECORD_TORN) {
+            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                          "journal: %uz bytes of a write that a crash cut "
+                          "short are dropped", j->len - start);
+            j->pos = j->len;
+            break;
+        }
+
+        if (status == TAVUS_RECORD_DAMAGED) {
+            ngx_tavus_journal_set_aside(payload, len);
+            continue;
+        }
+
+        rc = j->replay(payload, len);
+
+        if (rc == NGX_OK) {
+            j->records++;
+            j->unanswered++;
+            continue;
+        }
+
+        if (rc == NGX_DECLINED) {
+            ngx_tavus_journal_set_aside(j->data + start, j->pos - start);
+            continue;
+        }
+
+        j->pos = start;
+
+        if (j->unanswered == 0 && !j->again.timer_set) {
+            ngx_add_timer(&j->again, 100);
+        }
+
+        return;
+    }
+
+    if (j->unanswered == 0) {
+        ngx_tavus_journal_end_file();
+    }
+}
+
+
+static void
+ngx_tavus_journal_set_aside(const uint8_t *data, size_t len)
+{
+    ngx_tavus_journal_t  *j;
+
+    j = &ngx_tavus_journal;
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "journal: %uz damaged bytes are set aside", len);
+
+    j->stats.damaged += len;
+
+    if (ngx_tavus_journal_reserve(&j->aside, len) == NGX_OK) {
+        ngx_memcpy(j->aside.data + j->aside.len, data, len);
+        j->aside.len += len;
+
+    } else {
+        j->refused++;
+    }
+}
+
+
+void
+ngx_tavus_journal_done(ngx_int_t rc)
+{
+    ngx_tavus_journal_t  *j;
+
+    j = &ngx_tavus_journal;
+
+    if (j->data == NULL) {
+        return;
+    }
+
+    j->unanswered--;
+
+    if (rc != NGX_OK) {
+        j->refused++;
+    }
+
+    if (j->unanswered == 0 && !j->again.timer_set) {
+
+        /* from the event loop: the caller is in the middle of its rows */
+
+        ngx_add_timer(&j->again, 0);
+    }
+}
+
+
+static void
+ngx_tavus_journal_end_file(void)
+{
+    ngx_queue_t               *q;
+    ngx_tavus_journal_t       *j;
+    ngx_tavus_journal_file_t  *file;
+
+    j = &ngx_tavus_journal;
+
+    ngx_free(j->data);
+    j->data = NULL;
+
+    if (j->refused) {
+
+        /* the database went away again: what is stored stays stored */
+
+        if (!j->again.timer_set) {
+            ngx_add_timer(&j->again, NGX_TAVUS_JOURNAL_PAUSE);
+        }
+
+        return;
+    }
+
+    q = ngx_queue_head(&j->closed);
+    file = ngx_queue_data(q, ngx_tavus_journal_file_t, queue);
+
+    (void) ngx_tavus_journal_post_read(file, ngx_tavus_journal_remove_thread,
+                                       ngx_tavus_journal_removed);
+}
+
+
+static void
+ngx_tavus_journal_remove_thread(void *data, ngx_log_t *log)
+{
+    ngx_tavus_journal_read_t *r = data;
+
+    int     fd;
+    char    path[NGX_MAX_PATH];
+    size_t  len;
+
+    len = snprintf(path, sizeof(path), "%s/%s.damaged", r->path,
+                   r->file->name);
+
+    if (len >= sizeof(path)) {
+        r->error = ENAMETOOLONG;
+        r->failed = "open()";
+        return;
+    }
+
+    if (r->aside.len) {
+        fd = open(path, O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC, 0600);
+
+        if (fd == -1
+            || write(fd, r->aside.data, r->aside.len)
+               != (ssize_t) r->aside.len
+            || fsync(fd) != 0)
+        {
+            r->error = ngx_errno;
+            r->failed = "writing damaged bytes";
+
+            if (fd != -1) {
+                (void) close(fd);
+            }
+
+            return;
+        }
+
+        (void) close(fd);
+    }
+
+    path[len - (sizeof(".damaged") - 1)] = '\0';
+
+    if (unlink(path) != 0) {
+        r->error = ngx_errno;
+        r->failed = "unlink()";
+        return;
+    }
+
+    (void) ngx_tavus_journal_sync_dir(r->path);
+}
+
+
+static void
+ngx_tavus_journal_removed(ngx_event_t *ev)
+{
+    ngx_tavus_journal_t       *j;
+    ngx_tavus_journal_read_t  *r;
+    ngx_tavus_journal_file_t  *file;
+
+    j = &ngx_tavus_journal;
+
+    if (j->conf == NULL) {
+        return;
+    }
+
+    r = j->read->ctx;
+    file = r->file;
+    j->read_busy = 0;
+
+    if (r->failed) {
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, r->error,
+                      "journal \"%s/%s\": %s failed", r->path, file->name,
+                      r->failed);
+
+        if (!j->again.timer_set) {
+            ngx_add_timer(&j->again, NGX_TAVUS_JOURNAL_SCAN);
+        }
+
+        return;
+    }
+
+    j->stats.replayed += j->records;
+    j->stats.bytes -= file->size;
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "journal \"%s\" is replayed: %ui records", file->name,
+                  j->records);
+
+    ngx_queue_remove(&file->queue);
+    (void) close(file->fd);
+    ngx_free(file);
+
+    if (ngx_queue_empty(&j->closed) && j->active == NULL) {
+        j->browser = 0;
+    }
+
+    ngx_tavus_journal_next();
+}

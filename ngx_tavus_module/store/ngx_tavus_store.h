@@ -1,0 +1,109 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#ifndef _NGX_TAVUS_STORE_H_INCLUDED_
+#define _NGX_TAVUS_STORE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+
+#include "core/tavus_event.h"
+#include "event/ngx_tavus_pg.h"
+
+
+/* the seed's SystemEvent types, as the column has them */
+
+typedef enum {
+    NGX_TAVUS_KIND_WEBHOOK = 0,
+    NGX_TAVUS_KIND_ERROR,
+    NGX_TAVUS_KIND_INFO,
+    NGX_TAVUS_KIND_CONVERSION
+} ngx_tavus_kind_e;
+
+
+typedef enum {
+    NGX_TAVUS_STORED = 0,
+    NGX_TAVUS_DUPLICATE,            /* is there already */
+    NGX_TAVUS_QUARANTINED,          /* kept, but not as an event */
+    NGX_TAVUS_FOREIGN,              /* the nonce is another conversation's */
+    NGX_TAVUS_UNAVAILABLE           /* not acknowledged: try again later */
+} ngx_tavus_outcome_e;
+
+
+typedef struct {
+    uint8_t       id[TAVUS_UUID_LEN];
+    uint8_t       digest[TAVUS_EVENT_DIGEST];
+    uint8_t       nonce[16];
+    int64_t       received;         /* microseconds since 1970 */
+    ngx_uint_t    kind;             /* ngx_tavus_kind_e */
+    ngx_str_t     source;
+    ngx_str_t     event_type;
+    ngx_str_t     conversation_id;  /* empty: none */
+    ngx_str_t     verification;     /* JSON; empty: none */
+    ngx_str_t     body;
+    ngx_str_t     reason;           /* to quarantine; empty: fit */
+    unsigned      floating:1;       /* its time is the receipt's */
+    unsigned      bound:1;          /* nonce is set */
+} ngx_tavus_event_t;
+
+
+typedef struct ngx_tavus_row_s  ngx_tavus_row_t;
+
+/* Called once, from the event loop, unless the row was forgotten before. */
+typedef void (*ngx_tavus_store_pt)(void *data, ngx_tavus_outcome_e outcome,
+    ngx_msec_t time);
+
+
+typedef struct {
+    ngx_uint_t    rows;             /* wait or are in flight */
+    size_t        bytes;
+    uint64_t      stored;
+    uint64_t      duplicates;
+    uint64_t      quarantined;
+    uint64_t      refused;
+    uint64_t      unavailable;
+    uint64_t      batches;
+    ngx_uint_t    ready;
+    ngx_str_t    *error;
+} ngx_tavus_store_stats_t;
+
+
+/*
+ * Opens this worker's two connections: one records, one queries.  A row is
+ * answered UNAVAILABLE after timeout; at most buffer bytes of rows wait.
+ */
+ngx_int_t ngx_tavus_store_init_process(ngx_tavus_pg_conf_t *conf,
+    ngx_msec_t timeout, size_t buffer);
+void ngx_tavus_store_exit_process(void);
+
+/*
+ * Sets id, digest and received from the parts of an event's identity and its
+ * own time (microseconds since 1970, or -1 if it has none or none usable).
+ */
+ngx_int_t ngx_tavus_store_identify(ngx_tavus_event_t *ev, int64_t time,
+    const tavus_part_t *parts, size_t n);
+
+/*
+ * Queues an event for the next batch; everything is copied.  The handler is
+ * called when it is committed, or when it is certain or too long uncertain
+ * that it is not.  NULL if the buffer is full.
+ */
+ngx_tavus_row_t *ngx_tavus_store_put(ngx_tavus_event_t *ev,
+    ngx_tavus_store_pt handler, void *data);
+
+/* The owner goes away: the row is stored all the same, nobody is told. */
+void ngx_tavus_store_forget(ngx_tavus_row_t *row);
+
+/* A query of the admin API; see ngx_tavus_pg_query(). */
+ngx_int_t ngx_tavus_store_query(ngx_tavus_pg_op_t *op);
+
+void ngx_tavus_store_stats(ngx_tavus_store_stats_t *stats);
+
+
+#endif /* _NGX_TAVUS_STORE_H_INCLUDED_ */

@@ -1,0 +1,362 @@
+-- What the admin API answers, as JSON text made here and streamed through by nginx.
+
+-- The schema's version, so that nginx can tell whether sql/install.sql was run since.
+CREATE OR REPLACE FUNCTION tavus.schema_version() RETURNS int
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+    SELECT max(m.version) FROM tavus.migrations m
+$$;
+
+-- One SystemEvent as JSON text, without its last brace, so that a caller can add members.  The
+-- body stands in it as it came; above limit_ bytes (NULL: none) only its size does.
+CREATE OR REPLACE FUNCTION tavus.event_json(
+    id uuid, received_at timestamptz, kind smallint, source text, event_type text,
+    conversation_id text, body bytea, limit_ int)
+RETURNS text
+LANGUAGE sql STABLE
+AS $$
+    SELECT '{"id":"' || id || '","timestamp":"' || tavus.iso(tavus.uuid_time(id))
+           || '","type":"' || tavus.type_name(kind)
+           || '","source":' || to_json(source)
+           || coalesce(',"conversationId":' || to_json(conversation_id), '')
+           || ',"event_type":' || coalesce(to_json(event_type)::text, 'null')
+           || ',"received_at":"' || tavus.iso(received_at)
+           || '","data":' || CASE WHEN octet_length(body) > limit_
+                                  THEN '{"truncated":true,"bytes":' || octet_length(body) || '}'
+                                  ELSE tavus.text_json(tavus.body_text(body)) END
+$$;
+
+-- A page of events, newest first by id; cursor_ is the last id seen.  What an index can answer
+-- (a conversation, or one of the rarer sources or types) narrows the scan; what none can is
+-- looked for while there is time (50 ms), and then the page ends early with a cursor to go on
+-- from: a short page is the last one only if next_cursor is null.
+CREATE OR REPLACE FUNCTION tavus.admin_events(
+    type text DEFAULT NULL, event_type text DEFAULT NULL, source text DEFAULT NULL,
+    conversation_id text DEFAULT NULL, q text DEFAULT NULL, from_ timestamptz DEFAULT NULL,
+    to_ timestamptz DEFAULT NULL, limit_ int DEFAULT NULL, cursor_ uuid DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+DECLARE
+    lo       uuid := coalesce(tavus.uuid_floor(from_), '00000000-0000-0000-0000-000000000000');
+    hi       uuid := least(tavus.uuid_floor(to_), cursor_,
+                           'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    wanted   int := least(greatest(coalesce(limit_, 50), 1), 500);
+    kind     int := array_position('{webhook,error,info,conversion}'::text[], type) - 1;
+    pattern  text := '%' || replace(replace(replace(q, '\', '\\'), '%', '\%'), '_', '\_') || '%';
+    body     text := 'convert_from(s.body, ''UTF8'')';
+    near     text := '';    -- conditions that an index answers
+    far      text := '';    -- conditions that rows are tested for
+    chunk    int := 500;
+    seen     int;
+    edge     uuid;
+    keys     uuid[];
+    page     text[];
+    all_keys uuid[] := '{}';
+    all_rows text[] := '{}';
+    next_    uuid;
+    begun    timestamptz := clock_timestamp();
+    lap      timestamptz;
+BEGIN
+    IF type IS NOT NULL AND kind IS NULL THEN
+        RETURN '{"events":[],"next_cursor":null}';
+    END IF;
+
+    IF conversation_id IS NOT NULL THEN
+        near := ' AND e.conversation_id = $3';
+    END IF;
+
+    -- errors and conversions are rarer than any source
+    IF kind IS NOT NULL THEN
+        IF near = '' AND (kind IN (1, 3) OR kind = 2 AND coalesce(source, 'tavus') = 'tavus') THEN
+            near := ' AND e.kind = $5::smallint AND e.kind <> 0';
+        ELSE
+            far := far || ' AND s.kind = $5';
+        END IF;
+    END IF;
+
+    IF source IS NOT NULL THEN
+        IF near = '' AND source <> 'tavus' THEN
+            near := ' AND e.source = $4 AND e.source <> ''tavus''';
+        ELSE
+            far := far || ' AND s.source = $4';
+        END IF;
+    END IF;
+
+    IF event_type IS NOT NULL THEN
+        far := far || ' AND s.event_type = $6';
+    END IF;
+
+    IF q <> '' THEN
+        IF octet_length(q) = length(q) THEN
+            -- ASCII only: the C locale folds several times faster than others
+            body := body || ' COLLATE "C"';
+        ELSE
+            -- convert_from()'s own would be C as well, that of its second argument
+            body := body || ' COLLATE "default"';
+        END IF;
+        far := far || ' AND (s.event_type ILIKE $7 OR s.conversation_id ILIKE $7 OR '
+               || body || ' ILIKE $7)';
+    END IF;
+
+    IF far = '' THEN
+        chunk := wanted + 1;
+    END IF;
+
+    LOOP
+        lap := clock_timestamp();
+        BEGIN
+            EXECUTE format(
+                'WITH s AS MATERIALIZED (
+                     SELECT e.* FROM tavus.events e WHERE e.id >= $1 AND e.id < $2 %s
+                      ORDER BY e.id DESC LIMIT $8
+                 ), f AS MATERIALIZED (
+                     SELECT s.* FROM s WHERE true %s LIMIT $9
+                 )
+                 SELECT (SELECT count(*) FROM s),
+                        (SELECT s.id FROM s ORDER BY s.id LIMIT 1),
+                        ARRAY(SELECT f.id FROM f),
+                        ARRAY(SELECT tavus.event_json(f.id, f.received_at, f.kind, f.source,
+                                         f.event_type, f.conversation_id, f.body, 65536) || ''}''
+                                FROM f)', near, far)
+               INTO seen, edge, keys, page
+              USING lo, hi, conversation_id, source, kind, event_type, pattern, chunk,
+                    wanted + 1 - cardinality(all_keys);
+        EXCEPTION WHEN data_exception THEN
+            -- a body that is not UTF-8 stands in the way: take the slow, careful conversion
+            IF strpos(far, 'convert_from') = 0 THEN
+                RAISE;
+            END IF;
+            far := replace(far, 'convert_from(s.body, ''UTF8'')', 'tavus.body_text(s.body)');
+            CONTINUE;
+        END;
+
+        all_keys := all_keys || keys;
+        all_rows := all_rows || page;
+
+        IF cardinality(all_keys) > wanted THEN
+            next_ := all_keys[wanted];
+            all_rows := all_rows[:wanted];
+            EXIT;
+        END IF;
+
+        EXIT WHEN seen < chunk;
+
+        IF clock_timestamp() - begun > interval '50 ms' THEN
+            next_ := edge;
+            EXIT;
+        END IF;
+
+        -- where rows lie scattered on a cold disk, 500 are already slow
+        hi := edge;
+        IF clock_timestamp() - lap < interval '8 ms' THEN
+            chunk := least(chunk * 2, 4000);
+        ELSIF clock_timestamp() - lap > interval '20 ms' THEN
+            chunk := greatest(chunk / 2, 100);
+        END IF;
+    END LOOP;
+
+    RETURN '{"events":[' || array_to_string(all_rows, ',') || '],"next_cursor":'
+           || coalesce('"' || next_ || '"', 'null') || '}';
+END
+$$;
+
+-- One event, whole, with its verification record and the exact bytes in base64; also one that is
+-- only in quarantine, and then with the reason.  NULL if there is none.
+CREATE OR REPLACE FUNCTION tavus.admin_event(id uuid) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET enable_seqscan = off
+SET jit = off
+AS $$
+    SELECT tavus.event_json(x.id, x.received_at, x.kind, x.source, x.event_type,
+                            x.conversation_id, x.body, NULL)
+           || ',"verification":' || coalesce(tavus.text_json(x.verification), 'null')
+           || coalesce(',"quarantine":{"reason":' || to_json(x.reason) || '}', '')
+           || ',"raw":"' || replace(encode(x.body, 'base64'), E'\n', '') || '"}'
+      FROM (SELECT e.id, e.received_at, e.kind, e.source, e.event_type, e.conversation_id,
+                   e.verification, e.body, NULL::text AS reason, NULL::bigint AS seq
+              FROM tavus.events e WHERE e.id = $1
+            UNION ALL
+            SELECT z.id, z.received_at, 0::smallint, z.source, z.event_type, z.conversation_id,
+                   z.verification, z.body, z.reason, z.seq
+              FROM tavus.quarantine z WHERE z.id = $1) x
+     ORDER BY x.seq DESC NULLS FIRST LIMIT 1
+$$;
+
+-- A page of what is in quarantine, latest first; cursor_ is the next_cursor of the page before.
+CREATE OR REPLACE FUNCTION tavus.admin_quarantine(
+    limit_ int DEFAULT NULL, cursor_ bigint DEFAULT NULL)
+RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET enable_seqscan = off
+SET jit = off
+AS $$
+    WITH wanted AS (
+        SELECT least(greatest(coalesce(limit_, 50), 1), 500) AS n
+    ), page AS MATERIALIZED (
+        SELECT z.*, row_number() OVER (ORDER BY z.seq DESC) AS nth
+          FROM (SELECT * FROM tavus.quarantine
+                 WHERE seq < coalesce(cursor_, 9223372036854775807)
+                 ORDER BY seq DESC LIMIT (SELECT n + 1 FROM wanted)) z
+    )
+    SELECT '{"events":[' || coalesce(string_agg(
+               tavus.event_json(p.id, p.received_at, 0::smallint, p.source, p.event_type,
+                                p.conversation_id, p.body, 65536)
+               || ',"quarantine":{"reason":' || to_json(p.reason) || '}}', ',' ORDER BY p.nth)
+               FILTER (WHERE p.nth <= w.n), '')
+           || '],"next_cursor":'
+           || coalesce('"' || CASE WHEN max(p.nth) > w.n
+                                   THEN max(p.seq) FILTER (WHERE p.nth = w.n) END || '"', 'null')
+           || '}'
+      FROM wanted w LEFT JOIN page p ON true
+     GROUP BY w.n
+$$;
+
+-- One Conversation: the seed's names, and what we know beyond it.  Where conversation.created has
+-- not come (yet), the intent that its nonce binds speaks for it.
+CREATE OR REPLACE FUNCTION tavus.conversation_json(c tavus.conversations) RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+    SELECT jsonb_build_object(
+               'id', c.id,
+               'url', c.url,
+               'personaId', CASE WHEN k.known THEN c.persona_id ELSE i.persona_id END,
+               'replicaId', CASE WHEN k.known THEN c.replica_id ELSE i.replica_id END,
+               'vertical', CASE WHEN k.known THEN c.vertical ELSE i.vertical END,
+               'memoryStores', coalesce(CASE WHEN k.known THEN c.memory_stores
+                                             ELSE i.memory_stores END, '{}'),
+               'documentTags', coalesce(CASE WHEN k.known THEN c.document_tags
+                                             ELSE i.document_tags END, '{}'),
+               'status', CASE WHEN c.ended THEN 'ended' ELSE 'active' END,
+               'createdAt', tavus.iso(tavus.uuid_time(c.created_id)))
+           || jsonb_strip_nulls(jsonb_build_object(
+               'endedAt', tavus.iso(tavus.uuid_time(
+                   coalesce(least(c.shutdown_id, c.closed_id),
+                            CASE WHEN c.announced_ended THEN c.announced_id END))),
+               'started_at', tavus.iso(tavus.uuid_time(c.started_id)),
+               'shutdown_reason', coalesce(c.shutdown_reason, c.closed_reason),
+               'session_id', CASE WHEN k.known THEN c.session_id ELSE i.session_id END,
+               'utm_source', CASE WHEN k.known THEN c.utm_source ELSE i.utm_source END,
+               'utm_medium', CASE WHEN k.known THEN c.utm_medium ELSE i.utm_medium END,
+               'utm_campaign', CASE WHEN k.known THEN c.utm_campaign ELSE i.utm_campaign END,
+               'transcript_event_id', c.transcript_id,
+               'recording_event_id', c.recording_id,
+               'perception_event_id', c.perception_id))
+      FROM (SELECT c.announced_id IS NOT NULL AS known) k
+      LEFT JOIN tavus.intents i ON NOT k.known AND i.nonce = c.nonce
+$$;
+
+-- A page of conversations, newest first by createdAt; cursor_ is the next_cursor of the page
+-- before (22023 if it is not one).
+CREATE OR REPLACE FUNCTION tavus.admin_conversations(
+    status text DEFAULT NULL, vertical text DEFAULT NULL, from_ timestamptz DEFAULT NULL,
+    to_ timestamptz DEFAULT NULL, limit_ int DEFAULT NULL, cursor_ text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+DECLARE
+    lo     uuid := coalesce(tavus.uuid_floor(from_), '00000000-0000-0000-0000-000000000000');
+    hi     uuid := coalesce(tavus.uuid_floor(to_), 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    hi_id  text := '';
+    wanted int := least(greatest(coalesce(limit_, 50), 1), 500);
+    far    text := '';
+    page   jsonb[];
+    keys   text[];
+BEGIN
+    IF cursor_ IS NOT NULL THEN
+        IF cursor_ !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:' THEN
+            RAISE 'not a cursor' USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        IF left(cursor_, 36)::uuid < hi THEN
+            hi := left(cursor_, 36)::uuid;
+            hi_id := substr(cursor_, 38);
+        END IF;
+    END IF;
+
+    IF status = 'active' THEN
+        far := ' AND NOT c.ended';
+    ELSIF status = 'ended' THEN
+        far := ' AND c.ended';
+    ELSIF status IS NOT NULL THEN
+        RETURN '{"conversations":[],"next_cursor":null}';
+    END IF;
+
+    IF vertical IS NOT NULL THEN
+        far := far || ' AND CASE WHEN c.announced_id IS NOT NULL THEN c.vertical
+                                 ELSE (SELECT i.vertical FROM tavus.intents i
+                                        WHERE i.nonce = c.nonce) END = $4';
+    END IF;
+
+    EXECUTE format(
+        'SELECT array_agg(tavus.conversation_json(p.c) ORDER BY p.n),
+                array_agg((p.c).created_id || '':'' || (p.c).id ORDER BY p.n)
+           FROM (SELECT l.c, row_number() OVER () AS n
+                   FROM (SELECT c FROM tavus.conversations c
+                          WHERE c.created_id >= $1 AND (c.created_id, c.id) < ($2, $3) %s
+                          ORDER BY c.created_id DESC, c.id DESC LIMIT $5) l) p', far)
+       INTO page, keys USING lo, hi, hi_id, vertical, wanted + 1;
+
+    RETURN '{"conversations":[' || coalesce(array_to_string(page[:wanted], ','), '')
+           || '],"next_cursor":' || CASE WHEN cardinality(keys) > wanted
+                                         THEN to_json(keys[wanted])::text ELSE 'null' END || '}';
+END
+$$;
+
+-- A conversation with its timeline (oldest first, at most 1,000 events) and the transcript as
+-- Tavus sent it, without the system prompt; NULL if there is no such conversation.
+CREATE OR REPLACE FUNCTION tavus.admin_conversation(id text) RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+DECLARE
+    c          tavus.conversations;
+    doc        json;
+    events     text;
+    transcript text;
+BEGIN
+    SELECT k.* INTO c FROM tavus.conversations k WHERE k.id = $1;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+
+    SELECT string_agg(tavus.event_json(t.id, t.received_at, t.kind, t.source, t.event_type,
+                                       t.conversation_id, t.body, 65536) || '}',
+                      ',' ORDER BY t.id)
+      INTO events
+      FROM (SELECT e.* FROM tavus.events e WHERE e.conversation_id = $1
+             ORDER BY e.id LIMIT 1000) t;
+
+    -- What is not an array is no transcript, nor is what json cannot take apart (\u0000).
+    BEGIN
+        SELECT tavus.body_text(e.body)::json #> '{properties,transcript}'
+          INTO doc FROM tavus.events e WHERE e.id = c.transcript_id;
+        IF json_typeof(doc) = 'array' THEN
+            SELECT coalesce(string_agg(t.item::text, ',' ORDER BY t.ord), '')
+              INTO transcript
+              FROM json_array_elements(doc) WITH ORDINALITY AS t (item, ord)
+             WHERE CASE json_typeof(t.item) WHEN 'object'
+                        THEN t.item ->> 'role' IS DISTINCT FROM 'system' ELSE false END;
+        END IF;
+    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+        transcript := NULL;
+    END;
+
+    RETURN left(tavus.conversation_json(c)::text, -1)
+           || ',"events":[' || coalesce(events, '')
+           || '],"transcript":' || coalesce('[' || transcript || ']', 'null') || '}';
+END
+$$;

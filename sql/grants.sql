@@ -1,0 +1,24 @@
+-- Who may call what: everything is taken away first, so that running this again also narrows.
+
+REVOKE ALL ON SCHEMA tavus FROM PUBLIC;
+GRANT USAGE ON SCHEMA tavus TO tavus_app, tavus_admin;
+
+REVOKE ALL ON ALL TABLES IN SCHEMA tavus FROM PUBLIC, tavus_app, tavus_admin;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA tavus FROM PUBLIC, tavus_app, tavus_admin;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA tavus FROM PUBLIC, tavus_app, tavus_admin;
+
+GRANT EXECUTE ON FUNCTION
+    tavus.schema_version(),
+    tavus.record(uuid[], timestamptz[], bytea[], smallint[], text[], text[], text[], bytea[],
+                 text[], bytea[], text[]),
+    tavus.maintain(interval)
+TO tavus_app;
+
+GRANT EXECUTE ON FUNCTION
+    tavus.schema_version(),
+    tavus.admin_events(text, text, text, text, text, timestamptz, timestamptz, int, uuid),
+    tavus.admin_event(uuid),
+    tavus.admin_quarantine(int, bigint),
+    tavus.admin_conversations(text, text, timestamptz, timestamptz, int, text),
+    tavus.admin_conversation(text)
+TO tavus_admin;

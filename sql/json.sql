@@ -1,0 +1,52 @@
+-- Reading bodies that may hold anything.  None of these raises an error for what it is given.
+
+-- A body as jsonb, NULL if it is none.
+CREATE OR REPLACE FUNCTION tavus.body_jsonb(body bytea) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE STRICT
+AS $$
+BEGIN
+    RETURN pg_catalog.convert_from(body, 'UTF8')::pg_catalog.jsonb;
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+    RETURN NULL;
+END
+$$;
+
+-- A body as text; bytes that are not UTF-8 come out escaped.
+CREATE OR REPLACE FUNCTION tavus.body_text(body bytea) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT
+AS $$
+BEGIN
+    RETURN pg_catalog.convert_from(body, 'UTF8');
+EXCEPTION WHEN data_exception THEN
+    RETURN pg_catalog.encode(body, 'escape');
+END
+$$;
+
+-- A text as JSON, unchanged if it is JSON, else as a JSON string.
+CREATE OR REPLACE FUNCTION tavus.text_json(value text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE STRICT
+AS $$
+BEGIN
+    PERFORM value::pg_catalog.json;
+    RETURN value;
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+    RETURN pg_catalog.to_json(value)::pg_catalog.text;
+END
+$$;
+
+-- A member that is a string, else NULL.
+CREATE OR REPLACE FUNCTION tavus.str(doc jsonb, name text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE jsonb_typeof(doc -> name) WHEN 'string' THEN doc ->> name END;
+
+-- The strings in a member that is an array, else NULL.
+CREATE OR REPLACE FUNCTION tavus.strs(doc jsonb, name text) RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE jsonb_typeof(doc -> name) WHEN 'array' THEN
+    ARRAY(SELECT e.value #>> '{}'
+            FROM jsonb_array_elements(CASE jsonb_typeof(doc -> name)
+                                           WHEN 'array' THEN doc -> name
+                                           ELSE '[]' END)
+                 WITH ORDINALITY AS e (value, ord)
+           WHERE jsonb_typeof(e.value) = 'string'
+           ORDER BY e.ord) END;

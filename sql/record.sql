@@ -1,0 +1,429 @@
+-- Intake.  One call stores one batch, in one transaction: tavus.record() below, and the steps that
+-- it takes only where a batch needs them.
+--
+-- Locks are taken in one order, so that no two calls can deadlock: intents by nonce, digests by
+-- digest, events by id, conversations by id, quarantine by digest.
+--
+-- A row's mark: '.' to be inserted, '~' a redelivery known by its digest, 's' stored, 'd'
+-- duplicate, 'q' quarantined, 'b' bound to another conversation.
+--
+-- Lookups are scalar subqueries or fenced (OFFSET 0), as the plans are generic and made when
+-- tables may still be empty: they can only become index lookups, never hashed whole tables.
+
+-- Marks what must not be inserted: rows to be quarantined, nonces bound to another conversation,
+-- redeliveries without a time of their own.  Binds nonces that are free, and so locks every
+-- intent that this batch will write to.
+CREATE OR REPLACE FUNCTION tavus.record_gate(
+    ids uuid[], digests bytea[], sources text[], event_types text[], conversation_ids text[],
+    nonces bytea[], reasons text[])
+RETURNS text[]
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    marks text[];
+BEGIN
+    marks := ARRAY(
+        SELECT CASE WHEN r.reason IS NOT NULL OR octet_length(r.conversation_id) > 1000
+                      OR octet_length(r.event_type) > 1000 OR octet_length(r.source) > 1000
+                    THEN 'q' ELSE '.' END
+          FROM unnest(reasons, conversation_ids, event_types, sources) WITH ORDINALITY
+               AS r (reason, conversation_id, event_type, source, ord)
+         ORDER BY r.ord);
+
+    IF num_nonnulls(VARIADIC nonces) > 0 THEN
+        INSERT INTO tavus.intents AS i (nonce, conversation_id)
+        SELECT r.nonce, (array_agg(r.conversation_id ORDER BY r.id, r.ord)
+                             FILTER (WHERE r.conversation_id IS NOT NULL))[1]
+          FROM unnest(marks, ids, sources, event_types, conversation_ids, nonces)
+               WITH ORDINALITY
+               AS r (mark, id, source, event_type, conversation_id, nonce, ord)
+         WHERE r.mark = '.' AND r.nonce IS NOT NULL AND r.source IN ('tavus', 'server')
+           AND (r.source = 'server'
+                AND r.event_type IN ('conversation.requested', 'conversation.create_failed')
+                OR r.conversation_id IS NOT NULL
+                AND (SELECT b.conversation_id FROM tavus.intents b
+                      WHERE b.nonce = r.nonce) IS NULL)
+         GROUP BY r.nonce
+         ORDER BY r.nonce
+        ON CONFLICT (nonce) DO UPDATE SET conversation_id = EXCLUDED.conversation_id
+         WHERE i.conversation_id IS NULL AND EXCLUDED.conversation_id IS NOT NULL;
+
+        marks := ARRAY(
+            SELECT CASE WHEN r.mark = '.' AND r.nonce IS NOT NULL
+                         AND r.conversation_id IS NOT NULL AND r.source IN ('tavus', 'server')
+                         AND (SELECT b.conversation_id FROM tavus.intents b
+                               WHERE b.nonce = r.nonce) <> r.conversation_id
+                        THEN 'b' ELSE r.mark END
+              FROM unnest(marks, sources, conversation_ids, nonces) WITH ORDINALITY
+                   AS r (mark, source, conversation_id, nonce, ord)
+             ORDER BY r.ord);
+    END IF;
+
+    IF num_nonnulls(VARIADIC digests) > 0 THEN
+        INSERT INTO tavus.digests (digest, id, seen_at)
+        SELECT DISTINCT ON (r.digest) r.digest, r.id, now()
+          FROM unnest(marks, ids, digests) WITH ORDINALITY AS r (mark, id, digest, ord)
+         WHERE r.mark = '.' AND r.digest IS NOT NULL
+         ORDER BY r.digest, r.id, r.ord
+        ON CONFLICT (digest) DO NOTHING;
+
+        marks := ARRAY(
+            SELECT CASE WHEN r.mark = '.' AND r.digest IS NOT NULL
+                         AND (SELECT d.id FROM tavus.digests d WHERE d.digest = r.digest) <> r.id
+                        THEN '~' ELSE r.mark END
+              FROM unnest(marks, ids, digests) WITH ORDINALITY AS r (mark, id, digest, ord)
+             ORDER BY r.ord);
+    END IF;
+
+    RETURN marks;
+END
+$$;
+
+-- Decides about rows that were not inserted: the event that stands in their place has the same
+-- body (duplicate), or another name (a twin of Tavus, duplicate too), or else it is a conflict.
+CREATE OR REPLACE FUNCTION tavus.record_known(
+    marks text[], fresh uuid[], ids uuid[], digests bytea[], sources text[], event_types text[],
+    bodies bytea[])
+RETURNS text[]
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    RETURN (
+    SELECT array_agg(
+               CASE WHEN r.mark NOT IN ('.', '~') THEN r.mark
+                    WHEN r.mark = '.' AND r.nth = 1 AND r.id = ANY (fresh) THEN 's'
+                    ELSE coalesce((
+                        SELECT CASE WHEN e.source = coalesce(r.source, '')
+                                     AND (e.event_type = coalesce(r.event_type, '')
+                                          OR e.source <> 'tavus')
+                                     AND e.body <> coalesce(r.body, '') THEN 'q' ELSE 'd' END
+                          FROM tavus.events e
+                         WHERE e.id = CASE r.mark WHEN '.' THEN r.id ELSE (
+                                          SELECT d.id FROM tavus.digests d
+                                           WHERE d.digest = r.digest) END), 'd')
+               END ORDER BY r.ord)
+      FROM (SELECT u.*, row_number() OVER (PARTITION BY u.id, u.mark ORDER BY u.ord) AS nth
+              FROM unnest(marks, ids, digests, sources, event_types, bodies) WITH ORDINALITY
+                   AS u (mark, id, digest, source, event_type, body, ord)) r);
+END
+$$;
+
+-- Writes what stored requests and failures say into their intents, which record_gate has locked.
+CREATE OR REPLACE FUNCTION tavus.record_intents(
+    marks text[], ids uuid[], sources text[], event_types text[], nonces bytea[], bodies bytea[])
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    INSERT INTO tavus.intents AS i (
+        nonce, requested_id, vertical, persona_id, replica_id, document_tags, memory_stores,
+        session_id, utm_source, utm_medium, utm_campaign, request_id,
+        failed_id, outcome, reason, http_status)
+    SELECT g.nonce, g.requested_id,
+           tavus.str(g.wish, 'vertical'), tavus.str(g.wish, 'persona_id'),
+           tavus.str(g.wish, 'replica_id'), tavus.strs(g.wish, 'document_tags'),
+           tavus.strs(g.wish, 'memory_stores'), tavus.str(g.wish, 'session_id'),
+           tavus.str(g.wish, 'utm_source'), tavus.str(g.wish, 'utm_medium'),
+           tavus.str(g.wish, 'utm_campaign'), tavus.str(g.wish, 'request_id'),
+           g.failed_id,
+           CASE WHEN g.failed_id IS NOT NULL
+                THEN CASE tavus.str(g.failure, 'outcome') WHEN 'unknown' THEN 'unknown'
+                          ELSE 'failed' END END,
+           tavus.str(g.failure, 'reason'),
+           CASE WHEN g.failure ->> 'http_status' ~ '^[0-9]{1,9}$'
+                THEN (g.failure ->> 'http_status')::int END
+      FROM (SELECT r.nonce,
+                   (array_agg(r.id ORDER BY r.id) FILTER (WHERE r.wish))[1] AS requested_id,
+                   (array_agg(r.doc ORDER BY r.id) FILTER (WHERE r.wish))[1] AS wish,
+                   (array_agg(r.id ORDER BY r.id DESC) FILTER (WHERE NOT r.wish))[1]
+                       AS failed_id,
+                   (array_agg(r.doc ORDER BY r.id DESC) FILTER (WHERE NOT r.wish))[1]
+                       AS failure
+              FROM (SELECT u.nonce, u.id, u.event_type = 'conversation.requested' AS wish,
+                           tavus.body_jsonb(u.body) AS doc
+                      FROM unnest(marks, ids, sources, event_types, nonces, bodies)
+                           AS u (mark, id, source, event_type, nonce, body)
+                     WHERE u.mark = 's' AND u.source = 'server' AND u.nonce IS NOT NULL
+                       AND u.event_type IN ('conversation.requested',
+                                            'conversation.create_failed')
+                    OFFSET 0) r
+             GROUP BY r.nonce) g
+     ORDER BY g.nonce
+    ON CONFLICT (nonce) DO UPDATE SET
+        (requested_id, vertical, persona_id, replica_id, document_tags, memory_stores,
+         session_id, utm_source, utm_medium, utm_campaign, request_id) = (
+            SELECT w.* FROM (
+                SELECT i.requested_id, i.vertical, i.persona_id, i.replica_id, i.document_tags,
+                       i.memory_stores, i.session_id, i.utm_source, i.utm_medium,
+                       i.utm_campaign, i.request_id
+                UNION ALL
+                SELECT EXCLUDED.requested_id, EXCLUDED.vertical, EXCLUDED.persona_id,
+                       EXCLUDED.replica_id, EXCLUDED.document_tags, EXCLUDED.memory_stores,
+                       EXCLUDED.session_id, EXCLUDED.utm_source, EXCLUDED.utm_medium,
+                       EXCLUDED.utm_campaign, EXCLUDED.request_id) w
+             ORDER BY w.requested_id ASC NULLS LAST LIMIT 1),
+        (failed_id, outcome, reason, http_status) = (
+            SELECT w.* FROM (
+                SELECT i.failed_id, i.outcome, i.reason, i.http_status
+                UNION ALL
+                SELECT EXCLUDED.failed_id, EXCLUDED.outcome, EXCLUDED.reason,
+                       EXCLUDED.http_status) w
+             ORDER BY w.failed_id DESC NULLS LAST LIMIT 1);
+END
+$$;
+
+-- Brings conversations up to date with the rows of a batch, one upsert a conversation.  What
+-- events say counts only from rows stored now; that a verified row names a conversation makes
+-- sure that it exists and knows its nonce.  Writes nothing where nothing would change.
+CREATE OR REPLACE FUNCTION tavus.record_conversations(
+    marks text[], ids uuid[], sources text[], event_types text[], conversation_ids text[],
+    nonces bytea[], bodies bytea[])
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    INSERT INTO tavus.conversations AS c (
+        id, first_id, nonce, announced_id, announced_ended, url, vertical, persona_id,
+        replica_id, document_tags, memory_stores, session_id, utm_source, utm_medium,
+        utm_campaign, started_id, shutdown_id, shutdown_reason, closed_id, closed_reason,
+        transcript_id, recording_id, perception_id)
+    SELECT g.conversation_id, g.first_id, g.nonce, g.announced_id,
+           coalesce(tavus.str(g.news, 'status') = 'ended', false),
+           tavus.str(g.news, 'conversation_url'), tavus.str(g.news, 'vertical'),
+           coalesce(tavus.str(g.news, 'persona_id'), tavus.str(g.news, 'pal_id')),
+           coalesce(tavus.str(g.news, 'replica_id'), tavus.str(g.news, 'face_id')),
+           tavus.strs(g.news, 'document_tags'), tavus.strs(g.news, 'memory_stores'),
+           tavus.str(g.news, 'session_id'), tavus.str(g.news, 'utm_source'),
+           tavus.str(g.news, 'utm_medium'), tavus.str(g.news, 'utm_campaign'),
+           g.started_id,
+           g.shutdown_id,
+           regexp_replace(coalesce(tavus.str(g.shutdown -> 'properties', 'shutdown_reason'),
+                                   tavus.str(g.shutdown -> 'properties', 'reason')),
+                          ' reached$', ''),
+           g.closed_id, tavus.str(g.closed, 'reason'),
+           g.transcript_id, g.recording_id, g.perception_id
+      FROM (SELECT r.conversation_id,
+                   coalesce((array_agg(r.id ORDER BY r.id) FILTER (WHERE r.stored))[1],
+                            (array_agg(r.id ORDER BY r.id))[1]) AS first_id,
+                   (array_agg(r.nonce ORDER BY r.nonce))[1] AS nonce,
+                   (array_agg(r.id ORDER BY r.id) FILTER (WHERE r.role = 'created'))[1]
+                       AS announced_id,
+                   (array_agg(r.doc ORDER BY r.id) FILTER (WHERE r.role = 'created'))[1]
+                       AS news,
+                   (array_agg(r.id ORDER BY r.id) FILTER (WHERE r.role = 'started'))[1]
+                       AS started_id,
+                   (array_agg(r.id ORDER BY r.id) FILTER (WHERE r.role = 'shutdown'))[1]
+                       AS shutdown_id,
+                   (array_agg(r.doc ORDER BY r.id) FILTER (WHERE r.role = 'shutdown'))[1]
+                       AS shutdown,
+                   (array_agg(r.id ORDER BY r.id) FILTER (WHERE r.role = 'closed'))[1]
+                       AS closed_id,
+                   (array_agg(r.doc ORDER BY r.id) FILTER (WHERE r.role = 'closed'))[1]
+                       AS closed,
+                   (array_agg(r.id ORDER BY r.id DESC) FILTER (WHERE r.role = 'transcript'))[1]
+                       AS transcript_id,
+                   (array_agg(r.id ORDER BY r.id DESC) FILTER (WHERE r.role = 'recording'))[1]
+                       AS recording_id,
+                   (array_agg(r.id ORDER BY r.id DESC) FILTER (WHERE r.role = 'perception'))[1]
+                       AS perception_id
+              FROM (SELECT s.*, CASE WHEN s.role IN ('created', 'shutdown', 'closed')
+                                     THEN tavus.body_jsonb(s.body) END AS doc
+                      FROM (SELECT u.conversation_id, u.id, u.nonce, u.body,
+                                   u.mark = 's' AS stored,
+                                   CASE WHEN u.mark <> 's' THEN NULL
+                                        WHEN u.source = 'server' THEN
+                                            CASE u.event_type
+                                            WHEN 'conversation.created' THEN 'created'
+                                            WHEN 'conversation.ended' THEN 'closed'
+                                            END
+                                        ELSE
+                                            CASE u.event_type
+                                            WHEN 'system.replica_joined' THEN 'started'
+                                            WHEN 'system.pal_joined' THEN 'started'
+                                            WHEN 'system.shutdown' THEN 'shutdown'
+                                            WHEN 'application.transcription_ready'
+                                                THEN 'transcript'
+                                            WHEN 'application.recording_ready'
+                                                THEN 'recording'
+                                            WHEN 'application.perception_analysis'
+                                                THEN 'perception'
+                                            END
+                                   END AS role
+                              FROM unnest(marks, ids, sources, event_types, conversation_ids,
+                                          nonces, bodies)
+                                   AS u (mark, id, source, event_type, conversation_id, nonce,
+                                         body)
+                             WHERE u.mark IN ('s', 'd') AND u.source IN ('tavus', 'server')
+                               AND u.conversation_id IS NOT NULL) s
+                      LEFT JOIN LATERAL (
+                           SELECT k.first_id, k.nonce FROM tavus.conversations k
+                            WHERE k.id = s.conversation_id OFFSET 0) k ON true
+                     WHERE s.role IS NOT NULL OR k.first_id IS NULL
+                        OR s.stored AND s.id < k.first_id
+                        OR s.nonce IS NOT NULL AND (k.nonce IS NULL OR s.nonce < k.nonce)
+                    OFFSET 0) r
+             GROUP BY r.conversation_id) g
+     ORDER BY g.conversation_id
+    ON CONFLICT (id) DO UPDATE SET
+        first_id = least(c.first_id, EXCLUDED.first_id),
+        nonce = least(c.nonce, EXCLUDED.nonce),
+        (announced_id, announced_ended, url, vertical, persona_id, replica_id, document_tags,
+         memory_stores, session_id, utm_source, utm_medium, utm_campaign) = (
+            SELECT w.* FROM (
+                SELECT c.announced_id, c.announced_ended, c.url, c.vertical, c.persona_id,
+                       c.replica_id, c.document_tags, c.memory_stores, c.session_id,
+                       c.utm_source, c.utm_medium, c.utm_campaign
+                UNION ALL
+                SELECT EXCLUDED.announced_id, EXCLUDED.announced_ended, EXCLUDED.url,
+                       EXCLUDED.vertical, EXCLUDED.persona_id, EXCLUDED.replica_id,
+                       EXCLUDED.document_tags, EXCLUDED.memory_stores, EXCLUDED.session_id,
+                       EXCLUDED.utm_source, EXCLUDED.utm_medium, EXCLUDED.utm_campaign) w
+             ORDER BY w.announced_id ASC NULLS LAST LIMIT 1),
+        started_id = least(c.started_id, EXCLUDED.started_id),
+        shutdown_id = least(c.shutdown_id, EXCLUDED.shutdown_id),
+        shutdown_reason = CASE WHEN c.shutdown_id <= EXCLUDED.shutdown_id
+                                 OR EXCLUDED.shutdown_id IS NULL
+                               THEN c.shutdown_reason ELSE EXCLUDED.shutdown_reason END,
+        closed_id = least(c.closed_id, EXCLUDED.closed_id),
+        closed_reason = CASE WHEN c.closed_id <= EXCLUDED.closed_id
+                               OR EXCLUDED.closed_id IS NULL
+                             THEN c.closed_reason ELSE EXCLUDED.closed_reason END,
+        transcript_id = greatest(c.transcript_id, EXCLUDED.transcript_id),
+        recording_id = greatest(c.recording_id, EXCLUDED.recording_id),
+        perception_id = greatest(c.perception_id, EXCLUDED.perception_id);
+END
+$$;
+
+-- Keeps rows that could not be stored, raw and with the reason; the same body for the same reason
+-- only once.
+CREATE OR REPLACE FUNCTION tavus.record_quarantine(
+    marks text[], ids uuid[], received timestamptz[], sources text[], event_types text[],
+    conversation_ids text[], verifications text[], bodies bytea[], reasons text[])
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    INSERT INTO tavus.quarantine (
+        digest, id, received_at, source, event_type, conversation_id, verification, body, reason)
+    SELECT sha256(sha256(convert_to(q.source, 'UTF8')) || sha256(convert_to(q.reason, 'UTF8'))
+                  || q.body) AS digest,
+           q.id, q.received_at, q.source, q.event_type, q.conversation_id, q.verification,
+           q.body, q.reason
+      FROM (SELECT u.id, coalesce(u.received_at, now()) AS received_at,
+                   coalesce(u.source, '') AS source, u.event_type, u.conversation_id,
+                   u.verification, coalesce(u.body, '') AS body,
+                   CASE WHEN u.reason IS NOT NULL THEN u.reason
+                        WHEN octet_length(u.conversation_id) > 1000
+                          OR octet_length(u.event_type) > 1000 OR octet_length(u.source) > 1000
+                        THEN 'field too long' ELSE 'conflict' END AS reason
+              FROM unnest(marks, ids, received, sources, event_types, conversation_ids,
+                          verifications, bodies, reasons)
+                   AS u (mark, id, received_at, source, event_type, conversation_id,
+                         verification, body, reason)
+             WHERE u.mark = 'q') q
+     ORDER BY digest, q.id
+    ON CONFLICT (digest) DO NOTHING;
+END
+$$;
+
+-- Records a batch and returns a letter a row, in order: s stored, d duplicate, q quarantined,
+-- b nonce bound to another conversation (nothing stored).  In the plain case (every row new, of
+-- known conversations, nothing that changes one) it is one read and one INSERT.
+CREATE OR REPLACE FUNCTION tavus.record(
+    ids uuid[], received timestamptz[], digests bytea[], kinds smallint[], sources text[],
+    event_types text[], conversation_ids text[], nonces bytea[], verifications text[],
+    bodies bytea[], reasons text[])
+RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    n      int := cardinality(ids);
+    odd    boolean;     -- a row may need the gate
+    news   boolean;     -- a conversation may change
+    fates  boolean;     -- an intent may change
+    marks  text[];
+    fresh  uuid[];
+BEGIN
+    IF (n, n, n, n, n, n, n, n, n, n) IS DISTINCT FROM
+       (cardinality(received), cardinality(digests), cardinality(kinds), cardinality(sources),
+        cardinality(event_types), cardinality(conversation_ids), cardinality(nonces),
+        cardinality(verifications), cardinality(bodies), cardinality(reasons))
+    THEN
+        RAISE 'arrays differ in length' USING ERRCODE = 'array_subscript_error';
+    END IF;
+
+    SELECT bool_or(octet_length(r.conversation_id) > 1000 OR octet_length(r.event_type) > 1000
+                   OR octet_length(r.source) > 1000
+                   OR r.ours AND r.nonce IS NOT NULL AND r.conversation_id IS NOT NULL
+                   AND c.nonce IS DISTINCT FROM r.nonce),
+           bool_or(r.ours AND r.conversation_id IS NOT NULL
+                   AND (c.first_id IS NULL OR r.id < c.first_id
+                        OR c.nonce IS NULL AND r.nonce IS NOT NULL OR r.nonce < c.nonce
+                        OR r.event_type IN (
+                           'conversation.created', 'conversation.ended',
+                           'system.replica_joined', 'system.pal_joined', 'system.shutdown',
+                           'application.transcription_ready', 'application.recording_ready',
+                           'application.perception_analysis'))),
+           bool_or(r.source = 'server' AND r.nonce IS NOT NULL
+                   AND r.event_type IN ('conversation.requested', 'conversation.create_failed'))
+      INTO odd, news, fates
+      FROM (SELECT u.*, u.source IN ('tavus', 'server') AS ours
+              FROM unnest(ids, sources, event_types, conversation_ids, nonces)
+                   AS u (id, source, event_type, conversation_id, nonce)) r
+      LEFT JOIN LATERAL (SELECT k.first_id, k.nonce FROM tavus.conversations k
+                          WHERE k.id = r.conversation_id OFFSET 0) c ON true;
+
+    IF odd OR fates OR num_nonnulls(VARIADIC reasons) > 0 OR num_nonnulls(VARIADIC digests) > 0
+    THEN
+        marks := tavus.record_gate(ids, digests, sources, event_types, conversation_ids, nonces,
+                                   reasons);
+    END IF;
+
+    WITH added AS (
+        INSERT INTO tavus.events (
+            id, received_at, kind, source, event_type, conversation_id, verification, body)
+        SELECT r.id, coalesce(r.received_at, now()), coalesce(r.kind, 0::smallint),
+               coalesce(r.source, ''), coalesce(r.event_type, ''), r.conversation_id,
+               r.verification, coalesce(r.body, '')
+          FROM unnest(marks, ids, received, kinds, sources, event_types, conversation_ids,
+                      verifications, bodies) WITH ORDINALITY
+               AS r (mark, id, received_at, kind, source, event_type, conversation_id,
+                     verification, body, ord)
+         WHERE coalesce(r.mark, '.') = '.'
+         ORDER BY r.id, r.ord
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id)
+    SELECT array_agg(a.id) INTO fresh FROM added a;
+
+    IF cardinality(fresh) = n THEN
+        IF NOT coalesce(news OR fates, false) THEN
+            RETURN repeat('s', n);
+        END IF;
+        marks := array_fill('s'::text, ARRAY[n]);
+    ELSE
+        marks := tavus.record_known(coalesce(marks, array_fill('.'::text, ARRAY[n])),
+                                    coalesce(fresh, '{}'), ids, digests, sources, event_types,
+                                    bodies);
+    END IF;
+
+    IF news THEN
+        PERFORM tavus.record_conversations(marks, ids, sources, event_types, conversation_ids,
+                                           nonces, bodies);
+    END IF;
+
+    IF fates THEN
+        PERFORM tavus.record_intents(marks, ids, sources, event_types, nonces, bodies);
+    END IF;
+
+    IF 'q' = ANY (marks) THEN
+        PERFORM tavus.record_quarantine(marks, ids, received, sources, event_types,
+                                        conversation_ids, verifications, bodies, reasons);
+    END IF;
+
+    RETURN array_to_string(marks, '');
+END
+$$;

@@ -1,0 +1,30 @@
+-- Roles and the schema, each made only if it is missing.  tavus_owner owns everything; tavus_app
+-- is what nginx logs in as (ops set its password); tavus_admin may call the admin functions, and
+-- as tavus_app does not inherit, only a connection started with -c role=tavus_admin has them.
+
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tavus_owner') THEN
+        CREATE ROLE tavus_owner NOLOGIN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tavus_admin') THEN
+        CREATE ROLE tavus_admin NOLOGIN;
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = 'tavus_app') THEN
+        CREATE ROLE tavus_app LOGIN NOINHERIT;
+    END IF;
+    IF NOT pg_catalog.pg_has_role('tavus_app', 'tavus_admin', 'MEMBER') THEN
+        GRANT tavus_admin TO tavus_app;
+    END IF;
+
+    -- an installer that is no superuser must be able to act as the owner
+    IF NOT pg_catalog.pg_has_role(current_user, 'tavus_owner', 'MEMBER') THEN
+        EXECUTE pg_catalog.format('GRANT tavus_owner TO %I', current_user);
+    END IF;
+
+    -- asked for only if missing: even IF NOT EXISTS needs CREATE on the database
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'tavus') THEN
+        CREATE SCHEMA tavus AUTHORIZATION tavus_owner;
+    END IF;
+END
+$$;

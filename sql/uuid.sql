@@ -1,0 +1,27 @@
+-- Times in UUIDv7 (RFC 9562, 5.7): the first 48 bits are milliseconds since 1970.  The bodies are
+-- parsed when they are defined, so no search_path can change what they mean.
+
+-- The time in an event's id.
+CREATE OR REPLACE FUNCTION tavus.uuid_time(id uuid) RETURNS timestamptz
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN '1970-01-01 00:00:00+00'::timestamptz
+       + ('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint
+       * '1 millisecond'::interval;
+
+-- The lowest uuid of a time, floored to its millisecond: the bound of partitions and of filters
+-- by time.  Times that an id cannot hold, infinities too, become the nearest that it can.
+CREATE OR REPLACE FUNCTION tavus.uuid_floor(at timestamptz) RETURNS uuid
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN rpad(lpad(to_hex(floor(least(greatest(extract(epoch FROM at) * 1000, 0),
+                                    281474976710655))::bigint), 12, '0'), 32, '0')::uuid;
+
+-- A time as the API writes it: ISO 8601, milliseconds, UTC.
+CREATE OR REPLACE FUNCTION tavus.iso(at timestamptz) RETURNS text
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+RETURN to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"');
+
+-- What the admin API calls an event's kind.
+CREATE OR REPLACE FUNCTION tavus.type_name(kind smallint) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN CASE kind WHEN 0 THEN 'webhook' WHEN 1 THEN 'error' WHEN 3 THEN 'conversion'
+                 ELSE 'info' END;

@@ -1,0 +1,94 @@
+#!/usr/bin/perl
+
+# /conversations/{id}: what happened, and what was said.
+
+use lib 't/lib';
+use Tavus::Test;
+use Mojo::Util qw(encode url_escape);
+
+my $t = Tavus::Test->new->start;
+
+sub conversation {
+    my ($id) = @_;
+    my $res = $t->admin('/api/admin/conversations/'
+        . url_escape(encode('UTF-8', $id)));
+    is $res->code, 200, $id or diag $res->to_string;
+    return $res->json;
+}
+
+my $new = $t->create(vertical => 'healthcare')->json;
+my $id = $new->{conversation_id};
+my $got = conversation($id);
+is $got->{status}, 'active';
+is $got->{transcript}, undef, 'nothing was said yet';
+is_deeply [map { $_->{event_type} } $got->{events}->@*],
+    ['conversation.created'];
+unlike $t->admin("/api/admin/conversations/$id")->body,
+    qr/\Q$new->{end_token}\E/, 'no end token';
+
+my $token = $t->sandbox->token;
+my @said = (
+    {role => 'system', content => 'SYSTEM PROMPT: you are discreet'},
+    {role => 'assistant', content => 'Grüß Gott', timestamp => 1767225600.5},
+    {role => 'user', content => 'a "quote" \\ </script> ' . "\x{1F600}"},
+    {role => 'system', content => 'SYSTEM PROMPT again'},
+    {role => 'tool', content => ''},
+    {content => 'without a role'},
+);
+# not in the order of their times, and one twice
+my @events = (
+    tavus_event('application.transcription_ready', $id,
+        {transcript => \@said}, timestamp => now_iso(30)),
+    tavus_event('system.shutdown', $id, {shutdown_reason => 'done'},
+        timestamp => now_iso(20)),
+    tavus_event('system.replica_joined', $id, {replica_id => 'r1'},
+        timestamp => now_iso(10)),
+);
+is $t->webhook($_, token => $token)->code, 200 for @events, $events[1];
+
+$got = conversation($id);
+is_deeply [map { $_->{event_type} } $got->{events}->@*],
+    [qw(conversation.created system.replica_joined system.shutdown
+        application.transcription_ready)], 'the timeline, oldest first';
+is_deeply [map { $_->{content} } $got->{transcript}->@*],
+    [map { $_->{content} } grep { ($_->{role} // '') ne 'system' } @said],
+    'what was said, without the prompt';
+is $got->{transcript}[0]{timestamp}, 1767225600.5, 'as Tavus sent it';
+is_deeply [$got->@{qw(id status vertical shutdown_reason)}],
+    [$id, 'ended', 'healthcare', 'done'];
+is $got->{transcript_event_id}, $got->{events}[3]{id};
+
+# no transcripts
+for my $odd ({}, {transcript => {}}, {transcript => 'x'},
+    {transcript => undef})
+{
+    my $c = 'odd-' . ++(state $n);
+    is $t->webhook(tavus_event('application.transcription_ready', $c, $odd))
+        ->code, 200;
+    is conversation($c)->{transcript}, undef;
+}
+is $t->webhook(tavus_event('application.transcription_ready', 'mixed',
+    {transcript => [1, 'x', undef, [], {role => 'user', content => 'y'}]}))
+    ->code, 200;
+is_deeply conversation('mixed')->{transcript},
+    [{role => 'user', content => 'y'}], 'what is no utterance is left out';
+
+# ids that stand for themselves
+my $res;
+for my $c ("it's", 'a/b', 'a b', 'a%2fb', "\x{e4}", 'a?b', 'a#b', '"', 'x' x 200,
+    "'; SELECT 1 --", 'a;b', '$1')
+{
+    is $t->webhook(tavus_event('system.odd', $c, {x => 1}))->code, 200;
+    is conversation($c)->{id}, $c;
+}
+
+for my $none ('c-none', 'x' x 201, 'x' x 3000, '%ff', 'c%c3', "$id%20", "$id/",
+    "$id/events", '%ed%a0%80', '*', '%25')
+{
+    $res = $t->admin("/api/admin/conversations/$none");
+    is $res->code, 404, 'no ' . substr $none, 0, 40 or diag $res->to_string;
+    is $res->json->{code}, 'not_found';
+}
+unlike $t->error_log, qr/database refused/, 'none of it is an error of ours';
+
+done_testing;

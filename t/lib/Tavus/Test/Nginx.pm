@@ -1,0 +1,196 @@
+package Tavus::Test::Nginx;
+
+# A real nginx with a configuration of its own; see Tavus::Test.
+
+use v5.36;
+use Carp qw(croak);
+use File::Path qw(remove_tree);
+
+use Tavus::Test::Process qw($ROOT alive children free_port new_dir slurp spawn
+    spew stop_process wait_for);
+use Tavus::Test::Socket;
+
+my $NGINX = $ENV{TAVUS_NGINX} // '/usr/sbin/nginx';
+
+sub new ($class, %opt) {
+    my $self = bless {
+        workers   => 1,
+        log_level => 'info',
+        owner     => $$,
+        %opt,
+    }, $class;
+
+    $self->{dir} = new_dir();
+    $self->{port} //= free_port();
+    mkdir "$self->{dir}/$_" for qw(html tmp);
+    mkdir "$self->{dir}/secrets", 0700;
+    spew($self->log_file, '');
+    return $self;
+}
+
+sub dir ($self)      { return $self->{dir} }
+sub port ($self)     { return $self->{port} }
+sub pid ($self)      { return $self->{pid} }
+sub url ($self)      { return "http://127.0.0.1:$self->{port}" }
+sub log_file ($self) { return "$self->{dir}/error.log" }
+
+sub module () {
+    return $ENV{TAVUS_MODULE} // "$ROOT/build/module/ngx_tavus_module.so";
+}
+
+# For what the worker itself writes to.
+sub give ($self, @files) {
+    return @files if $> != 0;
+    my (undef, undef, $uid, $gid) = getpwnam 'www-data'
+        or croak 'no user www-data';
+    chown $uid, $gid, @files;
+    return @files;
+}
+
+# nginx.conf around the http block's content.
+sub conf ($self, $http, %opt) {
+    my $load = $opt{module} ? 'load_module ' . module() . ';' : '';
+    my $user = $> == 0 ? 'user www-data;' : '';
+    my $main = $opt{main} // '';
+    my $events = $opt{events} // '';
+    my $temp = join "\n    ", map {
+        my $name = $_ eq 'body' ? 'client_body' : $_;
+        "${name}_temp_path $self->{dir}/tmp/$_;";
+    } qw(body proxy fastcgi uwsgi scgi);
+
+    return <<"EOF";
+$load
+$user
+daemon off;
+worker_processes $self->{workers};
+pid $self->{dir}/nginx.pid;
+error_log $self->{dir}/error.log $self->{log_level};
+$main
+events {
+    worker_connections 1024;
+    $events
+}
+http {
+    access_log $self->{dir}/access.log;
+    $temp
+$http
+}
+EOF
+}
+
+sub write_conf ($self, $text, $name = 'nginx.conf') {
+    return spew("$self->{dir}/$name", $text, 0600);
+}
+
+sub command ($self, $conf, @more) {
+    return ($NGINX, '-p', $self->{dir}, '-e', $self->log_file, '-c', $conf,
+        @more);
+}
+
+# (exit status, what it printed)
+sub test_conf ($self, $text) {
+    my $conf = $self->write_conf($text, 'test.conf');
+    my $out = "$self->{dir}/test.out";
+    unlink $out;
+    my $pid = spawn(['/bin/sh', '-c', '"$@"; echo "exit $?"', 'sh',
+        # not into error.log, where an [emerg] fails the test
+        $NGINX, '-p', $self->{dir}, '-e', 'stderr', '-c', $conf, '-t'],
+        out => $out, env => $self->{env});
+    wait_for { !alive($pid) } 30 or croak 'nginx -t hangs';
+    Tavus::Test::Process::unwatch(pid => $pid);
+    my $text_out = slurp($out);
+    $text_out =~ s/exit (\d+)\n\z// or croak "nginx -t: $text_out";
+    return ($1, $text_out);
+}
+
+sub start ($self) {
+    my $conf = "$self->{dir}/nginx.conf";
+    my $from = length $self->log;
+    $self->{pid} = spawn([$self->command($conf)], env => $self->{env},
+        out => "$self->{dir}/stderr.log");
+
+    wait_for {
+        die 'nginx ended: ' . substr($self->log, $from)
+            . (slurp("$self->{dir}/stderr.log") // '')
+            unless alive($self->{pid});
+        $self->workers;
+    } 20 or croak 'nginx does not start: ' . substr $self->log, $from;
+
+    # a worker is there when it answers
+    wait_for { eval { Tavus::Test::Socket->new($self->{port}) } } 10
+        or croak 'nginx does not listen';
+    return $self;
+}
+
+# Its workers that are not on their way out.
+sub workers ($self) {
+    return grep {
+        (slurp("/proc/$_/cmdline") // '') =~ /^nginx: worker process(?! is)/;
+    } children($self->{pid});
+}
+
+# Those of a former configuration, too.
+sub all_workers ($self) {
+    return grep {
+        (slurp("/proc/$_/cmdline") // '') =~ /^nginx: worker process/;
+    } children($self->{pid});
+}
+
+# HUP, and until the new workers have taken over; with drained => 1 until the
+# old ones are gone.
+sub reload ($self, %opt) {
+    my %old = map { $_ => 1 } $self->all_workers;
+    my $from = length $self->log;
+    kill HUP => $self->{pid};
+
+    wait_for {
+        my @new = grep { !$old{$_} } $self->workers;
+        croak 'the reload failed: ' . substr $self->log, $from
+            if !@new && substr($self->log, $from) =~ /\[emerg\]/;
+        # the old ones are told after the new ones have been started
+        @new && !grep { $old{$_} } $self->workers;
+    } 20 or croak 'the reload does not come about';
+
+    wait_for { !grep { $old{$_} } $self->all_workers } $opt{seconds} // 30
+        or croak 'old workers stay' if $opt{drained};
+    return $self;
+}
+
+# Kills one worker and waits for its successor.
+sub kill_worker ($self, $signal = 'KILL') {
+    my ($pid) = $self->workers or croak 'no worker';
+    my $count = $self->workers;
+    kill $signal => $pid;
+    wait_for {
+        my @now = $self->workers;
+        @now >= $count && !grep { $_ == $pid } @now;
+    } 10 or croak 'no new worker';
+    return $pid;
+}
+
+sub signal ($self, $name) { kill $name => $self->{pid}; return $self }
+
+# True if nginx ended by QUIT alone.
+sub stop ($self, $seconds = 15) {
+    my $pid = delete $self->{pid} or return 1;
+    kill CONT => $pid, children($pid);
+    kill QUIT => $pid;
+    my $good = wait_for { !alive($pid) } $seconds;
+    stop_process($pid, TERM => 5) unless $good;
+    Tavus::Test::Process::unwatch(pid => $pid);
+    return $good ? 1 : 0;
+}
+
+sub log ($self) { return slurp($self->log_file) // '' }
+
+sub access_log ($self) { return slurp("$self->{dir}/access.log") // '' }
+
+sub DESTROY ($self) {
+    return unless $self->{owner} == $$;
+    local ($@, $!, $?);
+    stop_process(delete $self->{pid}, TERM => 3) if $self->{pid};
+    remove_tree($self->{dir}, {error => \my $ignored});
+    Tavus::Test::Process::unwatch(dir => $self->{dir});
+}
+
+1;

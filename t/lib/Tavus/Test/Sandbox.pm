@@ -1,0 +1,129 @@
+package Tavus::Test::Sandbox;
+
+# The sandbox of t/sandbox as a process of its own.
+#
+#   my $s = Tavus::Test::Sandbox->new;
+#   $s->url, $s->api_key
+#   $s->fault(kind => 'hang', path => '/v2/conversations', times => 1);
+#   $s->no_faults; $s->calls('/v2/'); $s->forget; $s->callbacks;
+#   $s->config(max_concurrent => 0);
+#   $s->callback(conversation_id => …, event_type => …, properties => {…});
+#   $s->callback_url                the last create's, with its token
+#   $s->token                       the token alone
+#   $s->stop; $s->start; $s->freeze; $s->thaw; $s->reset
+
+use v5.36;
+use Carp qw(croak);
+use File::Path qw(remove_tree);
+use Mojo::URL;
+use Mojo::UserAgent;
+
+use Tavus::Test::Process qw($ROOT alive free_port new_dir slurp spawn stop_process
+    wait_for);
+
+sub new ($class, %opt) {
+    my $self = bless {
+        api_key => 'sandbox-key-0123456789abcdef',
+        port    => free_port(),
+        dir     => new_dir(),
+        ua      => Mojo::UserAgent->new(inactivity_timeout => 30),
+        owner   => $$,
+        %opt,
+    }, $class;
+    return $self->start;
+}
+
+sub url ($self)     { return "http://127.0.0.1:$self->{port}" }
+sub port ($self)    { return $self->{port} }
+sub api_key ($self) { return $self->{api_key} }
+sub pid ($self)     { return $self->{pid} }
+sub log ($self)     { return slurp("$self->{dir}/log") }
+
+sub start ($self) {
+    $self->{pid} = spawn([$^X, "$ROOT/t/sandbox/sandbox.pl",
+        '--listen', $self->url, '--api-key', $self->{api_key}],
+        out => "$self->{dir}/log");
+    wait_for {
+        die "the sandbox ended:\n" . $self->log unless alive($self->{pid});
+        my $tx = $self->{ua}->get($self->url . '/_health');
+        !$tx->error;
+    } 20 or croak "the sandbox does not answer:\n" . $self->log;
+    return $self;
+}
+
+sub stop ($self) {
+    my $pid = delete $self->{pid} or return $self;
+    kill CONT => $pid;
+    stop_process($pid, TERM => 5);
+    return $self;
+}
+
+sub freeze ($self) { kill STOP => $self->{pid}; return $self }
+sub thaw ($self)   { kill CONT => $self->{pid}; return $self }
+
+sub _call ($self, $method, $path, @body) {
+    my $tx = $self->{ua}->build_tx($method => $self->url . $path, @body);
+    my $res = $self->{ua}->start($tx)->result;
+    croak "sandbox $method $path: " . $res->code . ' ' . $res->body
+        unless $res->is_success;
+    return $res->json;
+}
+
+sub fault ($self, %fault) {
+    return $self->_call(POST => '/_fault', json => \%fault);
+}
+
+sub no_faults ($self) { return $self->_call(DELETE => '/_fault') }
+
+sub calls ($self, $path = undef) {
+    my $query = defined $path ? "?path=$path" : '';
+    return $self->_call(GET => "/_calls$query")->{calls}->@*;
+}
+
+sub forget ($self) {
+    $self->_call(DELETE => '/_calls');
+    $self->_call(DELETE => '/_callbacks');
+    return $self;
+}
+
+sub reset ($self) {
+    $self->_call(DELETE => '/_state');
+    return $self;
+}
+
+sub callbacks ($self) {
+    return $self->_call(GET => '/_callbacks')->{callbacks}->@*;
+}
+
+sub callback ($self, %in) {
+    return $self->_call(POST => '/_callback', json => \%in);
+}
+
+sub config ($self, %in) {
+    return $self->_call(POST => '/_config', json => \%in);
+}
+
+# The callback_url of the last create, or of the conversation of that name.
+sub callback_url ($self, $name = undef) {
+    my ($call) = reverse grep {
+        $_->{method} eq 'POST' && ref $_->{body} eq 'HASH'
+            && defined $_->{body}{callback_url}
+            && (!defined $name || $_->{body}{conversation_name} eq $name)
+    } $self->calls('/v2/conversations');
+    return $call && $call->{body}{callback_url};
+}
+
+sub token ($self, $name = undef) {
+    my $url = $self->callback_url($name) // return undef;
+    return Mojo::URL->new($url)->query->param('token');
+}
+
+sub DESTROY ($self) {
+    return unless $self->{owner} == $$;
+    local ($@, $!, $?);
+    $self->stop;
+    remove_tree($self->{dir}, {error => \my $ignored});
+    Tavus::Test::Process::unwatch(dir => $self->{dir});
+}
+
+1;

@@ -1,0 +1,50 @@
+package Tavus::Test::Tls;
+
+# Certificates of the test's own.
+#
+#   my $ca = Tavus::Test::Tls->new;
+#   $ca->file                       the CA's certificate, in PEM
+#   my ($cert, $key) = $ca->cert(name => 'api.test', days => 1);
+#
+# Days may be -1: expired.  A name that is an address becomes one.
+
+use v5.36;
+use Carp qw(croak);
+use Tavus::Test::Process qw(new_dir spew);
+
+sub openssl (@args) {
+    my $out = qx{openssl @{[join ' ', map { quotemeta } @args]} 2>&1 </dev/null};
+    croak "openssl @args: $out" if $?;
+}
+
+my @KEY = ('-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes');
+
+sub new ($class) {
+    my $self = bless {dir => new_dir(), serial => 0, owner => $$}, $class;
+    openssl(qw(req -x509), @KEY, '-days', 2, '-subj', '/CN=test CA',
+        '-keyout', "$self->{dir}/ca.key", '-out', $self->file);
+    return $self;
+}
+
+sub file ($self) { return "$self->{dir}/ca.crt" }
+
+sub cert ($self, %opt) {
+    my $base = "$self->{dir}/" . ++$self->{serial};
+    my $kind = $opt{name} =~ /^[\d.]+\z/ ? 'IP' : 'DNS';
+    spew("$base.ext", "subjectAltName=$kind:$opt{name}\n");
+    openssl('req', @KEY, '-subj', "/CN=$opt{name}", '-keyout', "$base.key",
+        '-out', "$base.csr");
+    openssl('x509', '-req', '-in', "$base.csr", '-CA', $self->file, '-CAkey',
+        "$self->{dir}/ca.key", '-CAcreateserial', '-days', $opt{days} // 1,
+        '-extfile', "$base.ext", '-out', "$base.crt");
+    return ("$base.crt", "$base.key");
+}
+
+sub DESTROY ($self) {
+    return unless $self->{owner} == $$;
+    local ($@, $!, $?);
+    File::Path::remove_tree($self->{dir}, {error => \my $ignored});
+    Tavus::Test::Process::unwatch(dir => $self->{dir});
+}
+
+1;

@@ -1,0 +1,49 @@
+#!/usr/bin/perl
+
+# An answer of many megabytes to a client that reads slowly, or leaves, keeps
+# nobody waiting.
+
+use lib 't/lib';
+use Tavus::Test;
+use Tavus::Test::Fault;
+use Mojo::JSON qw(decode_json);
+
+my $t = Tavus::Test->new(sandbox => 0, locations => {
+    '= /api/tavus/webhook' => 'client_max_body_size 8m; '
+        . 'client_body_buffer_size 16k; tavus_webhook tavus;',
+})->start;
+
+wait_ok { $t->get('/healthz')->code == 200 } 'ready';
+
+my $event = tavus_event('application.transcription_ready', 'big', {text => ''});
+my $pad = 8 * 1024 * 1024 - length $event;
+$event = tavus_event('application.transcription_ready', 'big',
+    {text => 'x' x $pad});
+is length $event, 8 * 1024 * 1024;
+is $t->webhook($event)->code, 200, '8 MiB are stored';
+is $t->db->selectrow_array(
+    q{SELECT octet_length(body) FROM tavus.events}), length $event;
+is $t->webhook("$event ")->code, 413, 'and not one byte more';
+
+my ($id) = $t->db->selectrow_array('SELECT id FROM tavus.events');
+my $get = "GET /api/admin/events/$id HTTP/1.1\r\nHost: x\r\n"
+    . "Authorization: " . $t->admin_headers->{Authorization} . "\r\n\r\n";
+
+my $probe = Tavus::Test::Fault::Probe->new($t->port);
+my @slow = map { $t->socket->send($get) } 1 .. 8;
+my @gone = map { $t->socket->send($get) } 1 .. 4;
+$_->read_until(qr/\r\n\r\n/) for @slow;
+$_->abort for @gone;
+
+is $t->admin('/api/admin/events')->code, 200, 'others meanwhile';
+is $t->webhook(tavus_event('system.replica_joined', 'c1'))->code, 200;
+
+for (@slow) {
+    my $res = $_->response(30);
+    is $res->{status}, 200;
+    is length $res->{body}, $res->{headers}{'content-length'}, 'whole';
+}
+is $t->socket->send($get)->response->{status}, 200, 'once more';
+$probe->ok;
+
+done_testing;

@@ -1,0 +1,92 @@
+#!/usr/bin/perl
+
+# Plays the services that the module talks to, as their documents give them
+# and no more friendly: what they would refuse is refused here.
+#
+#   sandbox.pl --listen http://127.0.0.1:PORT [--api-key KEY] [--pid-file FILE]
+#
+# For tests, beside the services' own paths:
+#
+#   POST   /_fault      {path?, method?, kind, times?, after?, …}: see below
+#   DELETE /_fault      no more faults
+#   GET    /_calls      what was received; DELETE forgets it
+#   GET    /_callbacks  callbacks that were sent, and how they were answered
+#   DELETE /_callbacks
+#   POST   /_callback   {conversation_id, event_type, properties?, timestamp?}
+#                       or {url, body}: sends one now, answers its result
+#   POST   /_config     {max_concurrent?, callback_attempts?,
+#                       callback_retry_ms?, line_ms?, twins?}; twins sends
+#                       system.pal_joined beside system.replica_joined
+#   DELETE /_state      as if just started
+#
+# Faults match the beginning of the path and apply to "times" calls (default:
+# all).  kind is one of
+#
+#   status   "status" with "body" (text or JSON) and "headers"
+#   delay    "ms" later
+#   hang     no answer, the connection stays open
+#   cut      the connection ends after "bytes" of an answer (default: half)
+#   reset    the connection is reset
+#   garbage  200 with a body ("body") that is not JSON; not even HTTP if "raw"
+#   huge     200 with "bytes" of JSON (default 64 MB)
+#   slow     one byte every "ms"
+#
+# Without "after" the call has no effect (delay and slow: it has); with it the
+# effect is there, and only the answer is lost or changed.
+
+use v5.36;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+
+# with others, signals wait until something else happens
+BEGIN { $ENV{MOJO_REACTOR} = 'Mojo::Reactor::Poll' }
+
+use Getopt::Long qw(GetOptions);
+use Mojo::Server::Daemon;
+use Mojo::URL;
+
+use Sandbox;
+
+GetOptions(
+    'listen=s'       => \(my $listen = 'http://127.0.0.1:8081'),
+    'api-key=s'      => \(my $key = 'sandbox-key'),
+    'api-key-file=s' => \my $key_file,
+    'pid-file=s'     => \my $pid_file,
+) or die "usage: see the top of $0\n";
+
+my $url = Mojo::URL->new($listen);
+my $host = $url->host // '';
+die qq(sandbox: "$listen" is not on loopback\n)
+    unless $host =~ /^(?:127(?:\.\d{1,3}){3}|localhost|\[?::1\]?)$/
+        && ($url->scheme // '') eq 'http';
+
+if (defined $key_file) {
+    open my $fh, '<', $key_file or die "sandbox: $key_file: $!\n";
+    chomp($key = <$fh> // '');
+}
+die "sandbox: the key is empty\n" unless length $key;
+
+my $app = Sandbox->new(api_key => $key, home => Mojo::Home->new($FindBin::Bin));
+my $daemon = Mojo::Server::Daemon->new(
+    app => $app, listen => ["$url"], silent => 1, max_requests => 1000,
+    inactivity_timeout => 300, max_clients => 4000,
+);
+$daemon->start;
+
+# with port 0 in --listen only now known
+$app->base('http://' . ($host eq 'localhost' ? '127.0.0.1' : $host) . ':'
+    . $daemon->ports->[0]);
+say $app->base;
+STDOUT->flush;
+
+if (defined $pid_file) {
+    open my $fh, '>', $pid_file or die "sandbox: $pid_file: $!\n";
+    say $fh $$;
+    close $fh;
+}
+
+END { unlink $pid_file if defined $pid_file }
+
+# at once: what hangs by request must not hold it
+$SIG{TERM} = $SIG{INT} = sub { exit 0 };
+Mojo::IOLoop->start;

@@ -1,0 +1,91 @@
+#!/usr/bin/perl
+
+# sql/install.sql: keeps what is there when it is run again, stops on the first error, and needs
+# no superuser.  Wants DATABASE_URL (or PG* variables), as a superuser, and install.sql run before.
+
+use strict;
+use warnings;
+
+use Cwd qw( abs_path );
+use DBI;
+use File::Basename qw( dirname );
+use Test::More;
+
+my $install = dirname(abs_path(__FILE__)) . '/../../sql/install.sql';
+my $url = $ENV{DATABASE_URL} || '';
+my $dbh = DBI->connect("dbi:Pg:$url", undef, undef, { RaiseError => 1, PrintError => 0 });
+
+my $name = "tavus_test_$$";
+
+sub psql {
+    my (@args) = @_;
+
+    open(my $pipe, '-|', 'sh', '-c', 'exec "$@" 2>&1', 'sh', 'psql', '-X', '-v', 'ON_ERROR_STOP=1',
+         @args) or die $!;
+    my $out = do { local $/; <$pipe> };
+    close $pipe;
+
+    return ($? >> 8, $out // '');
+}
+
+# a connection string to the test's own database
+
+sub own {
+    my $own = $url;
+
+    return "dbname=$name" if $own eq '';
+    $own =~ s{^(postgres(?:ql)?://[^/?]*)(?:/[^?]*)?}{$1/$name}
+        or $own .= " dbname=$name";
+
+    return $own;
+}
+
+$dbh->do("CREATE ROLE $name CREATEROLE");
+$dbh->do("CREATE DATABASE $name OWNER $name TEMPLATE template0 ENCODING 'UTF8'");
+
+my ($rc, $out) = psql('-d', own(), '-c', "SET SESSION AUTHORIZATION $name", '-f', $install);
+is($rc, 0, 'installs without superuser');
+is($out, "SET\n", 'and without a word');
+
+my $db = DBI->connect('dbi:Pg:' . own(), undef, undef, { RaiseError => 1, PrintError => 0 });
+is($db->selectrow_array('SELECT tavus.schema_version()'), 1, 'there is a version');
+
+my @row = ("ARRAY[overlay(tavus.uuid_floor(now())::text PLACING '7' FROM 15)::uuid]",
+           'ARRAY[now()]', "'{NULL}'", "'{0}'", "'{tavus}'", "'{a.b}'", "'{kept}'", "'{NULL}'",
+           "'{NULL}'", "ARRAY['{}'::bytea]", "'{NULL}'");
+is($db->selectrow_array('SELECT tavus.record(' . join(', ', @row) . ')'), 's', 'it records');
+
+my $shape = q{
+    SELECT md5(string_agg(line, '' ORDER BY line)) FROM (
+        SELECT oid || proname || proacl::text || prosrc FROM pg_proc
+         WHERE pronamespace = 'tavus'::regnamespace
+        UNION ALL
+        SELECT oid || relname || coalesce(relacl, acldefault('r', relowner))::text FROM pg_class
+         WHERE relnamespace = 'tavus'::regnamespace) x (line)
+};
+my $before = $db->selectrow_array($shape);
+
+($rc, $out) = psql('-q', '-d', own(), '-f', $install);
+is($rc, 0, 'runs again, as a superuser now');
+is($out, '', 'and without a word');
+is($db->selectrow_array($shape), $before, 'and changes nothing');
+is($db->selectrow_array(q{SELECT conversation_id FROM tavus.events}), 'kept', 'data is kept');
+
+$db->do('GRANT EXECUTE ON FUNCTION tavus.admin_events TO PUBLIC, tavus_app');
+psql('-q', '-d', own(), '-f', $install);
+is($db->selectrow_array($shape), $before, 'rights that crept in are taken away');
+
+$db->do('DROP FUNCTION tavus.admin_event');
+$db->do('CREATE FUNCTION tavus.admin_event(id uuid) RETURNS int LANGUAGE sql AS $$ SELECT 1 $$');
+$db->do('DROP FUNCTION tavus.type_name CASCADE');
+($rc, $out) = psql('-q', '-d', own(), '-f', $install);
+is($rc, 3, 'an error stops it');
+is($db->selectrow_array(q{SELECT count(*) FROM pg_proc WHERE proname = 'type_name'}), 0,
+   'and nothing of it stays');
+
+$db->disconnect;
+$dbh->do("DROP DATABASE $name");
+$dbh->do("DROP OWNED BY $name");
+$dbh->do("DROP ROLE $name");
+
+done_testing();

@@ -1,0 +1,67 @@
+-- What tavus.record() stores, and what it answers for repetitions.
+\ir setup.sql
+SELECT plan(25);
+
+SELECT is(pg_temp.rec('[{"i":3,"t":"a.b","c":"r1","b":" {\"x\" : 1.0}\n","v":"{\"by\":\"token\"}"},
+                        {"i":1,"t":"a.b","c":"r1"}, {"i":2,"t":"t","s":"browser","k":2}]'),
+          'sss', 'rows in any order are stored');
+SELECT is((SELECT convert_from(body, 'UTF8') FROM tavus.events WHERE id = pg_temp.id(3)),
+          E' {"x" : 1.0}\n', 'the body keeps its bytes');
+SELECT is((SELECT row(kind, source, event_type, conversation_id, verification, received_at)::text
+             FROM tavus.events WHERE id = pg_temp.id(3)),
+          row(0, 'tavus', 'a.b', 'r1', '{"by":"token"}', now())::text, 'and so do the rest');
+SELECT is(pg_temp.rec('[{"i":3,"t":"a.b","c":"r1","b":" {\"x\" : 1.0}\n"}]'), 'd',
+          'the same again is a duplicate');
+SELECT is(pg_temp.rec('[{"i":2,"t":"t","s":"browser","k":2},{"i":4,"t":"a.b","c":"r1"},
+                        {"i":1,"t":"a.b","c":"r1"}]'), 'dsd', 'among new ones too');
+SELECT is(pg_temp.rec('[{"i":5,"t":"a.b","c":"r1"},{"i":5,"t":"a.b","c":"r1"},
+                        {"i":5,"t":"a.b","c":"r1","b":"[]"}]'), 'sdq',
+          'a repetition within a call, and a conflict');
+SELECT is((SELECT count(*) FROM tavus.events WHERE id = pg_temp.id(5)), 1::bigint, 'stored once');
+SELECT is((SELECT reason || convert_from(body, 'UTF8') FROM tavus.quarantine
+            WHERE id = pg_temp.id(5)), 'conflict[]', 'the conflict is in quarantine');
+SELECT is(pg_temp.rec('[{"i":5,"t":"a.b","c":"r1","b":"[]"}]'), 'q', 'again a conflict');
+SELECT is((SELECT count(*) FROM tavus.quarantine WHERE id = pg_temp.id(5)), 1::bigint,
+          'but quarantine does not grow');
+SELECT is(pg_temp.rec('[{"i":6,"t":"system.pal_joined","c":"r1","b":"1"}]'), 's', 'a twin');
+SELECT is(pg_temp.rec('[{"i":6,"t":"system.replica_joined","c":"r1","b":"2"}]'), 'd',
+          'its other name is a duplicate');
+SELECT is(pg_temp.rec('[{"i":7,"t":"system.replica_joined","c":"r1","b":"1"},
+                        {"i":7,"t":"system.pal_joined","c":"r1","b":"2"}]'), 'sd',
+          'twins in one call');
+
+-- floating rows: the receipt time is in the id, the digest tells
+SELECT is(pg_temp.rec('[{"i":20,"t":"f","d":"00112233445566778899aabbccddeeff","b":"1"}]'), 's',
+          'floating: stored');
+SELECT is(pg_temp.rec('[{"i":20,"t":"f","d":"00112233445566778899aabbccddeeff","b":"1"}]'), 'd',
+          'floating: same id');
+SELECT is(pg_temp.rec('[{"i":21,"t":"f","d":"00112233445566778899aabbccddeeff","b":"1"}]'), 'd',
+          'floating: received again later');
+SELECT is(pg_temp.rec('[{"i":22,"t":"f","d":"00112233445566778899aabbccddeeff","b":"2"}]'), 'q',
+          'floating: with another body');
+SELECT is(pg_temp.rec('[{"i":23,"t":"g","d":"00112233445566778899aabbccddeeff","b":"2"}]'), 'd',
+          'floating: a twin');
+SELECT is(pg_temp.rec('[{"i":25,"t":"f","d":"10","b":"1"},{"i":24,"t":"f","d":"10","b":"1"},
+                        {"i":26,"t":"f","d":"10","b":"2"},{"i":27,"t":"f","d":"11","b":"1"}]'),
+          'dsqs', 'floating: all in one call');
+SELECT is((SELECT array_agg(id ORDER BY id) FROM tavus.events WHERE event_type = 'f'),
+          ARRAY[pg_temp.id(20), pg_temp.id(24), pg_temp.id(27)], 'floating: once each');
+
+-- quarantine on request
+SELECT is(pg_temp.rec('[{"i":30,"t":"a","c":"r2","x":"ff00","r":"invalid_utf8"},
+                        {"i":31,"t":"a","c":"r1"},
+                        {"i":32,"t":"a","c":"r2","x":"ff00","r":"invalid_utf8"},
+                        {"i":33,"t":"a","c":"r2","x":"ff00","r":"too_deep"}]'), 'qsqq',
+          'rows with a reason');
+SELECT is((SELECT array_agg(reason || encode(body, 'hex') ORDER BY seq) FROM tavus.quarantine
+            WHERE conversation_id = 'r2'), '{invalid_utf8ff00,too_deepff00}',
+          'each body and reason once');
+SELECT is((SELECT count(*) FROM tavus.conversations WHERE id = 'r2'), 0::bigint,
+          'they make no conversation');
+SELECT is((SELECT string_agg(m, '') FROM (SELECT pg_temp.rec(jsonb_agg(
+              jsonb_build_object('i', 100 + n, 't', 'bulk', 'c', 'b' || n % 7) ORDER BY -n)) m
+            FROM generate_series(1, 1500) n) x), repeat('s', 1500), '1,500 rows at once');
+SELECT throws_ok($$ SELECT tavus.record('{}', '{}', '{}', '{1}', '{}', '{}', '{}', '{}', '{}',
+                                        '{}', '{}') $$, '2202E');
+SELECT * FROM finish();
+ROLLBACK;
