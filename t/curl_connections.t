@@ -34,8 +34,9 @@ for (@sockets) {
     $status{($_->response || {})->{status} // 'none'}++;
     $early++ if time - $from < 3;
 }
-# to make room nginx closes connections whose request it has not read yet
-cmp_ok delete $status{none} // 0, '<', 10, 'hardly one gets no answer';
+# to make room nginx closes connections whose request it has not read yet; how
+# many that are is up to who runs first
+cmp_ok delete $status{none} // 0, '<', 30, 'not all go without an answer';
 is_deeply [keys %status], [502], 'the others fail';
 cmp_ok time - $from, '>', 3.5, 'some waited for Tavus';
 ok $t->grep_log(qr/worker_connections are not enough/), 'some had no connection';
