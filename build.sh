@@ -752,7 +752,7 @@ cmd_test() {
     if (( ${#FAILED[@]} == 0 )); then
         if (( $# == 0 )); then
             shopt -s nullglob
-            tap=(t/*.t)
+            tap=(t/*.t t/fault/*.t)
             sql=(t/sql/*.t)
             for f in t/sql/*.sql; do
                 # what the others include

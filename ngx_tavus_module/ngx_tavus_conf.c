@@ -512,9 +512,18 @@ ngx_tavus_conf_check_database(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
 
     pg = mcf->database;
 
+    if (pg == NULL && mcf->store.journal.path.len) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"tavus_journal\" needs \"tavus_database\" in %V:%ui",
+                      &mcf->journal_place.file, mcf->journal_place.line);
+        return NGX_ERROR;
+    }
+
     if (pg == NULL) {
         return NGX_OK;
     }
+
+    mcf->store.database = pg;
 
     if (mcf->database_password.len) {
         pg->password = (char *) mcf->database_password.data;
@@ -606,6 +615,87 @@ ngx_tavus_conf_loopback(struct sockaddr *sa)
         sin = (struct sockaddr_in *) sa;
         return (ntohl(sin->sin_addr.s_addr) >> 24) == 127;
     }
+}
+
+
+char *
+ngx_tavus_conf_journal(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_tavus_main_conf_t *mcf = conf;
+
+    off_t                      size;
+    ngx_str_t                 *value, s;
+    ngx_path_t                *path;
+    ngx_tavus_journal_conf_t  *journal;
+
+    journal = &mcf->store.journal;
+
+    if (journal->path.data) {
+        return "is duplicate";
+    }
+
+    ngx_tavus_conf_place(cf, &mcf->journal_place);
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0 || ngx_strchr(value[1].data, '$') != NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid path \"%V\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    size = NGX_TAVUS_JOURNAL_SIZE;
+
+    if (cf->args->nelts == 3) {
+
+        if (ngx_strncmp(value[2].data, "max_size=", 9) != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid parameter \"%V\"", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+
+        s.data = value[2].data + 9;
+        s.len = value[2].len - 9;
+
+        size = ngx_parse_offset(&s);
+
+        if (size == NGX_ERROR || size < NGX_TAVUS_JOURNAL_MIN_SIZE) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid \"%V\", it must be a size of at "
+                               "least 16m", &value[2]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    path = ngx_pcalloc(cf->pool, sizeof(ngx_path_t));
+    if (path == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    path->name = value[1];
+
+    if (path->name.data[path->name.len - 1] == '/') {
+        path->name.len--;
+    }
+
+    if (ngx_conf_full_name(cf->cycle, &path->name, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    path->conf_file = cf->conf_file->file.name.data;
+    path->line = cf->conf_file->line;
+
+    /* nginx makes it, for the user of its workers alone */
+
+    if (ngx_add_path(cf, &path) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    journal->path = path->name;
+    journal->max_size = size;
+    journal->pool = ngx_thread_pool_add(cf, NULL);
+
+    return journal->pool ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 

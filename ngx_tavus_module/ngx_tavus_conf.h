@@ -23,6 +23,9 @@ char *ngx_tavus_conf_secret(ngx_conf_t *cf, ngx_str_t *directive,
 /* Notes where the directive that is being read stands. */
 void ngx_tavus_conf_place(ngx_conf_t *cf, ngx_tavus_place_t *place);
 
+/* directive: tavus_journal path [max_size=size] */
+char *ngx_tavus_conf_journal(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+
 /* directive: tavus_vertical name { … } */
 char *ngx_tavus_vertical(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

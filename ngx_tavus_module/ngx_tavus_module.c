@@ -110,14 +110,21 @@ static ngx_command_t  ngx_tavus_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_tavus_time,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_tavus_main_conf_t, store_timeout),
+      offsetof(ngx_tavus_main_conf_t, store.timeout),
       NULL },
 
     { ngx_string("tavus_store_buffer"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_size_slot,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_tavus_main_conf_t, store_buffer),
+      offsetof(ngx_tavus_main_conf_t, store.buffer),
+      NULL },
+
+    { ngx_string("tavus_journal"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_tavus_conf_journal,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("tavus_api_key"),
@@ -599,6 +606,7 @@ ngx_tavus_time_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 static ngx_int_t
 ngx_tavus_init_process(ngx_cycle_t *cycle)
 {
+    ngx_core_conf_t        *ccf;
     ngx_tavus_main_conf_t  *mcf;
 
     if (ngx_process != NGX_PROCESS_WORKER
@@ -623,9 +631,10 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
     if (mcf->database
-        && ngx_tavus_store_init_process(mcf->database, mcf->store_timeout,
-                                        mcf->store_buffer)
+        && ngx_tavus_store_init_process(&mcf->store, ccf->worker_processes)
            != NGX_OK)
     {
         return NGX_ERROR;
@@ -688,8 +697,8 @@ ngx_tavus_create_main_conf(ngx_conf_t *cf)
      *     mcf->resolver = NULL;
      */
 
-    mcf->store_timeout = NGX_CONF_UNSET_MSEC;
-    mcf->store_buffer = NGX_CONF_UNSET_SIZE;
+    mcf->store.timeout = NGX_CONF_UNSET_MSEC;
+    mcf->store.buffer = NGX_CONF_UNSET_SIZE;
     mcf->api_timeout = NGX_CONF_UNSET_MSEC;
     mcf->sandbox = NGX_CONF_UNSET;
 
@@ -712,8 +721,8 @@ ngx_tavus_init_main_conf(ngx_conf_t *cf, void *conf)
 {
     ngx_tavus_main_conf_t *mcf = conf;
 
-    ngx_conf_init_msec_value(mcf->store_timeout, 1000);
-    ngx_conf_init_size_value(mcf->store_buffer, 16 * 1024 * 1024);
+    ngx_conf_init_msec_value(mcf->store.timeout, 1000);
+    ngx_conf_init_size_value(mcf->store.buffer, 16 * 1024 * 1024);
     ngx_conf_init_msec_value(mcf->api_timeout, 15000);
     ngx_conf_init_value(mcf->sandbox, 0);
 

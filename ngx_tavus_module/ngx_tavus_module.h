@@ -17,6 +17,7 @@
 #include "core/tavus_signature.h"
 #include "event/ngx_tavus_curl.h"
 #include "event/ngx_tavus_pg.h"
+#include "store/ngx_tavus_store.h"
 
 
 #define NGX_TAVUS_MAX_LIMITS  8
@@ -63,8 +64,7 @@ typedef struct {
 typedef struct {
     ngx_tavus_pg_conf_t       *database;
     ngx_str_t                  database_password;
-    ngx_msec_t                 store_timeout;
-    size_t                     store_buffer;
+    ngx_tavus_store_conf_t     store;
 
     ngx_str_t                  api_key;
     ngx_tavus_curl_peer_t     *api;                   /* tavus_api_url */
@@ -75,6 +75,7 @@ typedef struct {
     ngx_str_t                  public_origin;
 
     ngx_tavus_place_t          database_place;
+    ngx_tavus_place_t          journal_place;
     ngx_tavus_place_t          api_place;
     ngx_tavus_place_t          sandbox_place;
 

@@ -513,14 +513,14 @@ ngx_tavus_create_recorded(void *data, ngx_tavus_outcome_e outcome,
     ngx_tavus_ctx_t     *ctx;
     ngx_http_request_t  *r;
 
-    if (outcome == NGX_TAVUS_STORED || outcome == NGX_TAVUS_DUPLICATE) {
+    if (outcome <= NGX_TAVUS_JOURNALED) {
 
         r = job->request;
 
         if (r != NULL) {
             ctx = ngx_tavus_get_ctx(r);
             ctx->store_time = time;
-            ngx_str_set(&ctx->store, "pg");
+            ngx_tavus_store_name(outcome, &ctx->store);
 
             ctx->conversation_id.data = ngx_pstrdup(r->pool,
                                                     &job->conversation_id);

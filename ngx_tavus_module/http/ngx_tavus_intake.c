@@ -111,9 +111,7 @@ ngx_tavus_intake_stored(void *data, ngx_tavus_outcome_e outcome,
     if (ctx != NULL) {
         ctx->store_time = time;
 
-        if (wait->outcome <= NGX_TAVUS_QUARANTINED) {
-            ngx_str_set(&ctx->store, "pg");
-        }
+        ngx_tavus_store_name(wait->outcome, &ctx->store);
     }
 
     wait->handler(wait->request, wait->outcome);

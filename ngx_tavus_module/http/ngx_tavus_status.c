@@ -11,6 +11,10 @@
 #include "store/ngx_tavus_store.h"
 
 
+/* a webhook of the largest size that is usual */
+#define NGX_TAVUS_STATUS_RECORD  65536
+
+
 static ngx_int_t ngx_tavus_status_get(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_health_full(ngx_http_request_t *r,
     ngx_tavus_store_stats_t *stats, ngx_uint_t status);
@@ -37,7 +41,8 @@ ngx_tavus_health_handler(ngx_http_request_t *r)
     ngx_memzero(&stats, sizeof(ngx_tavus_store_stats_t));
     ngx_tavus_store_stats(&stats);
 
-    status = stats.ready ? NGX_HTTP_OK : NGX_HTTP_SERVICE_UNAVAILABLE;
+    status = stats.ready || ngx_tavus_journal_ready(NGX_TAVUS_STATUS_RECORD)
+             ? NGX_HTTP_OK : NGX_HTTP_SERVICE_UNAVAILABLE;
 
     ctx = ngx_tavus_get_ctx(r);
 

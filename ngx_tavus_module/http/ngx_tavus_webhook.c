@@ -785,7 +785,7 @@ ngx_tavus_webhook_stored(void *data, ngx_tavus_outcome_e outcome,
         break;
 
     default:
-        ngx_str_set(&ctx->store, "pg");
+        ngx_tavus_store_name(outcome, &ctx->store);
         rc = ngx_tavus_send(r, NGX_HTTP_OK, "application/json", &received);
     }
 

@@ -12,6 +12,7 @@
 
 static void ngx_tavus_journal_flush(void);
 static void ngx_tavus_journal_write_thread(void *data, ngx_log_t *log);
+static void ngx_tavus_journal_undo(ngx_tavus_journal_write_t *w);
 static ngx_int_t ngx_tavus_journal_create(ngx_tavus_journal_write_t *w);
 static void ngx_tavus_journal_written(ngx_event_t *ev);
 static void ngx_tavus_journal_answer(ngx_queue_t *entries, ngx_int_t rc);
@@ -30,7 +31,8 @@ ngx_tavus_journal_t         ngx_tavus_journal;
 
 ngx_int_t
 ngx_tavus_journal_init_process(ngx_tavus_journal_conf_t *conf,
-    ngx_uint_t workers, ngx_tavus_journal_replay_pt replay)
+    ngx_uint_t workers, ngx_tavus_journal_ready_pt ready,
+    ngx_tavus_journal_replay_pt replay)
 {
     ngx_tavus_journal_t  *j;
 
@@ -50,6 +52,7 @@ ngx_tavus_journal_init_process(ngx_tavus_journal_conf_t *conf,
     }
 
     j->conf = conf;
+    j->ready = ready;
     j->replay = replay;
     j->max_size = conf->max_size / (off_t) ngx_max(workers, 1);
 
@@ -61,6 +64,8 @@ ngx_tavus_journal_init_process(ngx_tavus_journal_conf_t *conf,
     j->again.handler = ngx_tavus_journal_again_handler;
     j->again.log = ngx_cycle->log;
     j->again.cancelable = 1;
+
+    ngx_add_timer(&j->again, 0);
 
     return NGX_OK;
 }
@@ -311,6 +316,7 @@ ngx_tavus_journal_flush(void)
     w->path = (char *) j->conf->path.data;
     w->error = 0;
     w->failed = NULL;
+    w->removed = 0;
     w->create = (j->active == NULL);
     w->file = j->active ? j->active : ngx_tavus_journal_new_file();
 
@@ -380,6 +386,7 @@ ngx_tavus_journal_write_thread(void *data, ngx_log_t *log)
         if (n <= 0) {
             w->error = n ? ngx_errno : NGX_ENOSPC;
             w->failed = "write()";
+            ngx_tavus_journal_undo(w);
             return;
         }
     }
@@ -387,6 +394,24 @@ ngx_tavus_journal_write_thread(void *data, ngx_log_t *log)
     if (fdatasync(w->file->fd) != 0) {
         w->error = ngx_errno;
         w->failed = "fdatasync()";
+    }
+}
+
+
+/* nobody is told that these bytes are there, and a full disk needs them */
+
+static void
+ngx_tavus_journal_undo(ngx_tavus_journal_write_t *w)
+{
+    char  path[NGX_MAX_PATH];
+
+    if (ftruncate(w->file->fd, w->file->size) == 0
+        && w->file->size == 0
+        && snprintf(path, sizeof(path), "%s/%s", w->path, w->file->name)
+           < (int) sizeof(path)
+        && unlink(path) == 0)
+    {
+        w->removed = 1;
     }
 }
 
@@ -459,12 +484,18 @@ ngx_tavus_journal_written(ngx_event_t *ev)
         }
 
         j->stats.failed = 1;
+        j->stats.failures++;
         j->paused = ngx_current_msec + NGX_TAVUS_JOURNAL_PAUSE;
 
         /*
          * What an fsync failed on may be lost though a second one would
          * succeed: the file is left for replay as it is.
          */
+
+        if (w->removed) {
+            (void) close(w->file->fd);
+            w->file->fd = -1;
+        }
 
         ngx_tavus_journal_close();
 

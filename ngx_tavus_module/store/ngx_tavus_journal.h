@@ -17,6 +17,10 @@
 #include "core/tavus_record.h"
 
 
+#define NGX_TAVUS_JOURNAL_SIZE      (1024 * 1024 * 1024)
+#define NGX_TAVUS_JOURNAL_MIN_SIZE  (16 * 1024 * 1024)
+
+
 typedef struct {
     ngx_str_t            path;          /* a directory, NUL-terminated */
     off_t                max_size;      /* of all workers together */
@@ -32,6 +36,7 @@ typedef struct {
     uint64_t             written;
     uint64_t             replayed;
     uint64_t             damaged;       /* bytes set aside */
+    uint64_t             failures;      /* writes that failed */
     ngx_uint_t           failed;        /* the last write failed */
 } ngx_tavus_journal_stats_t;
 
@@ -39,9 +44,13 @@ typedef struct {
 /* NGX_OK: on disk, fsynced; NGX_ERROR: not. */
 typedef void (*ngx_tavus_journal_pt)(void *data, ngx_int_t rc);
 
+/* Whether records would be taken now. */
+typedef ngx_uint_t (*ngx_tavus_journal_ready_pt)(void);
+
 /*
  * Takes a record that is replayed.  NGX_OK, and ngx_tavus_journal_done() is
- * called for it once it is stored; NGX_BUSY to be asked again later;
+ * called for it once it is stored, until when the payload stays; NGX_BUSY to
+ * be asked again after that; NGX_ABORT if records are not taken any more;
  * NGX_DECLINED for a record that says nothing.
  */
 typedef ngx_int_t (*ngx_tavus_journal_replay_pt)(const uint8_t *payload,
@@ -50,10 +59,11 @@ typedef ngx_int_t (*ngx_tavus_journal_replay_pt)(const uint8_t *payload,
 
 /*
  * Opens this worker's journal; nothing is written before the first record.
- * Files whose worker is gone are adopted as soon as replay is asked for.
+ * Files whose worker is gone are looked for, adopted and replayed.
  */
 ngx_int_t ngx_tavus_journal_init_process(ngx_tavus_journal_conf_t *conf,
-    ngx_uint_t workers, ngx_tavus_journal_replay_pt replay);
+    ngx_uint_t workers, ngx_tavus_journal_ready_pt ready,
+    ngx_tavus_journal_replay_pt replay);
 
 /* Writes what waits, without a thread, and lets go of the files. */
 void ngx_tavus_journal_exit_process(void);
@@ -73,8 +83,12 @@ void ngx_tavus_journal_forget(void *entry);
 /* The database takes rows: replays what there is, a file at a time. */
 void ngx_tavus_journal_replay(void);
 
-/* A replayed record is stored (NGX_OK), or could not be (NGX_ERROR). */
-void ngx_tavus_journal_done(ngx_int_t rc);
+/*
+ * A replayed record is stored (NGX_OK), could not be now (NGX_ERROR), or
+ * never can be, so that it is set aside (NGX_DECLINED).
+ */
+void ngx_tavus_journal_done(ngx_int_t rc, const uint8_t *payload,
+    size_t len);
 
 /* Whether a record of this size could be written now. */
 ngx_uint_t ngx_tavus_journal_ready(size_t size);

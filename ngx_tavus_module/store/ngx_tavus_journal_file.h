@@ -56,6 +56,7 @@ typedef struct {
     ngx_tavus_journal_buf_t        buf;
     const char                    *path;
     ngx_uint_t                     create;
+    ngx_uint_t                     removed;     /* as nothing is in it */
     ngx_err_t                      error;
     const char                    *failed;
 } ngx_tavus_journal_write_t;
@@ -75,6 +76,7 @@ typedef struct {
 
 typedef struct {
     ngx_tavus_journal_conf_t      *conf;
+    ngx_tavus_journal_ready_pt     ready;
     ngx_tavus_journal_replay_pt    replay;
     off_t                          max_size;
     ngx_uint_t                     number;

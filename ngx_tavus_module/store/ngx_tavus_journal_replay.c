@@ -32,7 +32,7 @@ ngx_tavus_journal_replay(void)
 
     j = &ngx_tavus_journal;
 
-    if (j->conf == NULL || ngx_exiting || ngx_quit) {
+    if (j->conf == NULL || ngx_exiting) {
         return;
     }
 
@@ -45,6 +45,7 @@ ngx_tavus_journal_replay(void)
 static void
 ngx_tavus_journal_next(void)
 {
+    ngx_uint_t                 replay;
     ngx_queue_t               *q;
     ngx_tavus_journal_t       *j;
     ngx_tavus_journal_file_t  *file;
@@ -55,11 +56,17 @@ ngx_tavus_journal_next(void)
         return;
     }
 
-    if (ngx_queue_empty(&j->closed) && j->active && !j->write_busy) {
-        ngx_tavus_journal_close();
+    replay = 0;
+
+    if (j->ready()) {
+        if (ngx_queue_empty(&j->closed) && j->active && !j->write_busy) {
+            ngx_tavus_journal_close();
+        }
+
+        replay = !ngx_queue_empty(&j->closed);
     }
 
-    if (!ngx_queue_empty(&j->closed)) {
+    if (replay) {
         q = ngx_queue_head(&j->closed);
         file = ngx_queue_data(q, ngx_tavus_journal_file_t, queue);
 
@@ -377,7 +384,7 @@ ngx_tavus_journal_feed(void)
             continue;
         }
 
-        rc = j->replay(payload, len);
+        rc = j->refused ? NGX_ABORT : j->replay(payload, len);
 
         if (rc == NGX_OK) {
             j->records++;
@@ -391,6 +398,11 @@ ngx_tavus_journal_feed(void)
         }
 
         j->pos = start;
+
+        if (rc == NGX_ABORT) {
+            j->refused++;
+            break;
+        }
 
         if (j->unanswered == 0 && !j->again.timer_set) {
             ngx_add_timer(&j->again, 100);
@@ -415,8 +427,6 @@ ngx_tavus_journal_set_aside(const uint8_t *data, size_t len)
     ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                   "journal: %uz damaged bytes are set aside", len);
 
-    j->stats.damaged += len;
-
     if (ngx_tavus_journal_reserve(&j->aside, len) == NGX_OK) {
         ngx_memcpy(j->aside.data + j->aside.len, data, len);
         j->aside.len += len;
@@ -428,7 +438,7 @@ ngx_tavus_journal_set_aside(const uint8_t *data, size_t len)
 
 
 void
-ngx_tavus_journal_done(ngx_int_t rc)
+ngx_tavus_journal_done(ngx_int_t rc, const uint8_t *payload, size_t len)
 {
     ngx_tavus_journal_t  *j;
 
@@ -440,13 +450,21 @@ ngx_tavus_journal_done(ngx_int_t rc)
 
     j->unanswered--;
 
-    if (rc != NGX_OK) {
+    if (rc == NGX_ERROR) {
         j->refused++;
+
+    } else if (rc == NGX_DECLINED) {
+        ngx_tavus_journal_set_aside(payload - TAVUS_RECORD_HEADER,
+                                    len + TAVUS_RECORD_HEADER);
     }
 
-    if (j->unanswered == 0 && !j->again.timer_set) {
+    if (j->unanswered == 0) {
 
         /* from the event loop: the caller is in the middle of its rows */
+
+        if (j->again.timer_set) {
+            ngx_del_timer(&j->again);
+        }
 
         ngx_add_timer(&j->again, 0);
     }
@@ -470,7 +488,7 @@ ngx_tavus_journal_end_file(void)
         /* the database went away again: what is stored stays stored */
 
         if (!j->again.timer_set) {
-            ngx_add_timer(&j->again, NGX_TAVUS_JOURNAL_PAUSE);
+            ngx_add_timer(&j->again, NGX_TAVUS_JOURNAL_SCAN);
         }
 
         return;
@@ -565,6 +583,7 @@ ngx_tavus_journal_removed(ngx_event_t *ev)
     }
 
     j->stats.replayed += j->records;
+    j->stats.damaged += r->aside.len;
     j->stats.bytes -= file->size;
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,

@@ -5,48 +5,53 @@
  */
 
 
-#include <ngx_config.h>
-#include <ngx_core.h>
-#include <ngx_event.h>
-
+#include "store/ngx_tavus_encode.h"
+#include "store/ngx_tavus_journal.h"
 #include "store/ngx_tavus_store.h"
 
 
-#define NGX_TAVUS_STORE_ROWS     1000
-#define NGX_TAVUS_STORE_BYTES    (4 * 1024 * 1024)
-#define NGX_TAVUS_STORE_KEEP     (1024 * 1024)
-#define NGX_TAVUS_STORE_TIMEOUT  30000
-#define NGX_TAVUS_STORE_RETRIES  3
+#define NGX_TAVUS_STORE_ROWS      1000
+#define NGX_TAVUS_STORE_BYTES     (4 * 1024 * 1024)
+#define NGX_TAVUS_STORE_KEEP      (1024 * 1024)
+#define NGX_TAVUS_STORE_TIMEOUT   30000
+#define NGX_TAVUS_STORE_RETRIES   3
 
-/* of a binary array: dimensions, null flag, type, length, lower bound */
-#define NGX_TAVUS_STORE_ARRAY    (5 * 4)
+/* of a batch, so that replay delays nobody; and of what waits for one */
+#define NGX_TAVUS_STORE_REPLAYS   250
+#define NGX_TAVUS_STORE_FED_ROWS  2000
+#define NGX_TAVUS_STORE_FED_BYTES (8 * 1024 * 1024)
 
-/* microseconds from 1970 to PostgreSQL's epoch, 2000-01-01 */
-#define NGX_TAVUS_STORE_EPOCH    946684800000000
+/* how long the journal may take beyond a row's own time */
+#define NGX_TAVUS_STORE_GRACE     4000
 
-/* catalog/pg_type.dat */
-#define NGX_TAVUS_OID_BYTEA          17
-#define NGX_TAVUS_OID_INT2           21
-#define NGX_TAVUS_OID_TEXT           25
-#define NGX_TAVUS_OID_TIMESTAMPTZ    1184
-#define NGX_TAVUS_OID_UUID           2950
-#define NGX_TAVUS_OID_BYTEA_ARRAY    1001
-#define NGX_TAVUS_OID_INT2_ARRAY     1005
-#define NGX_TAVUS_OID_TEXT_ARRAY     1009
-#define NGX_TAVUS_OID_TSTZ_ARRAY     1185
-#define NGX_TAVUS_OID_UUID_ARRAY     2951
+/* how long a month is taken to be impossible after it was not made */
+#define NGX_TAVUS_STORE_MONTHS    60000
 
-#define NGX_TAVUS_STORE_COLUMNS      11
 
+/*
+ * A row is in one of four queues: waiting for a batch, replays likewise
+ * (those from a journal), in flight, or journaling, when only the journal
+ * has it any more.  One in flight can be on its way to the journal too.
+ */
 
 struct ngx_tavus_row_s {
     ngx_queue_t           queue;
     ngx_tavus_event_t     event;
     ngx_tavus_store_pt    handler;      /* NULL: nobody waits */
     void                 *data;
+    void                 *entry;        /* being written to the journal */
+    const uint8_t        *payload;      /* of a replayed row */
+    size_t                len;
     ngx_msec_t            start;
     size_t                size;
     ngx_uint_t            tries;
+    u_char                why[128];     /* event.reason, made here */
+
+    unsigned              flying:1;     /* in flight */
+    unsigned              journaled:1;  /* the journal has it */
+    unsigned              browser:1;
+    unsigned              suspect:1;    /* of a batch that was refused */
+    unsigned              stripped:1;   /* nothing but its body is left */
 };
 
 
@@ -57,15 +62,27 @@ typedef struct {
     size_t                buffer;
 
     ngx_queue_t           waiting;
+    ngx_queue_t           replays;
     ngx_queue_t           flight;
+    ngx_queue_t           journaling;
     ngx_event_t           flush;
     ngx_event_t           timer;
 
     ngx_tavus_pg_op_t     op;
     ngx_tavus_row_t      *batch[NGX_TAVUS_STORE_ROWS];
+    ngx_tavus_event_t    *events[NGX_TAVUS_STORE_ROWS];
     ngx_uint_t            nbatch;
+    ngx_uint_t            split;        /* rows to try of a refused batch */
+    ngx_msec_t            sent;         /* when the batch was */
     u_char               *params;
     size_t                params_size;
+
+    size_t                browser;      /* bytes of browsers' rows */
+    ngx_uint_t            nreplays;
+    size_t                replay_bytes;
+
+    void                (*missing)(void);
+    ngx_msec_t            impossible;   /* until then a month is no more */
 
     ngx_tavus_store_stats_t  stats;
 } ngx_tavus_store_t;
@@ -73,57 +90,45 @@ typedef struct {
 
 static void ngx_tavus_store_ready(void *data);
 static void ngx_tavus_store_flush_handler(ngx_event_t *ev);
+static void ngx_tavus_store_post_flush(void);
 static void ngx_tavus_store_timer_handler(ngx_event_t *ev);
 static void ngx_tavus_store_set_timer(void);
-static void ngx_tavus_store_expire(ngx_queue_t *rows, ngx_uint_t keep);
+static ngx_msec_int_t ngx_tavus_store_left(ngx_tavus_row_t *row);
+static ngx_uint_t ngx_tavus_store_slow(void);
+static void ngx_tavus_store_expire(ngx_queue_t *rows);
+static void ngx_tavus_store_overdue(ngx_tavus_row_t *row,
+    ngx_queue_t *rows);
+static ngx_int_t ngx_tavus_store_to_journal(ngx_tavus_row_t *row);
+static void ngx_tavus_store_journaled(void *data, ngx_int_t rc);
+static ngx_uint_t ngx_tavus_store_replay_ready(void);
+static ngx_int_t ngx_tavus_store_replay(const uint8_t *payload, size_t len);
 static void ngx_tavus_store_answer(ngx_tavus_row_t *row,
     ngx_tavus_outcome_e outcome);
 static void ngx_tavus_store_free(ngx_tavus_row_t *row);
 static void ngx_tavus_store_take(void);
+static ngx_uint_t ngx_tavus_store_suspects(ngx_queue_t *rows);
+static void ngx_tavus_store_take_from(ngx_queue_t *rows, ngx_uint_t max,
+    size_t *bytes);
 static ngx_int_t ngx_tavus_store_params(void);
-static u_char *ngx_tavus_store_column(u_char *p, ngx_uint_t column);
-static u_char *ngx_tavus_store_value(u_char *p, ngx_tavus_event_t *ev,
-    ngx_uint_t column);
 static void ngx_tavus_store_recorded(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
+static void ngx_tavus_store_refused(PGresult *res);
+static ngx_uint_t ngx_tavus_store_unfit(const char *state, PGresult *res);
+static void ngx_tavus_store_split(const char *state);
 static void ngx_tavus_store_outcomes(const char *letters);
+static void ngx_tavus_store_done(ngx_tavus_row_t *row,
+    ngx_tavus_outcome_e outcome);
 static void ngx_tavus_store_put_back(void);
+static void ngx_tavus_store_return(ngx_tavus_row_t *row);
+static void ngx_tavus_store_give_up(ngx_tavus_row_t *row);
 static int ngx_libc_cdecl ngx_tavus_store_cmp(const void *one,
     const void *two);
 
 
-static const Oid  ngx_tavus_store_types[NGX_TAVUS_STORE_COLUMNS] = {
-    NGX_TAVUS_OID_UUID_ARRAY,       /* ids */
-    NGX_TAVUS_OID_TSTZ_ARRAY,       /* received */
-    NGX_TAVUS_OID_BYTEA_ARRAY,      /* digests */
-    NGX_TAVUS_OID_INT2_ARRAY,       /* kinds */
-    NGX_TAVUS_OID_TEXT_ARRAY,       /* sources */
-    NGX_TAVUS_OID_TEXT_ARRAY,       /* event types */
-    NGX_TAVUS_OID_TEXT_ARRAY,       /* conversation ids */
-    NGX_TAVUS_OID_BYTEA_ARRAY,      /* nonces */
-    NGX_TAVUS_OID_TEXT_ARRAY,       /* verifications */
-    NGX_TAVUS_OID_BYTEA_ARRAY,      /* bodies */
-    NGX_TAVUS_OID_TEXT_ARRAY        /* reasons */
-};
-
-static const Oid  ngx_tavus_store_elements[NGX_TAVUS_STORE_COLUMNS] = {
-    NGX_TAVUS_OID_UUID,
-    NGX_TAVUS_OID_TIMESTAMPTZ,
-    NGX_TAVUS_OID_BYTEA,
-    NGX_TAVUS_OID_INT2,
-    NGX_TAVUS_OID_TEXT,
-    NGX_TAVUS_OID_TEXT,
-    NGX_TAVUS_OID_TEXT,
-    NGX_TAVUS_OID_BYTEA,
-    NGX_TAVUS_OID_TEXT,
-    NGX_TAVUS_OID_BYTEA,
-    NGX_TAVUS_OID_TEXT
-};
-
 static const ngx_tavus_pg_stmt_t  ngx_tavus_store_record = {
     0, "record",
     "SELECT tavus.record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-    NGX_TAVUS_STORE_COLUMNS, ngx_tavus_store_types
+    NGX_TAVUS_ENCODE_COLUMNS, ngx_tavus_encode_types
 };
 
 
@@ -137,18 +142,21 @@ static ngx_tavus_store_t  ngx_tavus_store;
 
 
 ngx_int_t
-ngx_tavus_store_init_process(ngx_tavus_pg_conf_t *conf, ngx_msec_t timeout,
-    size_t buffer)
+ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
+    ngx_uint_t workers)
 {
     ngx_tavus_store_t  *st;
 
     st = &ngx_tavus_store;
 
     ngx_queue_init(&st->waiting);
+    ngx_queue_init(&st->replays);
     ngx_queue_init(&st->flight);
+    ngx_queue_init(&st->journaling);
 
-    st->timeout = timeout;
-    st->buffer = buffer;
+    st->timeout = conf->timeout;
+    st->buffer = conf->buffer;
+    st->missing = conf->missing;
 
     st->flush.data = &ngx_tavus_store_dummy;
     st->flush.handler = ngx_tavus_store_flush_handler;
@@ -158,7 +166,16 @@ ngx_tavus_store_init_process(ngx_tavus_pg_conf_t *conf, ngx_msec_t timeout,
     st->timer.handler = ngx_tavus_store_timer_handler;
     st->timer.log = ngx_cycle->log;
 
-    st->record = ngx_tavus_pg_open(conf, "record",
+    if (conf->journal.path.len
+        && ngx_tavus_journal_init_process(&conf->journal, workers,
+                                          ngx_tavus_store_replay_ready,
+                                          ngx_tavus_store_replay)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    st->record = ngx_tavus_pg_open(conf->database, "record",
                                    "-c synchronous_commit=on "
                                    "-c statement_timeout=20s "
                                    "-c lock_timeout=5s "
@@ -169,7 +186,7 @@ ngx_tavus_store_init_process(ngx_tavus_pg_conf_t *conf, ngx_msec_t timeout,
 
     ngx_tavus_pg_on_ready(st->record, ngx_tavus_store_ready, st);
 
-    st->query = ngx_tavus_pg_open(conf, "query",
+    st->query = ngx_tavus_pg_open(conf->database, "query",
                                   "-c role=tavus_admin "
                                   "-c statement_timeout=3s "
                                   "-c jit=off", 1);
@@ -207,14 +224,33 @@ ngx_tavus_store_exit_process(void)
         ngx_tavus_pg_close(query);
     }
 
+    /* a batch that is under way comes back to the waiting rows */
+
     ngx_tavus_pg_close(record);
 
-    while (!ngx_queue_empty(&st->waiting)) {
-        q = ngx_queue_head(&st->waiting);
+    for (q = ngx_queue_head(&st->waiting);
+         q != ngx_queue_sentinel(&st->waiting);
+         /* void */)
+    {
+        row = ngx_queue_data(q, ngx_tavus_row_t, queue);
+        q = ngx_queue_next(q);
+
+        ngx_tavus_store_overdue(row, &st->waiting);
+    }
+
+    ngx_tavus_journal_exit_process();
+
+    while (!ngx_queue_empty(&st->journaling)) {
+        q = ngx_queue_head(&st->journaling);
         row = ngx_queue_data(q, ngx_tavus_row_t, queue);
 
         ngx_tavus_store_answer(row, NGX_TAVUS_UNAVAILABLE);
         ngx_tavus_store_free(row);
+    }
+
+    while (!ngx_queue_empty(&st->replays)) {
+        q = ngx_queue_head(&st->replays);
+        ngx_tavus_store_free(ngx_queue_data(q, ngx_tavus_row_t, queue));
     }
 
     if (st->timer.timer_set) {
@@ -261,11 +297,9 @@ ngx_tavus_store_put(ngx_tavus_event_t *ev, ngx_tavus_store_pt handler,
     size_t              size;
     u_char             *p;
     ngx_str_t          *from, *to;
-    ngx_uint_t          i;
+    ngx_uint_t          i, browser;
     ngx_tavus_row_t    *row;
     ngx_tavus_store_t  *st;
-
-    st = &ngx_tavus_store;
 
     static const size_t  strings[] = {
         offsetof(ngx_tavus_event_t, source),
@@ -276,19 +310,28 @@ ngx_tavus_store_put(ngx_tavus_event_t *ev, ngx_tavus_store_pt handler,
         offsetof(ngx_tavus_event_t, reason)
     };
 
+    st = &ngx_tavus_store;
+
     size = sizeof(ngx_tavus_row_t);
 
     for (i = 0; i < sizeof(strings) / sizeof(strings[0]); i++) {
         size += ((ngx_str_t *) ((u_char *) ev + strings[i]))->len;
     }
 
+    browser = ev->source.len == sizeof("browser") - 1
+              && ngx_strncmp(ev->source.data, "browser",
+                             sizeof("browser") - 1) == 0;
+
+    /* a flood of browsers' events leaves room for webhooks */
+
     if (st->record == NULL
-        || (st->stats.rows && st->stats.bytes + size > st->buffer))
+        || (st->stats.rows && st->stats.bytes + size > st->buffer)
+        || (browser && st->browser && st->browser + size > st->buffer / 4))
     {
         return NULL;
     }
 
-    row = ngx_alloc(size, ngx_cycle->log);
+    row = ngx_calloc(size, ngx_cycle->log);
     if (row == NULL) {
         return NULL;
     }
@@ -298,7 +341,7 @@ ngx_tavus_store_put(ngx_tavus_event_t *ev, ngx_tavus_store_pt handler,
     row->data = data;
     row->start = ngx_current_msec;
     row->size = size;
-    row->tries = 0;
+    row->browser = browser;
 
     p = (u_char *) row + sizeof(ngx_tavus_row_t);
 
@@ -313,17 +356,23 @@ ngx_tavus_store_put(ngx_tavus_event_t *ev, ngx_tavus_store_pt handler,
         }
     }
 
-    ngx_queue_insert_tail(&st->waiting, &row->queue);
-
     st->timer.cancelable = 0;
 
     st->stats.rows++;
     st->stats.bytes += size;
 
-    /* at the end of this turn of the loop: what it brought goes together */
+    if (browser) {
+        st->browser += size;
+    }
 
-    if (!st->flush.posted) {
-        ngx_post_event(&st->flush, &ngx_posted_events);
+    /* to wait for what is known not to come helps nobody */
+
+    if (ngx_tavus_store_slow() && ngx_tavus_store_to_journal(row) == NGX_OK) {
+        ngx_queue_insert_tail(&st->journaling, &row->queue);
+
+    } else {
+        ngx_queue_insert_tail(&st->waiting, &row->queue);
+        ngx_tavus_store_post_flush();
     }
 
     ngx_tavus_store_set_timer();
@@ -351,10 +400,38 @@ ngx_tavus_store_query(ngx_tavus_pg_op_t *op)
 
 
 void
+ngx_tavus_store_name(ngx_tavus_outcome_e outcome, ngx_str_t *name)
+{
+    switch (outcome) {
+
+    case NGX_TAVUS_JOURNALED:
+        ngx_str_set(name, "journal");
+        break;
+
+    case NGX_TAVUS_FOREIGN:
+    case NGX_TAVUS_UNAVAILABLE:
+        ngx_str_null(name);
+        break;
+
+    default:
+        ngx_str_set(name, "pg");
+    }
+}
+
+
+void
+ngx_tavus_store_months_made(void)
+{
+    ngx_tavus_store.impossible = ngx_current_msec + NGX_TAVUS_STORE_MONTHS;
+    ngx_tavus_store.stats.month_missing = 0;
+
+    ngx_tavus_journal_replay();
+}
+
+
+void
 ngx_tavus_store_stats(ngx_tavus_store_stats_t *stats)
 {
-    ngx_queue_t        *q;
-    ngx_tavus_row_t    *row;
     ngx_tavus_store_t  *st;
 
     st = &ngx_tavus_store;
@@ -365,29 +442,31 @@ ngx_tavus_store_stats(ngx_tavus_store_stats_t *stats)
         return;
     }
 
-    stats->ready = ngx_tavus_pg_ready(st->record);
+    stats->ready = ngx_tavus_pg_ready(st->record) && !ngx_tavus_store_slow();
     stats->error = ngx_tavus_pg_error(st->record);
-
-    if (!ngx_queue_empty(&st->flight)) {
-
-        /* connected, but a batch is overdue: nothing is stored in time */
-
-        q = ngx_queue_head(&st->flight);
-        row = ngx_queue_data(q, ngx_tavus_row_t, queue);
-
-        if (ngx_current_msec - row->start >= st->timeout) {
-            stats->ready = 0;
-        }
-    }
 }
 
 
 static void
 ngx_tavus_store_ready(void *data)
 {
-    ngx_tavus_store_t  *st = data;
+    ngx_tavus_store_post_flush();
+    ngx_tavus_journal_replay();
+}
 
-    if (!ngx_queue_empty(&st->waiting) && !st->flush.posted) {
+
+/* at the end of this turn of the loop: what it brought goes together */
+
+static void
+ngx_tavus_store_post_flush(void)
+{
+    ngx_tavus_store_t  *st;
+
+    st = &ngx_tavus_store;
+
+    if (!st->flush.posted
+        && !(ngx_queue_empty(&st->waiting) && ngx_queue_empty(&st->replays)))
+    {
         ngx_post_event(&st->flush, &ngx_posted_events);
     }
 }
@@ -400,14 +479,15 @@ ngx_tavus_store_flush_handler(ngx_event_t *ev)
 
     st = &ngx_tavus_store;
 
-    if (st->nbatch
-        || ngx_queue_empty(&st->waiting)
-        || !ngx_tavus_pg_ready(st->record))
-    {
+    if (st->nbatch || !ngx_tavus_pg_ready(st->record)) {
         return;
     }
 
     ngx_tavus_store_take();
+
+    if (st->nbatch == 0) {
+        return;
+    }
 
     if (ngx_tavus_store_params() != NGX_OK) {
         ngx_tavus_store_put_back();
@@ -424,6 +504,7 @@ ngx_tavus_store_flush_handler(ngx_event_t *ev)
         return;
     }
 
+    st->sent = ngx_current_msec;
     st->stats.batches++;
 }
 
@@ -435,24 +516,26 @@ ngx_tavus_store_timer_handler(ngx_event_t *ev)
 
     st = &ngx_tavus_store;
 
-    ngx_tavus_store_expire(&st->flight, 1);
-    ngx_tavus_store_expire(&st->waiting, 0);
+    ngx_tavus_store_expire(&st->flight);
+    ngx_tavus_store_expire(&st->waiting);
+    ngx_tavus_store_expire(&st->journaling);
 
     ngx_tavus_store_set_timer();
 }
 
 
 /*
- * The timer waits for the oldest row that is not too old yet, and holds an
- * exiting worker so long.
+ * The timer waits for the row whose time is up first, and holds an exiting
+ * worker so long.  Queues are nearly in the order of their rows' start.
  */
 
 static void
 ngx_tavus_store_set_timer(void)
 {
-    ngx_queue_t        *q;
+    ngx_uint_t          i, found;
+    ngx_queue_t        *q, *rows[3];
+    ngx_msec_int_t      left, least;
     ngx_tavus_row_t    *row;
-    ngx_msec_int_t      left;
     ngx_tavus_store_t  *st;
 
     st = &ngx_tavus_store;
@@ -461,56 +544,233 @@ ngx_tavus_store_set_timer(void)
         return;
     }
 
-    for (q = ngx_queue_head(&st->flight);
-         q != ngx_queue_sentinel(&st->flight);
-         q = ngx_queue_next(q))
-    {
-        row = ngx_queue_data(q, ngx_tavus_row_t, queue);
+    rows[0] = &st->flight;
+    rows[1] = &st->waiting;
+    rows[2] = &st->journaling;
 
-        if (ngx_current_msec - row->start < st->timeout) {
-            goto found;
+    found = 0;
+    least = 0;
+
+    for (i = 0; i < 3; i++) {
+
+        for (q = ngx_queue_head(rows[i]);
+             q != ngx_queue_sentinel(rows[i]);
+             q = ngx_queue_next(q))
+        {
+            row = ngx_queue_data(q, ngx_tavus_row_t, queue);
+            left = ngx_tavus_store_left(row);
+
+            if (left == NGX_TAVUS_STORE_TIMEOUT) {
+                continue;
+            }
+
+            if (!found || left < least) {
+                least = left;
+            }
+
+            found = 1;
+
+            /* those with an entry have more time than those behind them */
+
+            if (row->entry == NULL) {
+                break;
+            }
         }
     }
 
-    if (ngx_queue_empty(&st->waiting)) {
-        return;
+    if (found) {
+        ngx_add_timer(&st->timer, (ngx_msec_t) ngx_max(least, 1));
+    }
+}
+
+
+/* milliseconds; NGX_TAVUS_STORE_TIMEOUT if the row waits for no time */
+
+static ngx_msec_int_t
+ngx_tavus_store_left(ngx_tavus_row_t *row)
+{
+    ngx_msec_t          end;
+    ngx_tavus_store_t  *st;
+
+    st = &ngx_tavus_store;
+
+    if (row->payload || row->journaled
+        || (row->flying && row->handler == NULL && row->entry == NULL))
+    {
+        return NGX_TAVUS_STORE_TIMEOUT;
     }
 
-    q = ngx_queue_head(&st->waiting);
-    row = ngx_queue_data(q, ngx_tavus_row_t, queue);
+    end = row->start + st->timeout;
 
-found:
+    if (row->entry) {
+        end += NGX_TAVUS_STORE_GRACE;
+    }
 
-    left = (ngx_msec_int_t) (row->start + st->timeout - ngx_current_msec);
+    return (ngx_msec_int_t) (end - ngx_current_msec);
+}
 
-    ngx_add_timer(&st->timer, (ngx_msec_t) ngx_max(left, 1));
+
+/* no connection after a try at one, or a batch that is overdue */
+
+static ngx_uint_t
+ngx_tavus_store_slow(void)
+{
+    ngx_tavus_store_t  *st;
+
+    st = &ngx_tavus_store;
+
+    if (!ngx_tavus_pg_ready(st->record)) {
+        return ngx_tavus_pg_error(st->record)->len != 0;
+    }
+
+    return st->nbatch && ngx_current_msec - st->sent >= st->timeout;
 }
 
 
 static void
-ngx_tavus_store_expire(ngx_queue_t *rows, ngx_uint_t keep)
+ngx_tavus_store_expire(ngx_queue_t *rows)
 {
-    ngx_queue_t        *q, *next;
-    ngx_tavus_row_t    *row;
-    ngx_tavus_store_t  *st;
-
-    st = &ngx_tavus_store;
+    ngx_queue_t      *q, *next;
+    ngx_msec_int_t    left;
+    ngx_tavus_row_t  *row;
 
     for (q = ngx_queue_head(rows); q != ngx_queue_sentinel(rows); q = next) {
 
         next = ngx_queue_next(q);
         row = ngx_queue_data(q, ngx_tavus_row_t, queue);
 
-        if (ngx_current_msec - row->start < st->timeout) {
+        left = ngx_tavus_store_left(row);
+
+        if (left <= 0) {
+            ngx_tavus_store_overdue(row, rows);
+
+        } else if (left != NGX_TAVUS_STORE_TIMEOUT && row->entry == NULL) {
             return;
         }
-
-        ngx_tavus_store_answer(row, NGX_TAVUS_UNAVAILABLE);
-
-        if (!keep) {
-            ngx_tavus_store_free(row);
-        }
     }
+}
+
+
+/* the database had its time: the journal is next, and then nothing */
+
+static void
+ngx_tavus_store_overdue(ngx_tavus_row_t *row, ngx_queue_t *rows)
+{
+    ngx_tavus_store_t  *st;
+
+    st = &ngx_tavus_store;
+
+    if (row->entry) {
+        ngx_tavus_journal_forget(row->entry);
+        row->entry = NULL;
+
+    } else if (ngx_tavus_store_to_journal(row) == NGX_OK) {
+
+        if (rows != &st->flight) {
+            ngx_queue_remove(&row->queue);
+            ngx_queue_insert_tail(&st->journaling, &row->queue);
+        }
+
+        return;
+    }
+
+    ngx_tavus_store_answer(row, NGX_TAVUS_UNAVAILABLE);
+
+    if (rows != &st->flight) {
+        ngx_tavus_store_free(row);
+    }
+}
+
+
+static ngx_int_t
+ngx_tavus_store_to_journal(ngx_tavus_row_t *row)
+{
+    size_t                n;
+    uint8_t               numbers[NGX_TAVUS_ENCODE_NUMBER];
+    tavus_record_field_t  fields[NGX_TAVUS_ENCODE_FIELDS];
+
+    n = ngx_tavus_encode_record(fields, numbers, &row->event);
+
+    row->entry = ngx_tavus_journal_append(fields, n, row->browser,
+                                          ngx_tavus_store_journaled, row);
+
+    return row->entry ? NGX_OK : NGX_DECLINED;
+}
+
+
+static void
+ngx_tavus_store_journaled(void *data, ngx_int_t rc)
+{
+    ngx_tavus_row_t *row = data;
+
+    row->entry = NULL;
+
+    if (rc == NGX_OK) {
+        row->journaled = 1;
+        ngx_tavus_store.stats.journaled++;
+    }
+
+    ngx_tavus_store_answer(row, rc == NGX_OK ? NGX_TAVUS_JOURNALED
+                                             : NGX_TAVUS_UNAVAILABLE);
+
+    if (!row->flying) {
+        ngx_tavus_store_free(row);
+    }
+}
+
+
+static ngx_uint_t
+ngx_tavus_store_replay_ready(void)
+{
+    return ngx_tavus_store.record && !ngx_tavus_store_slow()
+           && ngx_tavus_pg_ready(ngx_tavus_store.record);
+}
+
+
+/* the payload stays where it is until ngx_tavus_journal_done() */
+
+static ngx_int_t
+ngx_tavus_store_replay(const uint8_t *payload, size_t len)
+{
+    ngx_tavus_row_t    *row;
+    ngx_tavus_event_t   ev;
+    ngx_tavus_store_t  *st;
+
+    st = &ngx_tavus_store;
+
+    if (!ngx_tavus_store_replay_ready()) {
+        return NGX_ABORT;
+    }
+
+    if (st->nreplays
+        && (st->nreplays >= NGX_TAVUS_STORE_FED_ROWS
+            || st->replay_bytes + len > NGX_TAVUS_STORE_FED_BYTES))
+    {
+        return NGX_BUSY;
+    }
+
+    if (ngx_tavus_decode_record(&ev, payload, len) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    row = ngx_calloc(sizeof(ngx_tavus_row_t), ngx_cycle->log);
+    if (row == NULL) {
+        return NGX_BUSY;
+    }
+
+    row->event = ev;
+    row->payload = payload;
+    row->len = len;
+    row->start = ngx_current_msec;
+
+    st->nreplays++;
+    st->replay_bytes += len;
+
+    ngx_queue_insert_tail(&st->replays, &row->queue);
+
+    ngx_tavus_store_post_flush();
+
+    return NGX_OK;
 }
 
 
@@ -541,11 +801,21 @@ ngx_tavus_store_free(ngx_tavus_row_t *row)
 
     ngx_queue_remove(&row->queue);
 
-    st->stats.rows--;
-    st->stats.bytes -= row->size;
+    if (row->payload) {
+        st->nreplays--;
+        st->replay_bytes -= row->len;
 
-    if (st->stats.rows == 0) {
-        st->timer.cancelable = 1;
+    } else {
+        st->stats.rows--;
+        st->stats.bytes -= row->size;
+
+        if (row->browser) {
+            st->browser -= row->size;
+        }
+
+        if (st->stats.rows == 0) {
+            st->timer.cancelable = 1;
+        }
     }
 
     ngx_free(row);
@@ -556,36 +826,74 @@ static void
 ngx_tavus_store_take(void)
 {
     size_t              bytes;
-    ngx_queue_t        *q;
-    ngx_tavus_row_t    *row;
     ngx_tavus_store_t  *st;
 
     st = &ngx_tavus_store;
     bytes = 0;
 
-    while (!ngx_queue_empty(&st->waiting)
-           && st->nbatch < NGX_TAVUS_STORE_ROWS)
+    if (!ngx_tavus_store_suspects(&st->replays)
+        || ngx_tavus_store_suspects(&st->waiting))
     {
-        q = ngx_queue_head(&st->waiting);
+        ngx_tavus_store_take_from(&st->waiting, NGX_TAVUS_STORE_ROWS, &bytes);
+    }
+
+    ngx_tavus_store_take_from(&st->replays, NGX_TAVUS_STORE_REPLAYS, &bytes);
+
+    /* two workers that insert the same ids must do so in one order */
+
+    ngx_qsort(st->batch, st->nbatch, sizeof(ngx_tavus_row_t *),
+              ngx_tavus_store_cmp);
+}
+
+
+static ngx_uint_t
+ngx_tavus_store_suspects(ngx_queue_t *rows)
+{
+    ngx_tavus_row_t  *row;
+
+    if (ngx_queue_empty(rows)) {
+        return 0;
+    }
+
+    row = ngx_queue_data(ngx_queue_head(rows), ngx_tavus_row_t, queue);
+
+    return row->suspect;
+}
+
+
+/* suspects come first, and stay among themselves */
+
+static void
+ngx_tavus_store_take_from(ngx_queue_t *rows, ngx_uint_t max, size_t *bytes)
+{
+    ngx_queue_t        *q;
+    ngx_tavus_row_t    *row;
+    ngx_tavus_store_t  *st;
+
+    st = &ngx_tavus_store;
+
+    while (!ngx_queue_empty(rows) && max--) {
+        q = ngx_queue_head(rows);
         row = ngx_queue_data(q, ngx_tavus_row_t, queue);
 
-        if (st->nbatch && bytes + row->size > NGX_TAVUS_STORE_BYTES) {
-            break;
+        if (st->nbatch == NGX_TAVUS_STORE_ROWS
+            || (st->nbatch
+                && (*bytes + row->size + row->len > NGX_TAVUS_STORE_BYTES
+                    || row->suspect != st->batch[0]->suspect))
+            || (row->suspect && st->nbatch >= st->split))
+        {
+            return;
         }
 
-        bytes += row->size;
+        *bytes += row->size + row->len;
         row->tries++;
+        row->flying = 1;
 
         ngx_queue_remove(q);
         ngx_queue_insert_tail(&st->flight, q);
 
         st->batch[st->nbatch++] = row;
     }
-
-    /* two workers that insert the same ids must do so in one order */
-
-    ngx_qsort(st->batch, st->nbatch, sizeof(ngx_tavus_row_t *),
-              ngx_tavus_store_cmp);
 }
 
 
@@ -602,23 +910,16 @@ static ngx_int_t
 ngx_tavus_store_params(void)
 {
     size_t              size;
-    u_char             *p, *start;
     ngx_uint_t          i;
-    ngx_tavus_event_t  *ev;
     ngx_tavus_store_t  *st;
 
     st = &ngx_tavus_store;
 
-    size = NGX_TAVUS_STORE_COLUMNS * NGX_TAVUS_STORE_ARRAY;
-
     for (i = 0; i < st->nbatch; i++) {
-        ev = &st->batch[i]->event;
-
-        size += NGX_TAVUS_STORE_COLUMNS * 4
-                + 16 + 8 + 16 + 2 + ev->source.len + ev->event_type.len
-                + ev->conversation_id.len + 16 + ev->verification.len
-                + ev->body.len + ev->reason.len;
+        st->events[i] = &st->batch[i]->event;
     }
+
+    size = ngx_tavus_encode_batch_size(st->events, st->nbatch);
 
     if (size > st->params_size) {
         if (st->params) {
@@ -637,141 +938,15 @@ ngx_tavus_store_params(void)
         st->params_size = size;
     }
 
-    p = st->params;
-
-    for (i = 0; i < NGX_TAVUS_STORE_COLUMNS; i++) {
-        start = p;
-        p = ngx_tavus_store_column(p, i);
-
-        st->op.values[i] = (char *) start;
-        st->op.lengths[i] = (int) (p - start);
-        st->op.formats[i] = 1;
-    }
+    ngx_tavus_encode_batch(&st->op, st->params, st->events, st->nbatch);
 
     return NGX_OK;
-}
-
-
-static u_char *
-ngx_tavus_store_int(u_char *p, uint32_t n)
-{
-    *p++ = (u_char) (n >> 24);
-    *p++ = (u_char) (n >> 16);
-    *p++ = (u_char) (n >> 8);
-    *p++ = (u_char) n;
-
-    return p;
-}
-
-
-static u_char *
-ngx_tavus_store_column(u_char *p, ngx_uint_t column)
-{
-    ngx_uint_t          i;
-    ngx_tavus_store_t  *st;
-
-    st = &ngx_tavus_store;
-
-    p = ngx_tavus_store_int(p, 1);
-    p = ngx_tavus_store_int(p, 1);
-    p = ngx_tavus_store_int(p, ngx_tavus_store_elements[column]);
-    p = ngx_tavus_store_int(p, (uint32_t) st->nbatch);
-    p = ngx_tavus_store_int(p, 1);
-
-    for (i = 0; i < st->nbatch; i++) {
-        p = ngx_tavus_store_value(p, &st->batch[i]->event, column);
-    }
-
-    return p;
-}
-
-
-static u_char *
-ngx_tavus_store_value(u_char *p, ngx_tavus_event_t *ev, ngx_uint_t column)
-{
-    int64_t     usec;
-    ngx_str_t   s;
-    ngx_uint_t  null;
-
-    null = 0;
-    ngx_str_null(&s);
-
-    switch (column) {
-
-    case 0:
-        s.len = TAVUS_UUID_LEN;
-        s.data = ev->id;
-        break;
-
-    case 1:
-        usec = ev->received - NGX_TAVUS_STORE_EPOCH;
-
-        p = ngx_tavus_store_int(p, 8);
-        p = ngx_tavus_store_int(p, (uint32_t) ((uint64_t) usec >> 32));
-
-        return ngx_tavus_store_int(p, (uint32_t) usec);
-
-    case 2:
-        s.len = 16;
-        s.data = ev->digest;
-        null = !ev->floating;
-        break;
-
-    case 3:
-        p = ngx_tavus_store_int(p, 2);
-        *p++ = 0;
-        *p++ = (u_char) ev->kind;
-
-        return p;
-
-    case 4:
-        s = ev->source;
-        break;
-
-    case 5:
-        s = ev->event_type;
-        break;
-
-    case 6:
-        s = ev->conversation_id;
-        null = (s.len == 0);
-        break;
-
-    case 7:
-        s.len = 16;
-        s.data = ev->nonce;
-        null = !ev->bound;
-        break;
-
-    case 8:
-        s = ev->verification;
-        null = (s.len == 0);
-        break;
-
-    case 9:
-        s = ev->body;
-        break;
-
-    default: /* 10 */
-        s = ev->reason;
-        null = (s.len == 0);
-    }
-
-    if (null) {
-        return ngx_tavus_store_int(p, (uint32_t) -1);
-    }
-
-    p = ngx_tavus_store_int(p, (uint32_t) s.len);
-
-    return ngx_cpymem(p, s.data, s.len);
 }
 
 
 static void
 ngx_tavus_store_recorded(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 {
-    const char         *state, *message;
-    ngx_uint_t          i;
     ngx_tavus_store_t  *st;
 
     st = &ngx_tavus_store;
@@ -795,34 +970,184 @@ ngx_tavus_store_recorded(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
         ngx_tavus_store_put_back();
 
     } else {
-        state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+        ngx_tavus_store_refused(res);
+    }
 
-        if (state && ngx_strncmp(state, "40", 2) == 0
-            && st->batch[0]->tries < NGX_TAVUS_STORE_RETRIES)
-        {
-            ngx_tavus_store_put_back();
+    ngx_tavus_store_post_flush();
+}
+
+
+static void
+ngx_tavus_store_refused(PGresult *res)
+{
+    const char         *state, *message;
+    ngx_uint_t          i, n;
+    ngx_tavus_row_t    *row;
+    ngx_tavus_store_t  *st;
+
+    st = &ngx_tavus_store;
+
+    state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+    message = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+
+    if (state == NULL) {
+        state = "";
+        message = "unexpected answer";
+    }
+
+    if (ngx_strncmp(state, "40", 2) == 0
+        && st->batch[0]->tries < NGX_TAVUS_STORE_RETRIES)
+    {
+        ngx_tavus_store_put_back();
+        return;
+    }
+
+    if (ngx_tavus_store_unfit(state, res)) {
+        ngx_tavus_store_split(state);
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "database refused %ui events: %s %s", st->nbatch, state,
+                  message ? message : "");
+
+    n = st->nbatch;
+    st->nbatch = 0;
+
+    for (i = 0; i < n; i++) {
+        row = st->batch[i];
+        row->flying = 0;
+
+        if (row->payload) {
+            ngx_tavus_journal_done(NGX_ERROR, row->payload, row->len);
+            ngx_tavus_store_free(row);
+
+        } else if (row->journaled) {
+            ngx_tavus_store_free(row);
+
+        } else if (row->entry) {
+            ngx_queue_remove(&row->queue);
+            ngx_queue_insert_tail(&st->journaling, &row->queue);
 
         } else {
-            message = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)
-                          : NULL;
 
-            ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                          "database refused %ui events: %s %s", st->nbatch,
-                          state ? state : "",
-                          message ? message : "unexpected answer");
+            /* not &st->flight any more, whatever queue it still is in */
 
-            for (i = 0; i < st->nbatch; i++) {
-                ngx_tavus_store_answer(st->batch[i], NGX_TAVUS_UNAVAILABLE);
-                ngx_tavus_store_free(st->batch[i]);
-            }
-
-            st->nbatch = 0;
+            ngx_tavus_store_overdue(row, NULL);
         }
     }
+}
 
-    if (!ngx_queue_empty(&st->waiting) && !st->flush.posted) {
-        ngx_post_event(&st->flush, &ngx_posted_events);
+
+/* SQLSTATE classes that say something of the rows, not of the database */
+
+static ngx_uint_t
+ngx_tavus_store_unfit(const char *state, PGresult *res)
+{
+    ngx_tavus_store_t  *st;
+
+    st = &ngx_tavus_store;
+
+    if (ngx_strcmp(state, "23514") == 0
+        && PQresultErrorField(res, PG_DIAG_CONSTRAINT_NAME) == NULL)
+    {
+
+        /* there is no partition for a month: it can be made */
+
+        if ((ngx_msec_int_t) (st->impossible - ngx_current_msec) > 0) {
+            return 1;
+        }
+
+        st->stats.month_missing = 1;
+
+        if (st->missing) {
+            st->missing();
+        }
+
+        return 0;
     }
+
+    return ngx_strncmp(state, "22", 2) == 0
+           || ngx_strncmp(state, "23", 2) == 0
+           || ngx_strncmp(state, "54", 2) == 0;
+}
+
+
+/* by halves, until the culprit is alone and goes into quarantine */
+
+static void
+ngx_tavus_store_split(const char *state)
+{
+    ngx_uint_t          i, n;
+    ngx_tavus_row_t    *row;
+    ngx_tavus_store_t  *st;
+
+    st = &ngx_tavus_store;
+
+    n = st->nbatch;
+    st->split = ngx_max(n / 2, 1);
+
+    for (i = 0; i < n; i++) {
+        st->batch[i]->suspect = 1;
+    }
+
+    if (n > 1) {
+        ngx_tavus_store_put_back();
+        return;
+    }
+
+    row = st->batch[0];
+
+    if (row->stripped) {
+        st->nbatch = 0;
+        ngx_tavus_store_give_up(row);
+        return;
+    }
+
+    if (row->event.reason.len) {
+
+        /* not even that: its names may be what is unfit */
+
+        row->event.event_type.len = 0;
+        row->event.conversation_id.len = 0;
+        row->event.verification.len = 0;
+        row->event.bound = 0;
+        row->event.floating = 0;
+        row->stripped = 1;
+
+    } else {
+        row->event.reason.data = row->why;
+        row->event.reason.len = ngx_snprintf(row->why, sizeof(row->why),
+                                             "refused by the database, "
+                                             "SQLSTATE %s", state)
+                                - row->why;
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "event \"%V\" goes into quarantine: %V",
+                      &row->event.event_type, &row->event.reason);
+    }
+
+    ngx_tavus_store_put_back();
+}
+
+
+static void
+ngx_tavus_store_give_up(ngx_tavus_row_t *row)
+{
+    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                  "event could not even be put into quarantine");
+
+    if (row->entry) {
+        ngx_tavus_journal_forget(row->entry);
+        row->entry = NULL;
+    }
+
+    if (row->payload) {
+        ngx_tavus_journal_done(NGX_DECLINED, row->payload, row->len);
+    }
+
+    ngx_tavus_store_answer(row, NGX_TAVUS_UNAVAILABLE);
+    ngx_tavus_store_free(row);
 }
 
 
@@ -830,16 +1155,15 @@ static void
 ngx_tavus_store_outcomes(const char *letters)
 {
     ngx_uint_t            i, n;
-    ngx_tavus_row_t      *row;
     ngx_tavus_store_t    *st;
     ngx_tavus_outcome_e   outcome;
 
     st = &ngx_tavus_store;
 
     n = st->nbatch;
+    st->nbatch = 0;
 
     for (i = 0; i < n; i++) {
-        row = st->batch[i];
 
         switch (letters[i]) {
 
@@ -867,40 +1191,93 @@ ngx_tavus_store_outcomes(const char *letters)
             outcome = NGX_TAVUS_UNAVAILABLE;
         }
 
-        ngx_tavus_store_answer(row, outcome);
-        ngx_tavus_store_free(row);
+        ngx_tavus_store_done(st->batch[i], outcome);
     }
-
-    st->nbatch = 0;
 }
 
 
-/* rows that somebody waits for go first again; the others are told already */
+static void
+ngx_tavus_store_done(ngx_tavus_row_t *row, ngx_tavus_outcome_e outcome)
+{
+    row->flying = 0;
+    row->suspect = 0;
+
+    if (row->entry) {
+        ngx_tavus_journal_forget(row->entry);
+        row->entry = NULL;
+    }
+
+    if (row->payload) {
+
+        if (outcome == NGX_TAVUS_FOREIGN) {
+
+            /* it was acknowledged: nobody can be told any more */
+
+            ngx_str_set(&row->event.reason,
+                        "the token is another conversation's");
+            ngx_tavus_store_return(row);
+            return;
+        }
+
+        ngx_tavus_journal_done(outcome == NGX_TAVUS_UNAVAILABLE ? NGX_ERROR
+                                                                : NGX_OK,
+                               row->payload, row->len);
+    }
+
+    ngx_tavus_store_answer(row, outcome);
+    ngx_tavus_store_free(row);
+}
+
 
 static void
 ngx_tavus_store_put_back(void)
 {
     ngx_queue_t        *q;
-    ngx_tavus_row_t    *row;
+    ngx_tavus_store_t  *st;
+
+    st = &ngx_tavus_store;
+    st->nbatch = 0;
+
+    while (!ngx_queue_empty(&st->flight)) {
+        q = ngx_queue_last(&st->flight);
+        ngx_tavus_store_return(ngx_queue_data(q, ngx_tavus_row_t, queue));
+    }
+
+    /* what is overdue among them has not to wait for others */
+
+    if (st->timer.timer_set) {
+        ngx_del_timer(&st->timer);
+    }
+
+    ngx_tavus_store_set_timer();
+}
+
+
+/* a row that was in flight goes first again, if it still has to go */
+
+static void
+ngx_tavus_store_return(ngx_tavus_row_t *row)
+{
     ngx_tavus_store_t  *st;
 
     st = &ngx_tavus_store;
 
-    while (!ngx_queue_empty(&st->flight)) {
-        q = ngx_queue_last(&st->flight);
-        row = ngx_queue_data(q, ngx_tavus_row_t, queue);
+    row->flying = 0;
 
-        if (ngx_current_msec - row->start >= st->timeout) {
-            ngx_tavus_store_answer(row, NGX_TAVUS_UNAVAILABLE);
-            ngx_tavus_store_free(row);
-            continue;
-        }
-
-        ngx_queue_remove(q);
-        ngx_queue_insert_head(&st->waiting, q);
+    if (row->journaled) {
+        ngx_tavus_store_free(row);
+        return;
     }
 
-    st->nbatch = 0;
+    ngx_queue_remove(&row->queue);
 
-    ngx_tavus_store_set_timer();
+    if (row->entry) {
+        ngx_queue_insert_tail(&st->journaling, &row->queue);
+
+    } else if (row->payload) {
+        ngx_queue_insert_head(&st->replays, &row->queue);
+
+    } else {
+        ngx_queue_insert_head(&st->waiting, &row->queue);
+    }
 }

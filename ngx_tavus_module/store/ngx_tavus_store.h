@@ -15,6 +15,7 @@
 
 #include "core/tavus_event.h"
 #include "event/ngx_tavus_pg.h"
+#include "store/ngx_tavus_journal.h"
 
 
 /* the seed's SystemEvent types, as the column has them */
@@ -27,9 +28,12 @@ typedef enum {
 } ngx_tavus_kind_e;
 
 
+/* each is worse than the one before */
+
 typedef enum {
     NGX_TAVUS_STORED = 0,
     NGX_TAVUS_DUPLICATE,            /* is there already */
+    NGX_TAVUS_JOURNALED,            /* on disk here, for the database later */
     NGX_TAVUS_QUARANTINED,          /* kept, but not as an event */
     NGX_TAVUS_FOREIGN,              /* the nonce is another conversation's */
     NGX_TAVUS_UNAVAILABLE           /* not acknowledged: try again later */
@@ -61,25 +65,36 @@ typedef void (*ngx_tavus_store_pt)(void *data, ngx_tavus_outcome_e outcome,
 
 
 typedef struct {
+    ngx_tavus_pg_conf_t       *database;
+    ngx_msec_t                 timeout;     /* of a commit, then the journal */
+    size_t                     buffer;      /* bytes of rows that may wait */
+    ngx_tavus_journal_conf_t   journal;     /* path: empty if there is none */
+    void                     (*missing)(void);  /* a month's partition is */
+} ngx_tavus_store_conf_t;
+
+
+typedef struct {
     ngx_uint_t    rows;             /* wait or are in flight */
     size_t        bytes;
     uint64_t      stored;
     uint64_t      duplicates;
+    uint64_t      journaled;
     uint64_t      quarantined;
     uint64_t      refused;
     uint64_t      unavailable;
     uint64_t      batches;
-    ngx_uint_t    ready;
+    ngx_uint_t    ready;            /* the database takes rows in time */
+    ngx_uint_t    month_missing;
     ngx_str_t    *error;
 } ngx_tavus_store_stats_t;
 
 
 /*
- * Opens this worker's two connections: one records, one queries.  A row is
- * answered UNAVAILABLE after timeout; at most buffer bytes of rows wait.
+ * Opens this worker's two connections, one to record and one to query, and
+ * its journal.  At exit rows that still wait are written to the journal.
  */
-ngx_int_t ngx_tavus_store_init_process(ngx_tavus_pg_conf_t *conf,
-    ngx_msec_t timeout, size_t buffer);
+ngx_int_t ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
+    ngx_uint_t workers);
 void ngx_tavus_store_exit_process(void);
 
 /*
@@ -91,8 +106,9 @@ ngx_int_t ngx_tavus_store_identify(ngx_tavus_event_t *ev, int64_t time,
 
 /*
  * Queues an event for the next batch; everything is copied.  The handler is
- * called when it is committed, or when it is certain or too long uncertain
- * that it is not.  NULL if the buffer is full.
+ * called when it is committed, or written to the journal because that takes
+ * too long, or when neither can be done.  NULL if the buffer is full; events
+ * of the source "browser" may take a quarter of it.
  */
 ngx_tavus_row_t *ngx_tavus_store_put(ngx_tavus_event_t *ev,
     ngx_tavus_store_pt handler, void *data);
@@ -102,6 +118,12 @@ void ngx_tavus_store_forget(ngx_tavus_row_t *row);
 
 /* A query of the admin API; see ngx_tavus_pg_query(). */
 ngx_int_t ngx_tavus_store_query(ngx_tavus_pg_op_t *op);
+
+/* Where an event is, for $tavus_store: pg, journal, or empty. */
+void ngx_tavus_store_name(ngx_tavus_outcome_e outcome, ngx_str_t *name);
+
+/* All months that can be made are there: what has none is unfit. */
+void ngx_tavus_store_months_made(void);
 
 void ngx_tavus_store_stats(ngx_tavus_store_stats_t *stats);
 
