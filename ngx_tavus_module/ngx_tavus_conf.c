@@ -350,7 +350,7 @@ ngx_tavus_conf_check_location(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf,
         /* fall through */
 
     case NGX_TAVUS_CONVERSATION_END:
-        if (mcf->api_key.len == 0) {
+        if (mcf->api.key.len == 0) {
             missing = "tavus_api_key";
         }
 
@@ -451,7 +451,7 @@ ngx_tavus_conf_check_peer(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
 {
     ngx_str_t  url;
 
-    if (mcf->api_key.len == 0) {
+    if (mcf->api.key.len == 0) {
         return NGX_OK;
     }
 
@@ -469,32 +469,32 @@ ngx_tavus_conf_check_peer(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
         return NGX_ERROR;
     }
 
-    if (mcf->api == NULL) {
+    if (mcf->api.peer == NULL) {
         ngx_str_set(&url, NGX_TAVUS_API_URL);
 
-        mcf->api = ngx_tavus_curl_parse(cf, &url);
-        if (mcf->api == NULL) {
+        mcf->api.peer = ngx_tavus_curl_parse(cf, &url);
+        if (mcf->api.peer == NULL) {
             return NGX_ERROR;
         }
     }
 
-    if (!mcf->api->https && !(mcf->sandbox && mcf->api->loopback)) {
+    if (!mcf->api.peer->https && !(mcf->sandbox && mcf->api.peer->loopback)) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"tavus_api_url\" must be https, or http to a loopback "
                       "address together with \"tavus_sandbox on\", but is "
-                      "\"%V\" in %V:%ui", &mcf->api->url,
+                      "\"%V\" in %V:%ui", &mcf->api.peer->url,
                       &mcf->api_place.file, mcf->api_place.line);
         return NGX_ERROR;
     }
 
-    mcf->api->resolver = mcf->resolver;
-    mcf->api->resolver_timeout = mcf->resolver_timeout;
+    mcf->api.peer->resolver = mcf->resolver;
+    mcf->api.peer->resolver_timeout = mcf->resolver_timeout;
 
-    if (mcf->api->addrs.nelts == 0 && mcf->resolver == NULL) {
+    if (mcf->api.peer->addrs.nelts == 0 && mcf->resolver == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "host not found in \"%V\" of \"tavus_api_url\", and no "
                       "\"resolver\" is configured in %V:%ui",
-                      &mcf->api->url, &mcf->api_place.file,
+                      &mcf->api.peer->url, &mcf->api_place.file,
                       mcf->api_place.line);
         return NGX_ERROR;
     }

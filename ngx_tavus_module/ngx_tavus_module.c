@@ -15,10 +15,12 @@
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_status.h"
 #include "http/ngx_tavus_webhook.h"
-#include "store/ngx_tavus_store.h"
+#include "store/ngx_tavus_sweep.h"
 
 
-#define NGX_TAVUS_CALLBACK   "/api/tavus/webhook"
+#define NGX_TAVUS_CALLBACK       "/api/tavus/webhook"
+#define NGX_TAVUS_RETENTION      (400 * 24 * 3600)
+#define NGX_TAVUS_MIN_RETENTION  (60 * 24 * 3600)
 
 
 static ngx_int_t ngx_tavus_post_read_handler(ngx_http_request_t *r);
@@ -40,6 +42,7 @@ static void *ngx_tavus_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_tavus_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_tavus_init_process(ngx_cycle_t *cycle);
+static ngx_uint_t ngx_tavus_idle(void);
 static void ngx_tavus_exit_process(ngx_cycle_t *cycle);
 
 static char *ngx_tavus_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -54,6 +57,8 @@ static char *ngx_tavus_api_url(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_tavus_sandbox(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_tavus_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_tavus_retention(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 
 static ngx_conf_enum_t  ngx_tavus_verify[] = {
@@ -127,11 +132,18 @@ static ngx_command_t  ngx_tavus_commands[] = {
       0,
       NULL },
 
+    { ngx_string("tavus_retention"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_tavus_retention,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_tavus_main_conf_t, upkeep.retention),
+      NULL },
+
     { ngx_string("tavus_api_key"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_tavus_secret,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_tavus_main_conf_t, api_key),
+      offsetof(ngx_tavus_main_conf_t, api.key),
       NULL },
 
     { ngx_string("tavus_api_url"),
@@ -145,7 +157,7 @@ static ngx_command_t  ngx_tavus_commands[] = {
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_tavus_time,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_tavus_main_conf_t, api_timeout),
+      offsetof(ngx_tavus_main_conf_t, api.timeout),
       NULL },
 
     { ngx_string("tavus_trusted_certificate"),
@@ -633,14 +645,41 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
-    if (mcf->database
-        && ngx_tavus_store_init_process(&mcf->store, ccf->worker_processes)
-           != NGX_OK)
+    if (mcf->database == NULL) {
+        return NGX_OK;
+    }
+
+    mcf->store.missing = ngx_tavus_upkeep_soon;
+
+    if (mcf->api.peer) {
+        ngx_tavus_sweep_init_process(&mcf->api);
+        mcf->upkeep.unsettled = ngx_tavus_sweep;
+    }
+
+    mcf->upkeep.database = mcf->database;
+    mcf->upkeep.idle = ngx_tavus_idle;
+
+    if (ngx_tavus_store_init_process(&mcf->store, ccf->worker_processes)
+        != NGX_OK
+        || ngx_tavus_upkeep_init_process(&mcf->upkeep) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     return NGX_OK;
+}
+
+
+/* a journal may tell of conversations that the database does not know */
+
+static ngx_uint_t
+ngx_tavus_idle(void)
+{
+    ngx_tavus_journal_stats_t  stats;
+
+    ngx_tavus_journal_stats(&stats);
+
+    return ngx_tavus_sweep_idle() && stats.files == 0 && stats.found == 0;
 }
 
 
@@ -650,6 +689,7 @@ static void
 ngx_tavus_exit_process(ngx_cycle_t *cycle)
 {
     ngx_tavus_curl_exit_process(cycle);
+    ngx_tavus_upkeep_exit_process();
     ngx_tavus_store_exit_process();
 }
 
@@ -688,8 +728,7 @@ ngx_tavus_create_main_conf(ngx_conf_t *cf)
      *
      *     mcf->database = NULL;
      *     mcf->database_password = { 0, NULL };
-     *     mcf->api_key = { 0, NULL };
-     *     mcf->api = NULL;
+     *     mcf->api = { NULL, { 0, NULL }, 0 };
      *     mcf->trusted_certificate = { 0, NULL };
      *     mcf->trusted = NULL;
      *     mcf->public_origin = { 0, NULL };
@@ -699,7 +738,8 @@ ngx_tavus_create_main_conf(ngx_conf_t *cf)
 
     mcf->store.timeout = NGX_CONF_UNSET_MSEC;
     mcf->store.buffer = NGX_CONF_UNSET_SIZE;
-    mcf->api_timeout = NGX_CONF_UNSET_MSEC;
+    mcf->upkeep.retention = NGX_CONF_UNSET;
+    mcf->api.timeout = NGX_CONF_UNSET_MSEC;
     mcf->sandbox = NGX_CONF_UNSET;
 
     if (ngx_array_init(&mcf->verticals, cf->pool, 4,
@@ -723,7 +763,8 @@ ngx_tavus_init_main_conf(ngx_conf_t *cf, void *conf)
 
     ngx_conf_init_msec_value(mcf->store.timeout, 1000);
     ngx_conf_init_size_value(mcf->store.buffer, 16 * 1024 * 1024);
-    ngx_conf_init_msec_value(mcf->api_timeout, 15000);
+    ngx_conf_init_value(mcf->upkeep.retention, NGX_TAVUS_RETENTION);
+    ngx_conf_init_msec_value(mcf->api.timeout, 15000);
     ngx_conf_init_value(mcf->sandbox, 0);
 
     return NGX_CONF_OK;
@@ -888,14 +929,14 @@ ngx_tavus_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (secret != &mcf->api_key) {
+    if (secret != &mcf->api.key) {
 
         /* a database's password is as long as its owner made it */
 
         return ngx_tavus_conf_secret(cf, &value[0], &value[1], 1, secret);
     }
 
-    if (mcf->api == NULL) {
+    if (mcf->api.peer == NULL) {
         ngx_tavus_conf_place(cf, &mcf->api_place);
     }
 
@@ -964,7 +1005,7 @@ ngx_tavus_api_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     ngx_str_t  *value;
 
-    if (mcf->api) {
+    if (mcf->api.peer) {
         return "is duplicate";
     }
 
@@ -972,9 +1013,9 @@ ngx_tavus_api_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    mcf->api = ngx_tavus_curl_parse(cf, &value[1]);
+    mcf->api.peer = ngx_tavus_curl_parse(cf, &value[1]);
 
-    return mcf->api ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return mcf->api.peer ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -1007,6 +1048,29 @@ ngx_tavus_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (*time < 100 || *time > 600000) {
         return "must be from 100ms to 10m";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* months are dropped whole, and two are kept in any case */
+
+static char *
+ngx_tavus_retention(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_tavus_main_conf_t *mcf = conf;
+
+    char  *rv;
+
+    rv = ngx_conf_set_sec_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (mcf->upkeep.retention < NGX_TAVUS_MIN_RETENTION) {
+        return "must be at least 60d";
     }
 
     return NGX_CONF_OK;

@@ -15,9 +15,10 @@
 
 #include "core/tavus_bucket.h"
 #include "core/tavus_signature.h"
-#include "event/ngx_tavus_curl.h"
+#include "event/ngx_tavus_api.h"
 #include "event/ngx_tavus_pg.h"
 #include "store/ngx_tavus_store.h"
+#include "store/ngx_tavus_upkeep.h"
 
 
 #define NGX_TAVUS_MAX_LIMITS  8
@@ -66,9 +67,9 @@ typedef struct {
     ngx_str_t                  database_password;
     ngx_tavus_store_conf_t     store;
 
-    ngx_str_t                  api_key;
-    ngx_tavus_curl_peer_t     *api;                   /* tavus_api_url */
-    ngx_msec_t                 api_timeout;
+    ngx_tavus_upkeep_conf_t    upkeep;
+
+    ngx_tavus_api_t            api;
     ngx_str_t                  trusted_certificate;
     X509_STORE                *trusted;
     ngx_flag_t                 sandbox;

@@ -360,3 +360,27 @@ BEGIN
            || '],"transcript":' || coalesce('[' || transcript || ']', 'null') || '}';
 END
 $$;
+
+-- What health tells of the database beyond a connection to it.
+CREATE OR REPLACE FUNCTION tavus.health() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+    SELECT json_build_object(
+        'schema', tavus.schema_version(),
+        'synchronous_replication',
+            current_setting('synchronous_standby_names') <> '',
+        'missing_months', ARRAY(
+            SELECT to_char(m.month, 'YYYY-MM')
+              FROM generate_series(
+                       date_trunc('month', (now() - interval '35 days') AT TIME ZONE 'UTC'),
+                       date_trunc('month', (now() + interval '1 month') AT TIME ZONE 'UTC'),
+                       interval '1 month') AS m (month)
+             WHERE NOT EXISTS (
+                 SELECT FROM pg_inherits i
+                  WHERE i.inhparent = 'tavus.events'::regclass
+                    AND i.inhrelid = to_regclass('tavus.' || to_char(m.month,
+                                                                     '"events_p"YYYYMM')))),
+        'quarantined', (SELECT count(*) FROM (SELECT FROM tavus.quarantine LIMIT 10000) q),
+        'unsettled', (SELECT count(*) FROM tavus.intents WHERE due_at IS NOT NULL))::text
+$$;

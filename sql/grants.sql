@@ -11,7 +11,8 @@ GRANT EXECUTE ON FUNCTION
     tavus.schema_version(),
     tavus.record(uuid[], timestamptz[], bytea[], smallint[], text[], text[], text[], bytea[],
                  text[], bytea[], text[]),
-    tavus.maintain(interval)
+    tavus.maintain(interval),
+    tavus.claim_unsettled(int)
 TO tavus_app;
 
 GRANT EXECUTE ON FUNCTION
@@ -20,5 +21,6 @@ GRANT EXECUTE ON FUNCTION
     tavus.admin_event(uuid),
     tavus.admin_quarantine(int, bigint),
     tavus.admin_conversations(text, text, timestamptz, timestamptz, int, text),
-    tavus.admin_conversation(text)
+    tavus.admin_conversation(text),
+    tavus.health()
 TO tavus_admin;

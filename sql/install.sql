@@ -40,9 +40,16 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 1) AS due \gset
     INSERT INTO tavus.migrations (version) VALUES (1);
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 2) AS due \gset
+\if :due
+    \ir 0002_settle.sql
+    INSERT INTO tavus.migrations (version) VALUES (2);
+\endif
+
 \ir uuid.sql
 \ir json.sql
 \ir partitions.sql
+\ir settle.sql
 \ir record.sql
 \ir admin.sql
 \ir grants.sql

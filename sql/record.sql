@@ -39,7 +39,6 @@ BEGIN
                AS r (mark, id, source, event_type, conversation_id, nonce, ord)
          WHERE r.mark = '.' AND r.nonce IS NOT NULL AND r.source IN ('tavus', 'server')
            AND (r.source = 'server'
-                AND r.event_type IN ('conversation.requested', 'conversation.create_failed')
                 OR r.conversation_id IS NOT NULL
                 AND (SELECT b.conversation_id FROM tavus.intents b
                       WHERE b.nonce = r.nonce) IS NULL)
@@ -368,8 +367,7 @@ BEGIN
                            'system.replica_joined', 'system.pal_joined', 'system.shutdown',
                            'application.transcription_ready', 'application.recording_ready',
                            'application.perception_analysis'))),
-           bool_or(r.source = 'server' AND r.nonce IS NOT NULL
-                   AND r.event_type IN ('conversation.requested', 'conversation.create_failed'))
+           bool_or(r.source = 'server' AND r.nonce IS NOT NULL)
       INTO odd, news, fates
       FROM (SELECT u.*, u.source IN ('tavus', 'server') AS ours
               FROM unnest(ids, sources, event_types, conversation_ids, nonces)
@@ -417,6 +415,7 @@ BEGIN
 
     IF fates THEN
         PERFORM tavus.record_intents(marks, ids, sources, event_types, nonces, bodies);
+        PERFORM tavus.record_settle(marks, sources, event_types, nonces, bodies);
     END IF;
 
     IF 'q' = ANY (marks) THEN

@@ -7,13 +7,12 @@
 
 #include "http/ngx_tavus_conversation.h"
 #include "http/ngx_tavus_request.h"
-#include "store/ngx_tavus_store.h"
+#include "store/ngx_tavus_server_event.h"
 
 #include <openssl/rand.h>
 
 
 #define NGX_TAVUS_CONVERSATION_BODY     16384
-#define NGX_TAVUS_CONVERSATION_ANSWER   65536
 #define NGX_TAVUS_CONVERSATION_RETRY    10
 #define NGX_TAVUS_CONVERSATION_MAX_ID   64
 #define NGX_TAVUS_CONVERSATION_MAX_URL  512
@@ -38,6 +37,8 @@ static void ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body);
 static ngx_int_t ngx_tavus_end_send(ngx_tavus_job_t *job,
     const char *reason);
 static void ngx_tavus_end_answered(ngx_tavus_curl_t *t);
+static void ngx_tavus_end_tell(ngx_tavus_job_t *job, ngx_uint_t kind,
+    const char *type);
 
 static ngx_tavus_job_t *ngx_tavus_job_create(ngx_http_request_t *r);
 static void ngx_tavus_job_free(ngx_tavus_job_t *job);
@@ -45,12 +46,9 @@ static void ngx_tavus_job_detach(void *data);
 static void ngx_tavus_job_release(ngx_tavus_job_t *job);
 static void ngx_tavus_job_problem(ngx_tavus_job_t *job, ngx_uint_t status,
     const char *code, ngx_uint_t retry, const char *detail);
-static ngx_tavus_curl_t *ngx_tavus_job_transfer(ngx_tavus_job_t *job,
-    ngx_tavus_curl_pt handler);
 static ngx_tavus_row_t *ngx_tavus_job_event(ngx_tavus_job_t *job,
     ngx_uint_t kind, const char *type, cJSON *data,
     ngx_tavus_store_pt handler);
-static ngx_uint_t ngx_tavus_job_valid_id(const u_char *id, size_t len);
 static ngx_uint_t ngx_tavus_job_valid_url(ngx_tavus_job_t *job);
 
 
@@ -188,8 +186,8 @@ ngx_tavus_create_send(ngx_tavus_job_t *job)
         return NGX_ERROR;
     }
 
-    t = ngx_tavus_job_transfer(job, ngx_tavus_create_answered);
-
+    t = ngx_tavus_api_transfer(&job->mcf->api, "POST",
+                               ngx_tavus_create_answered, job);
     if (t == NULL) {
         cJSON_free(text);
         return NGX_ERROR;
@@ -372,7 +370,7 @@ ngx_tavus_create_parse(ngx_tavus_job_t *job, ngx_str_t *answer)
                cJSON_GetObjectItemCaseSensitive(root, "conversation_id"),
                NGX_TAVUS_CONVERSATION_MAX_ID, id)
         != NGX_OK
-        || !ngx_tavus_job_valid_id(id->data, id->len))
+        || !ngx_tavus_api_valid_id(id->data, id->len))
     {
         ngx_str_null(id);
 
@@ -730,31 +728,10 @@ failed:
 static ngx_int_t
 ngx_tavus_end_send(ngx_tavus_job_t *job, const char *reason)
 {
-    u_char            *p;
-    ngx_tavus_curl_t  *t;
-
     job->end_reason = reason;
 
-    t = ngx_tavus_job_transfer(job, ngx_tavus_end_answered);
-    if (t == NULL) {
-        return NGX_ERROR;
-    }
-
-    /* the id is of letters, digits, - and _ alone */
-
-    p = ngx_pnalloc(t->pool, sizeof("/v2/conversations//end")
-                             + job->conversation_id.len);
-    if (p == NULL) {
-        ngx_tavus_curl_cancel(t);
-        return NGX_ERROR;
-    }
-
-    t->path.data = p;
-    t->path.len = ngx_sprintf(p, "/v2/conversations/%V/end",
-                              &job->conversation_id)
-                  - p;
-
-    return ngx_tavus_curl_send(t);
+    return ngx_tavus_api_end(&job->mcf->api, &job->conversation_id,
+                             ngx_tavus_end_answered, job);
 }
 
 
@@ -765,7 +742,6 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
 {
     ngx_tavus_job_t *job = t->data;
 
-    cJSON               *data;
     ngx_int_t            rc;
     ngx_tavus_ctx_t     *ctx;
     ngx_http_request_t  *r;
@@ -774,14 +750,15 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
 
     r = job->request;
 
-    if (t->rc != CURLE_OK
-        || (t->status != 200 && t->status != 204 && t->status != 400))
-    {
+    if (!ngx_tavus_api_ended(t)) {
         ngx_log_error(NGX_LOG_ERR,
                       r ? r->connection->log : ngx_cycle->log, 0,
                       "conversation \"%V\" could not be ended: status %ui, "
                       "%s", &job->conversation_id, t->status,
                       curl_easy_strerror(t->rc));
+
+        ngx_tavus_end_tell(job, NGX_TAVUS_KIND_ERROR,
+                           "conversation.end_failed");
 
         ngx_tavus_job_problem(job, NGX_HTTP_BAD_GATEWAY, "upstream_error", 0,
                               "The video service did not answer as it "
@@ -790,18 +767,7 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
         return;
     }
 
-    data = cJSON_CreateObject();
-
-    if (data
-        && cJSON_AddStringToObject(data, "conversation_id",
-                                   (char *) job->conversation_id.data)
-        && cJSON_AddStringToObject(data, "reason", job->end_reason))
-    {
-        (void) ngx_tavus_job_event(job, NGX_TAVUS_KIND_INFO,
-                                   "conversation.ended", data, NULL);
-    }
-
-    cJSON_Delete(data);
+    ngx_tavus_end_tell(job, NGX_TAVUS_KIND_INFO, "conversation.ended");
 
     if (r != NULL) {
         ctx = ngx_tavus_get_ctx(r);
@@ -815,6 +781,25 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
     }
 
     ngx_tavus_job_free(job);
+}
+
+
+static void
+ngx_tavus_end_tell(ngx_tavus_job_t *job, ngx_uint_t kind, const char *type)
+{
+    cJSON  *data;
+
+    data = cJSON_CreateObject();
+
+    if (data
+        && cJSON_AddStringToObject(data, "conversation_id",
+                                   (char *) job->conversation_id.data)
+        && cJSON_AddStringToObject(data, "reason", job->end_reason))
+    {
+        (void) ngx_tavus_job_event(job, kind, type, data, NULL);
+    }
+
+    cJSON_Delete(data);
 }
 
 
@@ -926,112 +911,22 @@ ngx_tavus_job_problem(ngx_tavus_job_t *job, ngx_uint_t status,
 }
 
 
-static ngx_tavus_curl_t *
-ngx_tavus_job_transfer(ngx_tavus_job_t *job, ngx_tavus_curl_pt handler)
-{
-    u_char            *line;
-    ngx_tavus_curl_t  *t;
-
-    t = ngx_tavus_curl_create(job->mcf->api);
-    if (t == NULL) {
-        return NULL;
-    }
-
-    line = ngx_pnalloc(t->pool, sizeof("x-api-key: ")
-                                + job->mcf->api_key.len);
-    if (line == NULL) {
-        ngx_tavus_curl_cancel(t);
-        return NULL;
-    }
-
-    ngx_sprintf(line, "x-api-key: %V%Z", &job->mcf->api_key);
-
-    if (ngx_tavus_curl_header(t, (char *) line) != NGX_OK) {
-        ngx_tavus_curl_cancel(t);
-        return NULL;
-    }
-
-    t->method = "POST";
-    t->timeout = job->mcf->api_timeout;
-    t->max = NGX_TAVUS_CONVERSATION_ANSWER;
-    t->handler = handler;
-    t->data = job;
-
-    return t;
-}
-
-
 /* an event of this server's own; the handler's data is the job */
 
 static ngx_tavus_row_t *
 ngx_tavus_job_event(ngx_tavus_job_t *job, ngx_uint_t kind, const char *type,
     cJSON *data, ngx_tavus_store_pt handler)
 {
-    char               *body;
-    tavus_part_t        parts[4];
-    ngx_tavus_row_t    *row;
-    ngx_tavus_event_t   ev;
+    ngx_tavus_server_event_t  event;
 
-    body = cJSON_PrintUnformatted(data);
-    if (body == NULL) {
-        return NULL;
-    }
+    event.kind = kind;
+    event.type = type;
+    event.conversation_id = job->conversation_id;
+    event.nonce = job->nonce;
+    event.bound = (job->vertical != NULL);
+    event.cause = job->request_id;
 
-    ngx_memzero(&ev, sizeof(ngx_tavus_event_t));
-
-    ev.kind = kind;
-    ngx_str_set(&ev.source, "server");
-    ev.event_type.data = (u_char *) type;
-    ev.event_type.len = ngx_strlen(type);
-    ev.conversation_id = job->conversation_id;
-    ev.body.data = (u_char *) body;
-    ev.body.len = ngx_strlen(body);
-
-    if (job->vertical) {
-        ev.bound = 1;
-        ngx_memcpy(ev.nonce, job->nonce, TAVUS_NONCE_LEN);
-    }
-
-    parts[0].data = ev.source.data;
-    parts[0].len = ev.source.len;
-    parts[1].data = type;
-    parts[1].len = ev.event_type.len;
-    parts[2].data = job->nonce;
-    parts[2].len = TAVUS_NONCE_LEN;
-    parts[3].data = job->request_id.data;
-    parts[3].len = job->request_id.len;
-
-    row = NULL;
-
-    if (ngx_tavus_store_identify(&ev, -1, parts, 4) == NGX_OK) {
-
-        /* its id is its own: nobody sends it a second time */
-
-        ev.floating = 0;
-        row = ngx_tavus_store_put(&ev, handler, job);
-    }
-
-    cJSON_free(body);
-
-    return row;
-}
-
-
-static ngx_uint_t
-ngx_tavus_job_valid_id(const u_char *id, size_t len)
-{
-    size_t  i;
-
-    for (i = 0; i < len; i++) {
-        if (!((id[i] >= 'a' && id[i] <= 'z') || (id[i] >= 'A' && id[i] <= 'Z')
-              || (id[i] >= '0' && id[i] <= '9') || id[i] == '-'
-              || id[i] == '_'))
-        {
-            return 0;
-        }
-    }
-
-    return len > 0;
+    return ngx_tavus_server_event(&event, data, handler, job);
 }
 
 

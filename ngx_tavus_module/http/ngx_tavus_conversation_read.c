@@ -15,8 +15,10 @@
 #define NGX_TAVUS_COOKIE                "tavus_visitor"
 #define NGX_TAVUS_COOKIE_AGE            (365 * 24 * 3600)
 #define NGX_TAVUS_VISITOR_LEN           32
+#define NGX_TAVUS_CREATE_PATIENCE       15
 
 
+static ngx_uint_t ngx_tavus_create_patience(ngx_tavus_main_conf_t *mcf);
 static ngx_int_t ngx_tavus_create_vertical(ngx_tavus_job_t *job,
     cJSON *item);
 static ngx_int_t ngx_tavus_create_properties(ngx_tavus_job_t *job,
@@ -173,6 +175,20 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_job_t *job,
 }
 
 
+/* seconds after which nobody waits for the outcome any more */
+
+static ngx_uint_t
+ngx_tavus_create_patience(ngx_tavus_main_conf_t *mcf)
+{
+    ngx_msec_t  time;
+
+    time = mcf->api.timeout + mcf->resolver_timeout
+           + 2 * mcf->store.timeout;
+
+    return time / 1000 + NGX_TAVUS_CREATE_PATIENCE;
+}
+
+
 static ngx_int_t
 ngx_tavus_create_vertical(ngx_tavus_job_t *job, cJSON *item)
 {
@@ -214,6 +230,9 @@ ngx_tavus_create_vertical(ngx_tavus_job_t *job, cJSON *item)
         || cJSON_AddStringToObject(intent, "vertical", name) == NULL
         || cJSON_AddStringToObject(intent, "request_id",
                                    (char *) job->request_id.data)
+           == NULL
+        || cJSON_AddNumberToObject(intent, "patience",
+                                   ngx_tavus_create_patience(job->mcf))
            == NULL)
     {
         return NGX_ERROR;

@@ -12,12 +12,28 @@
 
 
 /* a webhook of the largest size that is usual */
-#define NGX_TAVUS_STATUS_RECORD  65536
+#define NGX_TAVUS_STATUS_RECORD     65536
+
+/* after those of ngx_tavus_admin.c, which share the connection */
+#define NGX_TAVUS_STATUS_STATEMENT  15
+#define NGX_TAVUS_STATUS_TIMEOUT    3000
+
+
+typedef struct {
+    ngx_http_request_t    *request;     /* NULL: gone */
+    ngx_http_cleanup_t    *cleanup;
+    ngx_tavus_pg_op_t      op;
+} ngx_tavus_health_t;
 
 
 static ngx_int_t ngx_tavus_status_get(ngx_http_request_t *r);
-static ngx_int_t ngx_tavus_health_full(ngx_http_request_t *r,
-    ngx_tavus_store_stats_t *stats, ngx_uint_t status);
+static ngx_uint_t ngx_tavus_health_status(ngx_tavus_store_stats_t *stats);
+static ngx_int_t ngx_tavus_health_full(ngx_http_request_t *r);
+static void ngx_tavus_health_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc,
+    PGresult *res);
+static void ngx_tavus_health_cleanup(void *data);
+static ngx_int_t ngx_tavus_health_send(ngx_http_request_t *r,
+    const char *text);
 static u_char *ngx_tavus_metrics_limits(u_char *p,
     ngx_tavus_main_conf_t *mcf);
 
@@ -38,17 +54,13 @@ ngx_tavus_health_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    ngx_memzero(&stats, sizeof(ngx_tavus_store_stats_t));
-    ngx_tavus_store_stats(&stats);
-
-    status = stats.ready || ngx_tavus_journal_ready(NGX_TAVUS_STATUS_RECORD)
-             ? NGX_HTTP_OK : NGX_HTTP_SERVICE_UNAVAILABLE;
-
     ctx = ngx_tavus_get_ctx(r);
 
     if (ctx != NULL && ctx->authenticated) {
-        return ngx_tavus_health_full(r, &stats, status);
+        return ngx_tavus_health_full(r);
     }
+
+    status = ngx_tavus_health_status(&stats);
 
     if (status != NGX_HTTP_OK) {
         return ngx_tavus_send_problem(r, status, "storage_unavailable", 5,
@@ -59,16 +71,120 @@ ngx_tavus_health_handler(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
-ngx_tavus_health_full(ngx_http_request_t *r, ngx_tavus_store_stats_t *stats,
-    ngx_uint_t status)
+/* the node accepts if either of two can take an event */
+
+static ngx_uint_t
+ngx_tavus_health_status(ngx_tavus_store_stats_t *stats)
 {
-    cJSON                  *json, *part;
-    char                    error[512];
-    ngx_int_t               rc;
-    ngx_tavus_main_conf_t  *mcf;
+    ngx_memzero(stats, sizeof(ngx_tavus_store_stats_t));
+    ngx_tavus_store_stats(stats);
+
+    return stats->ready || ngx_tavus_journal_ready(NGX_TAVUS_STATUS_RECORD)
+           ? NGX_HTTP_OK : NGX_HTTP_SERVICE_UNAVAILABLE;
+}
+
+
+/* what the database says of itself, if it does so soon; else without */
+
+static ngx_int_t
+ngx_tavus_health_full(ngx_http_request_t *r)
+{
+    ngx_http_cleanup_t       *cln;
+    ngx_tavus_health_t       *h;
+    ngx_tavus_store_stats_t   stats;
+
+    static const ngx_tavus_pg_stmt_t  health = {
+        NGX_TAVUS_STATUS_STATEMENT, "health", "SELECT tavus.health()", 0, NULL
+    };
+
+    (void) ngx_tavus_health_status(&stats);
+
+    if (!stats.ready) {
+        return ngx_tavus_health_send(r, NULL);
+    }
+
+    /* the answer of the database may come when the request is gone */
+
+    h = ngx_calloc(sizeof(ngx_tavus_health_t), r->connection->log);
+    if (h == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        ngx_free(h);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    h->request = r;
+    h->op.stmt = &health;
+    h->op.timeout = NGX_TAVUS_STATUS_TIMEOUT;
+    h->op.handler = ngx_tavus_health_answered;
+    h->op.data = h;
+
+    if (ngx_tavus_store_query(&h->op) != NGX_OK) {
+        ngx_free(h);
+        return ngx_tavus_health_send(r, NULL);
+    }
+
+    cln->handler = ngx_tavus_health_cleanup;
+    cln->data = h;
+
+    h->cleanup = cln;
+
+    r->main->count++;
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_tavus_health_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
+{
+    ngx_tavus_health_t *h = op->data;
+
+    const char          *text;
+    ngx_http_request_t  *r;
+
+    r = h->request;
+
+    if (r != NULL) {
+        h->cleanup->handler = NULL;
+
+        text = (rc == NGX_OK && PQntuples(res) == 1) ? PQgetvalue(res, 0, 0)
+                                                     : NULL;
+
+        ngx_tavus_finalize(r, ngx_tavus_health_send(r, text));
+    }
+
+    ngx_free(h);
+}
+
+
+static void
+ngx_tavus_health_cleanup(void *data)
+{
+    ngx_tavus_health_t *h = data;
+
+    h->request = NULL;
+}
+
+
+static ngx_int_t
+ngx_tavus_health_send(ngx_http_request_t *r, const char *text)
+{
+    char                        error[512];
+    cJSON                      *json, *part, *said, *p;
+    ngx_int_t                   rc;
+    ngx_uint_t                  status;
+    ngx_tavus_main_conf_t      *mcf;
+    ngx_tavus_store_stats_t     stats;
+    ngx_tavus_upkeep_stats_t    upkeep;
+    ngx_tavus_journal_stats_t   journal;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
+
+    status = ngx_tavus_health_status(&stats);
 
     json = cJSON_CreateObject();
 
@@ -79,17 +195,54 @@ ngx_tavus_health_full(ngx_http_request_t *r, ngx_tavus_store_stats_t *stats,
     (void) cJSON_AddNumberToObject(json, "worker", ngx_worker);
 
     part = cJSON_AddObjectToObject(json, "database");
-    (void) cJSON_AddBoolToObject(part, "connected", stats->ready);
+    (void) cJSON_AddBoolToObject(part, "connected", stats.ready);
 
-    if (stats->error && stats->error->len) {
-        ngx_cpystrn((u_char *) error, stats->error->data,
-                    ngx_min(stats->error->len + 1, sizeof(error)));
+    if (stats.error && stats.error->len) {
+        ngx_cpystrn((u_char *) error, stats.error->data,
+                    ngx_min(stats.error->len + 1, sizeof(error)));
         (void) cJSON_AddStringToObject(part, "error", error);
     }
 
+    said = text ? cJSON_Parse(text) : NULL;
+
+    while (said && said->child) {
+        p = cJSON_DetachItemViaPointer(said, said->child);
+        (void) cJSON_AddItemToObject(part, p->string, p);
+    }
+
+    cJSON_Delete(said);
+
+    ngx_tavus_upkeep_stats(&upkeep);
+
+    if (upkeep.failed) {
+        (void) cJSON_AddTrueToObject(part, "upkeep_failed");
+    }
+
+    if (stats.month_missing) {
+        (void) cJSON_AddTrueToObject(part, "month_missing");
+    }
+
     part = cJSON_AddObjectToObject(json, "store");
-    (void) cJSON_AddNumberToObject(part, "waiting", stats->rows);
-    (void) cJSON_AddNumberToObject(part, "bytes", stats->bytes);
+    (void) cJSON_AddNumberToObject(part, "waiting", stats.rows);
+    (void) cJSON_AddNumberToObject(part, "bytes", stats.bytes);
+
+    if (mcf->store.journal.path.len) {
+        ngx_tavus_journal_stats(&journal);
+
+        part = cJSON_AddObjectToObject(json, "journal");
+        (void) cJSON_AddBoolToObject(part, "writable",
+                          ngx_tavus_journal_ready(NGX_TAVUS_STATUS_RECORD));
+        (void) cJSON_AddNumberToObject(part, "files", journal.files);
+        (void) cJSON_AddNumberToObject(part, "files_of_all",
+                                       ngx_max(journal.found,
+                                               journal.files));
+        (void) cJSON_AddNumberToObject(part, "records", journal.records);
+        (void) cJSON_AddNumberToObject(part, "bytes", journal.bytes);
+        (void) cJSON_AddNumberToObject(part, "age",
+                                       journal.oldest
+                                       ? ngx_time() - journal.oldest : 0);
+        (void) cJSON_AddNumberToObject(part, "damaged", journal.damaged);
+    }
 
     rc = ngx_tavus_send_json(r, status, json);
 

@@ -32,6 +32,7 @@ typedef struct {
     off_t                bytes;         /* in files of this worker */
     ngx_uint_t           records;       /* not replayed yet */
     ngx_uint_t           files;
+    ngx_uint_t           found;         /* in the directory, lately */
     time_t               oldest;        /* when the oldest file began */
     uint64_t             written;
     uint64_t             replayed;

@@ -174,7 +174,7 @@ ngx_tavus_journal_scan_thread(void *data, ngx_log_t *log)
         return;
     }
 
-    while (r->adopted == NULL && (de = readdir(dir)) != NULL) {
+    while ((de = readdir(dir)) != NULL) {
 
         len = ngx_strlen(de->d_name);
 
@@ -187,6 +187,12 @@ ngx_tavus_journal_scan_thread(void *data, ngx_log_t *log)
             || snprintf(path, sizeof(path), "%s/%s", r->path, de->d_name)
                >= (int) sizeof(path))
         {
+            continue;
+        }
+
+        r->found++;
+
+        if (r->adopted) {
             continue;
         }
 
@@ -245,6 +251,8 @@ ngx_tavus_journal_scanned(ngx_event_t *ev)
         ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, r->error,
                       "journal \"%s\": %s failed", r->path, r->failed);
     }
+
+    j->stats.found = r->found;
 
     if (r->adopted) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,

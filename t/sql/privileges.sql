@@ -20,12 +20,12 @@ SELECT is((SELECT array_agg(p.proname::text) FROM pg_proc p,
           'PUBLIC may execute nothing');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p, aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_app'::regrole),
-          '{maintain,record,schema_version}', 'tavus_app: intake only');
+          '{claim_unsettled,maintain,record,schema_version}', 'tavus_app: intake only');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p,
     aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_admin'::regrole),
           '{admin_conversation,admin_conversations,admin_event,admin_events,admin_quarantine,'
-              'schema_version}',
+              'health,schema_version}',
           'tavus_admin: the admin API');
 SELECT is((SELECT array_agg(p.proname::text) FROM pg_proc p, aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee <> p.proowner

@@ -1,0 +1,104 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "event/ngx_tavus_api.h"
+
+
+#define NGX_TAVUS_API_ANSWER  65536
+
+
+ngx_tavus_curl_t *
+ngx_tavus_api_transfer(ngx_tavus_api_t *api, const char *method,
+    ngx_tavus_curl_pt handler, void *data)
+{
+    u_char            *line;
+    ngx_tavus_curl_t  *t;
+
+    t = ngx_tavus_curl_create(api->peer);
+    if (t == NULL) {
+        return NULL;
+    }
+
+    line = ngx_pnalloc(t->pool, sizeof("x-api-key: ") + api->key.len);
+    if (line == NULL) {
+        ngx_tavus_curl_cancel(t);
+        return NULL;
+    }
+
+    ngx_sprintf(line, "x-api-key: %V%Z", &api->key);
+
+    if (ngx_tavus_curl_header(t, (char *) line) != NGX_OK) {
+        ngx_tavus_curl_cancel(t);
+        return NULL;
+    }
+
+    t->method = method;
+    t->timeout = api->timeout;
+    t->max = NGX_TAVUS_API_ANSWER;
+    t->handler = handler;
+    t->data = data;
+
+    return t;
+}
+
+
+ngx_int_t
+ngx_tavus_api_end(ngx_tavus_api_t *api, ngx_str_t *conversation_id,
+    ngx_tavus_curl_pt handler, void *data)
+{
+    u_char            *p;
+    ngx_tavus_curl_t  *t;
+
+    if (!ngx_tavus_api_valid_id(conversation_id->data, conversation_id->len))
+    {
+        return NGX_ERROR;
+    }
+
+    t = ngx_tavus_api_transfer(api, "POST", handler, data);
+    if (t == NULL) {
+        return NGX_ERROR;
+    }
+
+    p = ngx_pnalloc(t->pool, sizeof("/v2/conversations//end")
+                             + conversation_id->len);
+    if (p == NULL) {
+        ngx_tavus_curl_cancel(t);
+        return NGX_ERROR;
+    }
+
+    t->path.data = p;
+    t->path.len = ngx_sprintf(p, "/v2/conversations/%V/end", conversation_id)
+                  - p;
+
+    return ngx_tavus_curl_send(t);
+}
+
+
+ngx_uint_t
+ngx_tavus_api_ended(ngx_tavus_curl_t *t)
+{
+    return t->rc == CURLE_OK
+           && (t->status == 200 || t->status == 204 || t->status == 400);
+}
+
+
+ngx_uint_t
+ngx_tavus_api_valid_id(const u_char *id, size_t len)
+{
+    size_t  i;
+
+    for (i = 0; i < len; i++) {
+        if (!((id[i] >= 'a' && id[i] <= 'z') || (id[i] >= 'A' && id[i] <= 'Z')
+              || (id[i] >= '0' && id[i] <= '9') || id[i] == '-'
+              || id[i] == '_'))
+        {
+            return 0;
+        }
+    }
+
+    return len > 0;
+}

@@ -1,0 +1,39 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#ifndef _NGX_TAVUS_API_H_INCLUDED_
+#define _NGX_TAVUS_API_H_INCLUDED_
+
+
+/* Requests to Tavus (https://docs.tavus.io/api-reference), over the bridge. */
+
+#include "event/ngx_tavus_curl.h"
+
+
+typedef struct {
+    ngx_tavus_curl_peer_t  *peer;
+    ngx_str_t               key;
+    ngx_msec_t              timeout;
+} ngx_tavus_api_t;
+
+
+/* A transfer with the key, for the caller to complete and send; or NULL. */
+ngx_tavus_curl_t *ngx_tavus_api_transfer(ngx_tavus_api_t *api,
+    const char *method, ngx_tavus_curl_pt handler, void *data);
+
+/* Ends a conversation; as ngx_tavus_curl_send(). */
+ngx_int_t ngx_tavus_api_end(ngx_tavus_api_t *api, ngx_str_t *conversation_id,
+    ngx_tavus_curl_pt handler, void *data);
+
+/* Whether the transfer ended it: a 400 says that it was over already. */
+ngx_uint_t ngx_tavus_api_ended(ngx_tavus_curl_t *t);
+
+/* Whether an id can stand in a path as it is. */
+ngx_uint_t ngx_tavus_api_valid_id(const u_char *id, size_t len);
+
+
+#endif /* _NGX_TAVUS_API_H_INCLUDED_ */

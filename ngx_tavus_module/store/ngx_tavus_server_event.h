@@ -1,0 +1,36 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#ifndef _NGX_TAVUS_SERVER_EVENT_H_INCLUDED_
+#define _NGX_TAVUS_SERVER_EVENT_H_INCLUDED_
+
+
+/* Events that this server itself has to tell: source "server". */
+
+#include "core/tavus_json.h"
+#include "store/ngx_tavus_store.h"
+
+
+typedef struct {
+    ngx_uint_t       kind;              /* ngx_tavus_kind_e */
+    const char      *type;
+    ngx_str_t        conversation_id;   /* empty: none */
+    const uint8_t   *nonce;             /* of the create */
+    ngx_uint_t       bound;             /* the nonce is the conversation's */
+    ngx_str_t        cause;             /* what makes it one of its own */
+} ngx_tavus_server_event_t;
+
+
+/*
+ * Queues the event with data as its body; as ngx_tavus_store_put().  Two of
+ * the same type, nonce and cause in a millisecond are one.
+ */
+ngx_tavus_row_t *ngx_tavus_server_event(ngx_tavus_server_event_t *event,
+    cJSON *data, ngx_tavus_store_pt handler, void *handler_data);
+
+
+#endif /* _NGX_TAVUS_SERVER_EVENT_H_INCLUDED_ */

@@ -1,0 +1,438 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "core/tavus_json.h"
+#include "core/tavus_signature.h"
+#include "store/ngx_tavus_server_event.h"
+#include "store/ngx_tavus_sweep.h"
+
+
+#define NGX_TAVUS_SWEEP_PAGE    100
+#define NGX_TAVUS_SWEEP_PAGES   20
+#define NGX_TAVUS_SWEEP_ANSWER  (1024 * 1024)
+
+
+typedef struct {
+    char                  *nonce_hex;
+    uint8_t                nonce[TAVUS_NONCE_LEN];
+    ngx_str_t              name;        /* of the conversation at Tavus */
+    ngx_str_t              id;          /* empty: not known yet */
+    ngx_uint_t             last;
+} ngx_tavus_sweep_item_t;
+
+
+typedef struct {
+    ngx_tavus_api_t         *api;
+    ngx_pool_t              *pool;      /* of this sweep; NULL: none */
+    ngx_tavus_sweep_item_t  *items;
+    ngx_uint_t               n;
+    ngx_uint_t               page;
+    ngx_uint_t               left;      /* transfers under way */
+} ngx_tavus_sweep_t;
+
+
+static ngx_int_t ngx_tavus_sweep_read(cJSON *list);
+static ngx_int_t ngx_tavus_sweep_copy(cJSON *item, const char *name,
+    ngx_str_t *s);
+static ngx_uint_t ngx_tavus_sweep_unknown(void);
+static void ngx_tavus_sweep_list(void);
+static void ngx_tavus_sweep_listed(ngx_tavus_curl_t *t);
+static ngx_uint_t ngx_tavus_sweep_match(cJSON *data);
+static void ngx_tavus_sweep_end(void);
+static void ngx_tavus_sweep_ended(ngx_tavus_curl_t *t);
+static void ngx_tavus_sweep_tell(ngx_tavus_sweep_item_t *item,
+    ngx_uint_t kind, const char *type);
+static void ngx_tavus_sweep_done(void);
+
+
+static ngx_tavus_sweep_t  ngx_tavus_sweep_state;
+
+
+void
+ngx_tavus_sweep_init_process(ngx_tavus_api_t *api)
+{
+    ngx_tavus_sweep_state.api = api;
+}
+
+
+ngx_uint_t
+ngx_tavus_sweep_idle(void)
+{
+    return ngx_tavus_sweep_state.pool == NULL;
+}
+
+
+void
+ngx_tavus_sweep(const char *text)
+{
+    cJSON              *list;
+    ngx_int_t           rc;
+    ngx_tavus_sweep_t  *s;
+
+    s = &ngx_tavus_sweep_state;
+
+    list = cJSON_Parse(text);
+
+    if (cJSON_GetArraySize(list) == 0 || s->pool != NULL) {
+        cJSON_Delete(list);
+        return;
+    }
+
+    s->pool = ngx_create_pool(4096, ngx_cycle->log);
+    rc = s->pool ? ngx_tavus_sweep_read(list) : NGX_ERROR;
+
+    cJSON_Delete(list);
+
+    if (rc != NGX_OK) {
+        ngx_tavus_sweep_done();
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "looking after %ui unsettled conversations", s->n);
+
+    s->page = 1;
+
+    if (ngx_tavus_sweep_unknown()) {
+        ngx_tavus_sweep_list();
+        return;
+    }
+
+    ngx_tavus_sweep_end();
+}
+
+
+static ngx_int_t
+ngx_tavus_sweep_read(cJSON *list)
+{
+    cJSON                   *p;
+    ngx_str_t                nonce, vertical;
+    ngx_uint_t               i;
+    ngx_tavus_sweep_t       *s;
+    ngx_tavus_sweep_item_t  *item;
+
+    s = &ngx_tavus_sweep_state;
+
+    s->n = 0;
+    s->items = ngx_pcalloc(s->pool, cJSON_GetArraySize(list)
+                                    * sizeof(ngx_tavus_sweep_item_t));
+    if (s->items == NULL) {
+        return NGX_ERROR;
+    }
+
+    cJSON_ArrayForEach(p, list) {
+
+        item = &s->items[s->n];
+
+        if (ngx_tavus_sweep_copy(p, "nonce", &nonce) != NGX_OK
+            || ngx_tavus_sweep_copy(p, "vertical", &vertical) != NGX_OK
+            || ngx_tavus_sweep_copy(p, "conversation_id", &item->id)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        if (nonce.len != 2 * TAVUS_NONCE_LEN) {
+            continue;
+        }
+
+        for (i = 0; i < TAVUS_NONCE_LEN; i++) {
+            item->nonce[i] = (uint8_t) ngx_hextoi(nonce.data + 2 * i, 2);
+        }
+
+        item->nonce_hex = (char *) nonce.data;
+
+        /* as ngx_tavus_conversation.c names it */
+
+        item->name.data = ngx_pnalloc(s->pool, vertical.len + 1 + nonce.len);
+        if (item->name.data == NULL) {
+            return NGX_ERROR;
+        }
+
+        item->name.len = ngx_sprintf(item->name.data, "%V %V", &vertical,
+                                     &nonce)
+                         - item->name.data;
+
+        item->last = cJSON_IsTrue(cJSON_GetObjectItem(p, "last"));
+
+        s->n++;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_tavus_sweep_copy(cJSON *item, const char *name, ngx_str_t *s)
+{
+    cJSON   *p;
+    size_t   len;
+
+    ngx_str_null(s);
+
+    p = cJSON_GetObjectItemCaseSensitive(item, name);
+
+    if (!cJSON_IsString(p)) {
+        return NGX_OK;
+    }
+
+    len = ngx_strlen(p->valuestring);
+
+    s->data = ngx_pnalloc(ngx_tavus_sweep_state.pool, len + 1);
+    if (s->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(s->data, p->valuestring, len + 1);
+    s->len = len;
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_tavus_sweep_unknown(void)
+{
+    ngx_uint_t          i;
+    ngx_tavus_sweep_t  *s;
+
+    s = &ngx_tavus_sweep_state;
+
+    for (i = 0; i < s->n; i++) {
+        if (s->items[i].id.len == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static void
+ngx_tavus_sweep_list(void)
+{
+    u_char             *p;
+    ngx_tavus_curl_t   *t;
+    ngx_tavus_sweep_t  *s;
+
+    s = &ngx_tavus_sweep_state;
+
+    t = ngx_tavus_api_transfer(s->api, "GET", ngx_tavus_sweep_listed, NULL);
+    if (t == NULL) {
+        ngx_tavus_sweep_done();
+        return;
+    }
+
+    t->max = NGX_TAVUS_SWEEP_ANSWER;
+
+    p = ngx_pnalloc(t->pool, sizeof("/v2/conversations?status=active"
+                                    "&limit=&page=") + 2 * NGX_INT_T_LEN);
+    if (p == NULL) {
+        ngx_tavus_curl_cancel(t);
+        ngx_tavus_sweep_done();
+        return;
+    }
+
+    t->path.data = p;
+    t->path.len = ngx_sprintf(p, "/v2/conversations?status=active&limit=%d"
+                              "&page=%ui", NGX_TAVUS_SWEEP_PAGE, s->page)
+                  - p;
+
+    if (ngx_tavus_curl_send(t) != NGX_OK) {
+        ngx_tavus_sweep_done();
+    }
+}
+
+
+static void
+ngx_tavus_sweep_listed(ngx_tavus_curl_t *t)
+{
+    cJSON               *root, *data;
+    ngx_uint_t           more;
+    ngx_tavus_sweep_t   *s;
+
+    s = &ngx_tavus_sweep_state;
+    root = NULL;
+
+    if (t->rc == CURLE_OK && t->status == 200) {
+        (void) tavus_json_parse((char *) t->answer.data, t->answer.len,
+                                &root, NULL);
+    }
+
+    data = cJSON_GetObjectItemCaseSensitive(root, "data");
+
+    if (!cJSON_IsArray(data)) {
+        cJSON_Delete(root);
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "conversations could not be listed: status %ui, %s",
+                      t->status, curl_easy_strerror(t->rc));
+
+        ngx_tavus_sweep_end();
+        return;
+    }
+
+    /* Tavus may give fewer in a page than it was asked for */
+
+    more = cJSON_GetArraySize(data) > 0 && ngx_tavus_sweep_match(data)
+           && s->page < NGX_TAVUS_SWEEP_PAGES;
+
+    cJSON_Delete(root);
+
+    if (more) {
+        s->page++;
+        ngx_tavus_sweep_list();
+        return;
+    }
+
+    ngx_tavus_sweep_end();
+}
+
+
+/* notes the ids of what is there; whether something is still to be found */
+
+static ngx_uint_t
+ngx_tavus_sweep_match(cJSON *data)
+{
+    cJSON              *p;
+    ngx_str_t           name;
+    ngx_uint_t          i;
+    ngx_tavus_sweep_t  *s;
+
+    s = &ngx_tavus_sweep_state;
+
+    cJSON_ArrayForEach(p, data) {
+
+        if (ngx_tavus_sweep_copy(p, "conversation_name", &name) != NGX_OK) {
+            return 0;
+        }
+
+        for (i = 0; i < s->n; i++) {
+
+            if (s->items[i].id.len == 0
+                && s->items[i].name.len == name.len
+                && ngx_memcmp(s->items[i].name.data, name.data, name.len)
+                   == 0)
+            {
+                (void) ngx_tavus_sweep_copy(p, "conversation_id",
+                                            &s->items[i].id);
+            }
+        }
+    }
+
+    return ngx_tavus_sweep_unknown();
+}
+
+
+static void
+ngx_tavus_sweep_end(void)
+{
+    ngx_uint_t               i;
+    ngx_tavus_sweep_t       *s;
+    ngx_tavus_sweep_item_t  *item;
+
+    s = &ngx_tavus_sweep_state;
+
+    s->left = 1;
+
+    for (i = 0; i < s->n; i++) {
+        item = &s->items[i];
+
+        if (item->id.len) {
+
+            if (ngx_tavus_api_end(s->api, &item->id, ngx_tavus_sweep_ended,
+                                  item)
+                == NGX_OK)
+            {
+                s->left++;
+            }
+
+        } else if (item->last) {
+
+            /* none began, or it is over */
+
+            ngx_tavus_sweep_tell(item, NGX_TAVUS_KIND_INFO,
+                                 "conversation.not_found");
+        }
+    }
+
+    if (--s->left == 0) {
+        ngx_tavus_sweep_done();
+    }
+}
+
+
+static void
+ngx_tavus_sweep_ended(ngx_tavus_curl_t *t)
+{
+    ngx_tavus_sweep_item_t *item = t->data;
+
+    ngx_tavus_sweep_t  *s;
+
+    s = &ngx_tavus_sweep_state;
+
+    if (ngx_tavus_api_ended(t)) {
+        ngx_tavus_sweep_tell(item, NGX_TAVUS_KIND_INFO,
+                             "conversation.ended");
+
+    } else {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "conversation \"%V\" could not be ended: status %ui, "
+                      "%s", &item->id, t->status, curl_easy_strerror(t->rc));
+    }
+
+    if (--s->left == 0) {
+        ngx_tavus_sweep_done();
+    }
+}
+
+
+static void
+ngx_tavus_sweep_tell(ngx_tavus_sweep_item_t *item, ngx_uint_t kind,
+    const char *type)
+{
+    cJSON                     *data;
+    ngx_tavus_server_event_t   event;
+
+    ngx_memzero(&event, sizeof(ngx_tavus_server_event_t));
+
+    event.kind = kind;
+    event.type = type;
+    event.conversation_id = item->id;
+    event.nonce = item->nonce;
+    event.bound = 1;
+    ngx_str_set(&event.cause, "unsettled");
+
+    data = cJSON_CreateObject();
+
+    if (item->id.len) {
+        (void) cJSON_AddStringToObject(data, "conversation_id",
+                                       (char *) item->id.data);
+    }
+
+    if (cJSON_AddStringToObject(data, "nonce", item->nonce_hex)
+        && cJSON_AddStringToObject(data, "reason", "unsettled"))
+    {
+        (void) ngx_tavus_server_event(&event, data, NULL, NULL);
+    }
+
+    cJSON_Delete(data);
+}
+
+
+static void
+ngx_tavus_sweep_done(void)
+{
+    ngx_tavus_sweep_t  *s;
+
+    s = &ngx_tavus_sweep_state;
+
+    if (s->pool) {
+        ngx_destroy_pool(s->pool);
+        s->pool = NULL;
+    }
+}

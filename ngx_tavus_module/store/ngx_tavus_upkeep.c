@@ -1,0 +1,349 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "store/ngx_tavus_store.h"
+#include "store/ngx_tavus_upkeep.h"
+
+
+#define NGX_TAVUS_UPKEEP_HOUR     3600000
+#define NGX_TAVUS_UPKEEP_FIRST    1000
+#define NGX_TAVUS_UPKEEP_RETRY    60000
+#define NGX_TAVUS_UPKEEP_SOON     5000
+#define NGX_TAVUS_UPKEEP_CLAIM    5000
+#define NGX_TAVUS_UPKEEP_TIMEOUT  120000
+
+/* until then journals are replayed: they may tell what is known */
+#define NGX_TAVUS_UPKEEP_SETTLE   10000
+
+
+typedef struct {
+    ngx_tavus_upkeep_conf_t   *conf;
+    ngx_tavus_pg_t            *pg;
+    ngx_tavus_pg_op_t          op;
+    ngx_event_t                timer;
+    ngx_msec_t                 next;        /* when to maintain */
+    ngx_msec_t                 asked;
+    ngx_msec_t                 since;       /* when the connection came */
+    char                       interval[NGX_INT64_LEN
+                                        + sizeof(" seconds")];
+    ngx_tavus_upkeep_stats_t   stats;
+    unsigned                   regular:1;   /* the first worker's */
+    unsigned                   wanted:1;
+    unsigned                   busy:1;
+} ngx_tavus_upkeep_t;
+
+
+static void ngx_tavus_upkeep_timer_handler(ngx_event_t *ev);
+static ngx_int_t ngx_tavus_upkeep_open(void);
+static void ngx_tavus_upkeep_ready(void *data);
+static void ngx_tavus_upkeep_ask(const ngx_tavus_pg_stmt_t *stmt,
+    ngx_tavus_pg_handler_pt handler);
+static void ngx_tavus_upkeep_maintained(ngx_tavus_pg_op_t *op, ngx_int_t rc,
+    PGresult *res);
+static void ngx_tavus_upkeep_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc,
+    PGresult *res);
+
+
+static const Oid  ngx_tavus_upkeep_types[] = { 25 /* text */ };
+
+static const ngx_tavus_pg_stmt_t  ngx_tavus_upkeep_maintain = {
+    0, "maintain", "SELECT tavus.maintain($1::interval)",
+    1, ngx_tavus_upkeep_types
+};
+
+static const ngx_tavus_pg_stmt_t  ngx_tavus_upkeep_claim = {
+    1, "claim", "SELECT tavus.claim_unsettled()", 0, NULL
+};
+
+
+/* debug logging reads the descriptor of a timer's "connection" */
+
+static ngx_connection_t    ngx_tavus_upkeep_dummy = {
+    .fd = (ngx_socket_t) -1
+};
+
+static ngx_tavus_upkeep_t  ngx_tavus_upkeep;
+
+
+ngx_int_t
+ngx_tavus_upkeep_init_process(ngx_tavus_upkeep_conf_t *conf)
+{
+    ngx_tavus_upkeep_t  *u;
+
+    u = &ngx_tavus_upkeep;
+
+    u->conf = conf;
+
+    ngx_sprintf((u_char *) u->interval, "%T seconds%Z", conf->retention);
+
+    u->timer.data = &ngx_tavus_upkeep_dummy;
+    u->timer.handler = ngx_tavus_upkeep_timer_handler;
+    u->timer.log = ngx_cycle->log;
+    u->timer.cancelable = 1;
+
+    /* during a reload there are two: both give way to each other in SQL */
+
+    if (ngx_worker != 0 && ngx_process != NGX_PROCESS_SINGLE) {
+        return NGX_OK;
+    }
+
+    u->regular = 1;
+    u->next = ngx_current_msec + NGX_TAVUS_UPKEEP_FIRST;
+
+    ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_FIRST);
+
+    return ngx_tavus_upkeep_open();
+}
+
+
+void
+ngx_tavus_upkeep_exit_process(void)
+{
+    ngx_tavus_pg_t      *pg;
+    ngx_tavus_upkeep_t  *u;
+
+    u = &ngx_tavus_upkeep;
+
+    pg = u->pg;
+    u->pg = NULL;
+    u->conf = NULL;
+
+    if (pg) {
+        ngx_tavus_pg_close(pg);
+    }
+
+    if (u->timer.timer_set) {
+        ngx_del_timer(&u->timer);
+    }
+}
+
+
+void
+ngx_tavus_upkeep_soon(void)
+{
+    ngx_msec_t           wait;
+    ngx_tavus_upkeep_t  *u;
+
+    u = &ngx_tavus_upkeep;
+
+    if (u->conf == NULL || u->wanted || ngx_exiting) {
+        return;
+    }
+
+    u->wanted = 1;
+
+    /* no more often than it can help */
+
+    wait = ngx_current_msec - u->asked;
+    wait = (u->asked && wait < NGX_TAVUS_UPKEEP_SOON)
+           ? NGX_TAVUS_UPKEEP_SOON - wait : 1;
+
+    u->next = ngx_current_msec + wait;
+
+    if (u->timer.timer_set) {
+        ngx_del_timer(&u->timer);
+    }
+
+    ngx_add_timer(&u->timer, wait);
+}
+
+
+void
+ngx_tavus_upkeep_stats(ngx_tavus_upkeep_stats_t *stats)
+{
+    *stats = ngx_tavus_upkeep.stats;
+}
+
+
+static void
+ngx_tavus_upkeep_timer_handler(ngx_event_t *ev)
+{
+    ngx_tavus_upkeep_t  *u;
+
+    u = &ngx_tavus_upkeep;
+
+    if (ngx_exiting || u->busy) {
+        return;
+    }
+
+    if (!u->regular && !u->wanted) {
+
+        /* done: another worker's connection is one too many */
+
+        if (u->pg) {
+            ngx_tavus_pg_close(u->pg);
+            u->pg = NULL;
+        }
+
+        return;
+    }
+
+    if (u->pg == NULL && ngx_tavus_upkeep_open() != NGX_OK) {
+        ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_RETRY);
+        return;
+    }
+
+    if (u->wanted
+        || (ngx_msec_int_t) (ngx_current_msec - u->next) >= 0)
+    {
+        u->asked = ngx_current_msec;
+        u->wanted = 0;
+
+        ngx_tavus_upkeep_ask(&ngx_tavus_upkeep_maintain,
+                             ngx_tavus_upkeep_maintained);
+        return;
+    }
+
+    if (u->conf->unsettled && u->conf->idle() && ngx_tavus_pg_ready(u->pg)
+        && ngx_current_msec - u->since >= NGX_TAVUS_UPKEEP_SETTLE)
+    {
+        ngx_tavus_upkeep_ask(&ngx_tavus_upkeep_claim,
+                             ngx_tavus_upkeep_claimed);
+        return;
+    }
+
+    ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_CLAIM);
+}
+
+
+static ngx_int_t
+ngx_tavus_upkeep_open(void)
+{
+    ngx_tavus_upkeep_t  *u;
+
+    u = &ngx_tavus_upkeep;
+
+    u->pg = ngx_tavus_pg_open(u->conf->database, "upkeep",
+                              "-c statement_timeout=100s -c jit=off", 0);
+
+    if (u->pg == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_tavus_pg_on_ready(u->pg, ngx_tavus_upkeep_ready, u);
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_tavus_upkeep_ready(void *data)
+{
+    ngx_tavus_upkeep_t *u = data;
+
+    u->since = ngx_current_msec;
+}
+
+
+static void
+ngx_tavus_upkeep_ask(const ngx_tavus_pg_stmt_t *stmt,
+    ngx_tavus_pg_handler_pt handler)
+{
+    ngx_tavus_upkeep_t  *u;
+
+    u = &ngx_tavus_upkeep;
+
+    u->op.stmt = stmt;
+    u->op.values[0] = u->interval;
+    u->op.lengths[0] = 0;
+    u->op.formats[0] = 0;
+    u->op.timeout = NGX_TAVUS_UPKEEP_TIMEOUT;
+    u->op.background = 1;
+    u->op.handler = handler;
+
+    if (ngx_tavus_pg_query(u->pg, &u->op) != NGX_OK) {
+        ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_RETRY);
+        return;
+    }
+
+    u->busy = 1;
+}
+
+
+static void
+ngx_tavus_upkeep_maintained(ngx_tavus_pg_op_t *op, ngx_int_t rc,
+    PGresult *res)
+{
+    const char          *text;
+    ngx_uint_t           done, level;
+    ngx_tavus_upkeep_t  *u;
+
+    u = &ngx_tavus_upkeep;
+    u->busy = 0;
+
+    if (u->conf == NULL) {
+        return;
+    }
+
+    done = 0;
+
+    if (rc == NGX_OK && PQntuples(res) == 1) {
+        text = PQgetvalue(res, 0, 0);
+
+        /* what it could not lock in time is for the next call */
+
+        done = ngx_strstr(text, "\"busy\"") == NULL
+               && ngx_strstr(text, "\"waiting\" : []") != NULL;
+
+        level = done ? NGX_LOG_INFO : NGX_LOG_NOTICE;
+
+        ngx_log_error(level, ngx_cycle->log, 0,
+                      "database is maintained: %s", text);
+
+    } else {
+        text = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "database could not be maintained: %s",
+                      text ? text : "no connection");
+    }
+
+    if (done) {
+        u->stats.last = ngx_time();
+        ngx_tavus_store_months_made();
+    }
+
+    u->stats.failed = !done;
+
+    u->next = ngx_current_msec + (done ? NGX_TAVUS_UPKEEP_HOUR
+                                       : NGX_TAVUS_UPKEEP_RETRY);
+
+    if (!u->regular) {
+        u->wanted = !done;
+    }
+
+    ngx_add_timer(&u->timer, (done || u->regular) ? 1
+                                                  : NGX_TAVUS_UPKEEP_RETRY);
+}
+
+
+static void
+ngx_tavus_upkeep_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
+{
+    const char          *text;
+    ngx_tavus_upkeep_t  *u;
+
+    u = &ngx_tavus_upkeep;
+    u->busy = 0;
+
+    if (u->conf == NULL) {
+        return;
+    }
+
+    if (rc == NGX_OK && PQntuples(res) == 1) {
+        u->conf->unsettled(PQgetvalue(res, 0, 0));
+
+    } else if (res) {
+        text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "database could not be asked for unsettled "
+                      "conversations: %s", text ? text : "");
+    }
+
+    ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_CLAIM);
+}

@@ -1,0 +1,48 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#ifndef _NGX_TAVUS_UPKEEP_H_INCLUDED_
+#define _NGX_TAVUS_UPKEEP_H_INCLUDED_
+
+
+#include "event/ngx_tavus_pg.h"
+
+
+/*
+ * What the database wants done from time to time, by the first worker over
+ * a connection of its own: partitions and retention (tavus.maintain()), and
+ * conversations that nobody looks after (tavus.claim_unsettled()).
+ */
+
+typedef struct {
+    ngx_tavus_pg_conf_t  *database;
+    time_t                retention;    /* seconds */
+
+    /* takes the JSON list of tavus.claim_unsettled(); NULL: not wanted */
+    void                (*unsettled)(const char *list);
+
+    /* there is time for it */
+    ngx_uint_t          (*idle)(void);
+} ngx_tavus_upkeep_conf_t;
+
+
+typedef struct {
+    time_t                last;         /* when maintain() succeeded; 0 */
+    ngx_uint_t            failed;       /* not since */
+} ngx_tavus_upkeep_stats_t;
+
+
+ngx_int_t ngx_tavus_upkeep_init_process(ngx_tavus_upkeep_conf_t *conf);
+void ngx_tavus_upkeep_exit_process(void);
+
+/* A month has no partition: maintain() is called now, in any worker. */
+void ngx_tavus_upkeep_soon(void);
+
+void ngx_tavus_upkeep_stats(ngx_tavus_upkeep_stats_t *stats);
+
+
+#endif /* _NGX_TAVUS_UPKEEP_H_INCLUDED_ */
