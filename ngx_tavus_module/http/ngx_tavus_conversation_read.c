@@ -182,8 +182,11 @@ ngx_tavus_create_patience(ngx_tavus_main_conf_t *mcf)
 {
     ngx_msec_t  time;
 
-    time = mcf->api.timeout + mcf->resolver_timeout
-           + 2 * mcf->store.timeout;
+    time = mcf->api.timeout + 2 * mcf->store.timeout;
+
+    if (mcf->resolver) {
+        time += mcf->resolver_timeout;
+    }
 
     return time / 1000 + NGX_TAVUS_CREATE_PATIENCE;
 }

@@ -8,6 +8,7 @@ package Tavus::Test::Sandbox;
 #   $s->no_faults; $s->calls('/v2/'); $s->forget; $s->callbacks;
 #   $s->config(max_concurrent => 0);
 #   $s->callback(conversation_id => …, event_type => …, properties => {…});
+#   $s->conversations('active')     as Tavus lists them
 #   $s->callback_url                the last create's, with its token
 #   $s->token                       the token alone
 #   $s->stop; $s->start; $s->freeze; $s->thaw; $s->reset
@@ -101,6 +102,14 @@ sub callback ($self, %in) {
 
 sub config ($self, %in) {
     return $self->_call(POST => '/_config', json => \%in);
+}
+
+# What GET /v2/conversations lists, as the module would see it.
+sub conversations ($self, $status) {
+    my $tx = $self->{ua}->get($self->url
+        . "/v2/conversations?limit=100&status=$status",
+        {'x-api-key' => $self->api_key});
+    return $tx->result->json->{data}->@*;
 }
 
 # The callback_url of the last create, or of the conversation of that name.
