@@ -41,7 +41,7 @@ $t->sandbox->fault(kind => 'status', status => 500, path => '/v2/conversations',
 wait_ok { $active->() == 1 } 'the two are ended', 60;
 is +($active->())[0]{conversation_id}, $live, 'the live one is not';
 wait_ok { $t->db->selectrow_array(q{SELECT count(*) FROM tavus.intents
-    WHERE closed AND due_at IS NULL}) == 2 } 'and settled', 10;
+    WHERE closed AND due_at IS NULL}) == 2 } 'and settled', 60;
 is $t->db->selectrow_array(q{SELECT count(*) FROM tavus.conversations
     WHERE ended}), 2, 'as the owner sees them';
 is scalar($events->('conversation.ended')->@*), 1, 'ours';
