@@ -9,11 +9,13 @@
 #include "ngx_tavus_conf.h"
 #include "http/ngx_tavus_admin.h"
 #include "http/ngx_tavus_auth.h"
+#include "http/ngx_tavus_contact.h"
 #include "http/ngx_tavus_conversation.h"
 #include "http/ngx_tavus_cors.h"
 #include "http/ngx_tavus_limit.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_status.h"
+#include "http/ngx_tavus_track.h"
 #include "http/ngx_tavus_webhook.h"
 #include "store/ngx_tavus_store.h"
 
@@ -78,6 +80,10 @@ static struct {
       ngx_tavus_conversation_end_handler },
     { ngx_string("tavus_webhook"), NGX_TAVUS_WEBHOOK,
       ngx_tavus_webhook_handler },
+    { ngx_string("tavus_track"), NGX_TAVUS_TRACK,
+      ngx_tavus_track_handler },
+    { ngx_string("tavus_contact"), NGX_TAVUS_CONTACT,
+      ngx_tavus_contact_handler },
     { ngx_string("tavus_admin"), NGX_TAVUS_ADMIN,
       ngx_tavus_admin_handler },
     { ngx_string("tavus_health"), NGX_TAVUS_HEALTH,
@@ -248,6 +254,20 @@ static ngx_command_t  ngx_tavus_commands[] = {
 
     { ngx_string("tavus_webhook"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_tavus_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tavus_track"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_tavus_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tavus_contact"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_tavus_endpoint,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
