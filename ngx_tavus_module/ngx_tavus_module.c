@@ -13,6 +13,7 @@
 #include "http/ngx_tavus_conversation.h"
 #include "http/ngx_tavus_cors.h"
 #include "http/ngx_tavus_limit.h"
+#include "http/ngx_tavus_metrics.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_status.h"
 #include "http/ngx_tavus_track.h"
@@ -633,6 +634,8 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ngx_tavus_metrics_init_process(mcf);
+
     if (ngx_tavus_auth_init_process(cycle) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -662,6 +665,7 @@ ngx_tavus_exit_process(ngx_cycle_t *cycle)
 {
     ngx_tavus_curl_exit_process(cycle);
     ngx_tavus_store_exit_process();
+    ngx_tavus_metrics_exit_process();
 }
 
 
@@ -706,6 +710,7 @@ ngx_tavus_create_main_conf(ngx_conf_t *cf)
      *     mcf->public_origin = { 0, NULL };
      *     mcf->auth_zone = NULL;
      *     mcf->resolver = NULL;
+     *     mcf->metrics = NULL;
      */
 
     mcf->store_timeout = NGX_CONF_UNSET_MSEC;
@@ -1035,7 +1040,9 @@ ngx_tavus_init(ngx_conf_t *cf)
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    if (ngx_tavus_conf_check(cf, mcf) != NGX_OK) {
+    if (ngx_tavus_conf_check(cf, mcf) != NGX_OK
+        || ngx_tavus_metrics_zone(cf, mcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

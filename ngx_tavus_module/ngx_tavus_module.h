@@ -86,6 +86,7 @@ typedef struct {
     ngx_resolver_t            *resolver;        /* NULL if not configured */
     ngx_msec_t                 resolver_timeout;
     ngx_int_t                  request_id_index;
+    void                      *metrics;         /* NULL: nowhere shown */
 
     unsigned                   guarded:1;       /* limits or origins */
     unsigned                   tokens:1;        /* some tavus_webhook tavus */

@@ -6,8 +6,9 @@
 
 
 #include "http/ngx_tavus_conversation.h"
+#include "http/ngx_tavus_intake.h"
 #include "http/ngx_tavus_request.h"
-#include "store/ngx_tavus_store.h"
+#include "core/tavus_metrics.h"
 
 #include <openssl/rand.h>
 
@@ -32,6 +33,8 @@ static void ngx_tavus_create_failed(ngx_tavus_job_t *job,
     ngx_tavus_curl_t *t);
 static void ngx_tavus_create_recorded(void *data,
     ngx_tavus_outcome_e outcome, ngx_msec_t time);
+static void ngx_tavus_create_done(ngx_tavus_job_t *job,
+    ngx_tavus_outcome_e outcome, ngx_msec_t time);
 static ngx_int_t ngx_tavus_create_respond(ngx_tavus_job_t *job);
 
 static void ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body);
@@ -50,6 +53,10 @@ static ngx_tavus_curl_t *ngx_tavus_job_transfer(ngx_tavus_job_t *job,
 static ngx_tavus_row_t *ngx_tavus_job_event(ngx_tavus_job_t *job,
     ngx_uint_t kind, const char *type, cJSON *data,
     ngx_tavus_store_pt handler);
+static void ngx_tavus_job_noted(void *data, ngx_tavus_outcome_e outcome,
+    ngx_msec_t time);
+static void ngx_tavus_job_measure(ngx_tavus_curl_t *t);
+static void ngx_tavus_job_failed(const char *reason);
 static ngx_uint_t ngx_tavus_job_valid_id(const u_char *id, size_t len);
 static ngx_uint_t ngx_tavus_job_valid_url(ngx_tavus_job_t *job);
 
@@ -123,6 +130,8 @@ ngx_tavus_create_body(ngx_http_request_t *r, ngx_str_t *body)
                             ngx_tavus_create_intended)
         == NULL)
     {
+        ngx_tavus_job_failed("storage_unavailable");
+
         rc = ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                     "storage_unavailable",
                                     NGX_TAVUS_CONVERSATION_RETRY,
@@ -148,6 +157,11 @@ ngx_tavus_create_intended(void *data, ngx_tavus_outcome_e outcome,
 {
     ngx_tavus_job_t *job = data;
 
+    ngx_tavus_ctx_t  *ctx;
+
+    ngx_tavus_job_noted(NULL, outcome, time);
+    ngx_tavus_intake_waited(time);
+
     if (job->request == NULL) {
 
         /* nobody waits, and nothing has been asked for yet */
@@ -156,7 +170,13 @@ ngx_tavus_create_intended(void *data, ngx_tavus_outcome_e outcome,
         return;
     }
 
+    ctx = ngx_tavus_get_ctx(job->request);
+    ctx->store_time = time;
+    ngx_str_set(&ctx->event_type, "conversation.requested");
+
     if (outcome == NGX_TAVUS_UNAVAILABLE || outcome == NGX_TAVUS_FOREIGN) {
+        ngx_tavus_job_failed("storage_unavailable");
+
         ngx_tavus_job_problem(job, NGX_HTTP_SERVICE_UNAVAILABLE,
                               "storage_unavailable",
                               NGX_TAVUS_CONVERSATION_RETRY,
@@ -164,6 +184,8 @@ ngx_tavus_create_intended(void *data, ngx_tavus_outcome_e outcome,
         ngx_tavus_job_free(job);
         return;
     }
+
+    ctx->store_time = -1;
 
     if (ngx_tavus_create_send(job) != NGX_OK) {
         ngx_tavus_create_failed(job, NULL);
@@ -319,13 +341,9 @@ ngx_tavus_create_answered(ngx_tavus_curl_t *t)
 {
     ngx_tavus_job_t *job = t->data;
 
-    cJSON            *data;
-    ngx_tavus_ctx_t  *ctx;
+    cJSON  *data;
 
-    if (job->request) {
-        ctx = ngx_tavus_get_ctx(job->request);
-        ctx->upstream_time = t->time;
-    }
+    ngx_tavus_job_measure(t);
 
     if (t->rc != CURLE_OK || (t->status != 200 && t->status != 201)
         || ngx_tavus_create_parse(job, &t->answer) != NGX_OK)
@@ -333,6 +351,8 @@ ngx_tavus_create_answered(ngx_tavus_curl_t *t)
         ngx_tavus_create_failed(job, t);
         return;
     }
+
+    tavus_metric_add(TAVUS_METRIC_CONVERSATIONS_CREATED, 1);
 
     data = job->intent;
 
@@ -349,7 +369,7 @@ ngx_tavus_create_answered(ngx_tavus_curl_t *t)
         return;
     }
 
-    ngx_tavus_create_recorded(job, NGX_TAVUS_UNAVAILABLE, 0);
+    ngx_tavus_create_done(job, NGX_TAVUS_UNAVAILABLE, 0);
 }
 
 
@@ -397,10 +417,11 @@ ngx_tavus_create_parse(ngx_tavus_job_t *job, ngx_str_t *answer)
 static void
 ngx_tavus_create_failed(ngx_tavus_job_t *job, ngx_tavus_curl_t *t)
 {
-    cJSON       *data;
-    ngx_str_t   *a;
-    const char  *reason, *outcome, *code, *detail;
-    ngx_uint_t   status, retry;
+    cJSON            *data;
+    ngx_str_t        *a;
+    const char       *reason, *outcome, *code, *detail;
+    ngx_uint_t        status, retry;
+    ngx_tavus_ctx_t  *ctx;
 
     status = NGX_HTTP_BAD_GATEWAY;
     code = "upstream_error";
@@ -468,6 +489,13 @@ ngx_tavus_create_failed(ngx_tavus_job_t *job, ngx_tavus_curl_t *t)
         }
     }
 
+    ngx_tavus_job_failed(reason);
+
+    if (job->request) {
+        ctx = ngx_tavus_get_ctx(job->request);
+        ngx_str_set(&ctx->event_type, "conversation.create_failed");
+    }
+
     ngx_log_error(NGX_LOG_ERR,
                   job->request ? job->request->connection->log
                                : ngx_cycle->log,
@@ -486,7 +514,8 @@ ngx_tavus_create_failed(ngx_tavus_job_t *job, ngx_tavus_curl_t *t)
         && cJSON_AddNumberToObject(data, "http_status", t ? t->status : 0))
     {
         (void) ngx_tavus_job_event(job, NGX_TAVUS_KIND_ERROR,
-                                   "conversation.create_failed", data, NULL);
+                                   "conversation.create_failed", data,
+                                   ngx_tavus_job_noted);
     }
 
     cJSON_Delete(data);
@@ -507,8 +536,17 @@ static void
 ngx_tavus_create_recorded(void *data, ngx_tavus_outcome_e outcome,
     ngx_msec_t time)
 {
-    ngx_tavus_job_t *job = data;
+    ngx_tavus_job_noted(NULL, outcome, time);
+    ngx_tavus_intake_waited(time);
 
+    ngx_tavus_create_done(data, outcome, time);
+}
+
+
+static void
+ngx_tavus_create_done(ngx_tavus_job_t *job, ngx_tavus_outcome_e outcome,
+    ngx_msec_t time)
+{
     ngx_int_t            rc;
     ngx_tavus_ctx_t     *ctx;
     ngx_http_request_t  *r;
@@ -521,6 +559,7 @@ ngx_tavus_create_recorded(void *data, ngx_tavus_outcome_e outcome,
             ctx = ngx_tavus_get_ctx(r);
             ctx->store_time = time;
             ngx_str_set(&ctx->store, "pg");
+            ngx_str_set(&ctx->event_type, "conversation.created");
 
             ctx->conversation_id.data = ngx_pstrdup(r->pool,
                                                     &job->conversation_id);
@@ -539,6 +578,8 @@ ngx_tavus_create_recorded(void *data, ngx_tavus_outcome_e outcome,
     } else {
 
         /* what is not on record must not go on costing money */
+
+        ngx_tavus_job_failed("storage_unavailable");
 
         ngx_tavus_job_problem(job, NGX_HTTP_SERVICE_UNAVAILABLE,
                               "storage_unavailable",
@@ -636,16 +677,12 @@ ngx_tavus_conversation_end_handler(ngx_http_request_t *r)
 static void
 ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body)
 {
-    size_t                 match;
-    cJSON                 *root, *id, *token;
-    ngx_int_t              rc;
-    ngx_tavus_ctx_t       *ctx;
-    ngx_tavus_job_t       *job;
-    tavus_verify_t         result;
-    tavus_json_status_t    status;
-    ngx_tavus_loc_conf_t  *lcf;
+    cJSON                *root, *id, *token;
+    ngx_int_t             rc;
+    ngx_tavus_ctx_t      *ctx;
+    ngx_tavus_job_t      *job;
+    tavus_json_status_t   status;
 
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
     ctx = ngx_tavus_get_ctx(r);
 
     job = NULL;
@@ -671,17 +708,7 @@ ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body)
         goto failed;
     }
 
-    result = tavus_ticket_verify(lcf->keys->elts, lcf->keys->nelts,
-                                 TAVUS_USE_END, id->valuestring,
-                                 ngx_strlen(id->valuestring),
-                                 token->valuestring,
-                                 ngx_strlen(token->valuestring), &match);
-
-    if (result != TAVUS_VERIFY_OK) {
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "end token not verified: %s",
-                      tavus_verify_reason(result));
-
+    if (ngx_tavus_end_verify(r, id, token) != NGX_OK) {
         rc = ngx_tavus_send_problem(r, NGX_HTTP_UNAUTHORIZED,
                                     "invalid_end_token", 0,
                                     "The end token is not this "
@@ -772,6 +799,8 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
 
     static ngx_str_t  ended = ngx_string("{\"status\":\"ended\"}");
 
+    ngx_tavus_job_measure(t);
+
     r = job->request;
 
     if (t->rc != CURLE_OK
@@ -790,6 +819,12 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
         return;
     }
 
+    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_CONVERSATIONS_ENDED,
+                         tavus_metric_label(TAVUS_METRIC_CONVERSATIONS_ENDED,
+                                            0, job->end_reason,
+                                            ngx_strlen(job->end_reason)), 0),
+                     1);
+
     data = cJSON_CreateObject();
 
     if (data
@@ -798,14 +833,15 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
         && cJSON_AddStringToObject(data, "reason", job->end_reason))
     {
         (void) ngx_tavus_job_event(job, NGX_TAVUS_KIND_INFO,
-                                   "conversation.ended", data, NULL);
+                                   "conversation.ended", data,
+                                   ngx_tavus_job_noted);
     }
 
     cJSON_Delete(data);
 
     if (r != NULL) {
         ctx = ngx_tavus_get_ctx(r);
-        ctx->upstream_time = t->time;
+        ngx_str_set(&ctx->event_type, "conversation.ended");
 
         rc = ngx_tavus_send(r, NGX_HTTP_OK, "application/json", &ended);
 
@@ -1013,7 +1049,67 @@ ngx_tavus_job_event(ngx_tavus_job_t *job, ngx_uint_t kind, const char *type,
 
     cJSON_free(body);
 
+    if (row == NULL) {
+        ngx_tavus_intake_count(&ev.source, 1, NGX_TAVUS_UNAVAILABLE);
+    }
+
     return row;
+}
+
+
+/* data may be a job that is gone */
+
+static void
+ngx_tavus_job_noted(void *data, ngx_tavus_outcome_e outcome,
+    ngx_msec_t time)
+{
+    static ngx_str_t  server = ngx_string("server");
+
+    ngx_tavus_intake_count(&server, 1, outcome);
+}
+
+
+static void
+ngx_tavus_job_measure(ngx_tavus_curl_t *t)
+{
+    ngx_tavus_job_t *job = t->data;
+
+    ngx_uint_t        result;
+    ngx_tavus_ctx_t  *ctx;
+
+    if (job->request) {
+        ctx = ngx_tavus_get_ctx(job->request);
+        ctx->upstream_time = t->time;
+    }
+
+    if (t->rc == CURLE_OK) {
+        result = t->status >= 500 ? TAVUS_UPSTREAM_SERVER_ERROR
+                 : t->status >= 400 ? TAVUS_UPSTREAM_CLIENT_ERROR
+                                    : TAVUS_UPSTREAM_OK;
+
+    } else if (t->rc == CURLE_OPERATION_TIMEDOUT) {
+        result = TAVUS_UPSTREAM_TIMEOUT;
+
+    } else {
+        result = t->sent ? TAVUS_UPSTREAM_LOST : TAVUS_UPSTREAM_UNREACHABLE;
+    }
+
+    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_UPSTREAM_REQUESTS,
+                                     TAVUS_SERVICE_TAVUS, result), 1);
+
+    tavus_metric_observe(tavus_metric_of(TAVUS_METRIC_UPSTREAM,
+                                         TAVUS_SERVICE_TAVUS, 0),
+                         (uint64_t) t->time * 1000);
+}
+
+
+static void
+ngx_tavus_job_failed(const char *reason)
+{
+    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_CONVERSATIONS_FAILED,
+                         tavus_metric_label(TAVUS_METRIC_CONVERSATIONS_FAILED,
+                                            0, reason, ngx_strlen(reason)),
+                                     0), 1);
 }
 
 

@@ -7,6 +7,7 @@
 
 #include "http/ngx_tavus_intake.h"
 #include "http/ngx_tavus_request.h"
+#include "core/tavus_metrics.h"
 
 
 #define NGX_TAVUS_INTAKE_RETRY  5
@@ -26,12 +27,14 @@ struct ngx_tavus_intake_wait_s {
     ngx_http_request_t       *request;
     ngx_tavus_intake_pt       handler;
     ngx_tavus_outcome_e       outcome;
+    ngx_uint_t                source;   /* TAVUS_SOURCE_TAVUS, … */
     ngx_uint_t                left;
     ngx_uint_t                n;
     ngx_tavus_intake_row_t    rows[1];
 };
 
 
+static ngx_uint_t ngx_tavus_intake_source(ngx_str_t *source);
 static void ngx_tavus_intake_stored(void *data, ngx_tavus_outcome_e outcome,
     ngx_msec_t time);
 static void ngx_tavus_intake_cleanup(void *data);
@@ -57,6 +60,7 @@ ngx_tavus_intake(ngx_http_request_t *r, ngx_tavus_event_t *events,
     wait->request = r;
     wait->handler = handler;
     wait->outcome = NGX_TAVUS_STORED;
+    wait->source = ngx_tavus_intake_source(&events[0].source);
     wait->n = n;
 
     cln->handler = ngx_tavus_intake_cleanup;
@@ -74,6 +78,8 @@ ngx_tavus_intake(ngx_http_request_t *r, ngx_tavus_event_t *events,
             /* what was taken is stored; the client sends it all again */
 
             ngx_tavus_intake_cleanup(wait);
+            ngx_tavus_intake_count(&events[0].source, n,
+                                   NGX_TAVUS_UNAVAILABLE);
             return NGX_ERROR;
         }
 
@@ -96,6 +102,9 @@ ngx_tavus_intake_stored(void *data, ngx_tavus_outcome_e outcome,
     wait = row->wait;
     row->row = NULL;
 
+    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_EVENTS, wait->source,
+                                     outcome), 1);
+
     /* in the order of the enumeration each is worse than the one before */
 
     if (outcome > wait->outcome) {
@@ -105,6 +114,8 @@ ngx_tavus_intake_stored(void *data, ngx_tavus_outcome_e outcome,
     if (--wait->left) {
         return;
     }
+
+    ngx_tavus_intake_waited(time);
 
     ctx = ngx_tavus_get_ctx(wait->request);
 
@@ -133,6 +144,31 @@ ngx_tavus_intake_cleanup(void *data)
             wait->rows[i].row = NULL;
         }
     }
+}
+
+
+static ngx_uint_t
+ngx_tavus_intake_source(ngx_str_t *source)
+{
+    return tavus_metric_label(TAVUS_METRIC_EVENTS, 0, (char *) source->data,
+                              source->len);
+}
+
+
+void
+ngx_tavus_intake_count(ngx_str_t *source, ngx_uint_t n,
+    ngx_tavus_outcome_e outcome)
+{
+    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_EVENTS,
+                                     ngx_tavus_intake_source(source),
+                                     outcome), n);
+}
+
+
+void
+ngx_tavus_intake_waited(ngx_msec_t time)
+{
+    tavus_metric_observe(TAVUS_METRIC_WAIT, (uint64_t) time * 1000);
 }
 
 

@@ -29,6 +29,14 @@ typedef void (*ngx_tavus_intake_pt)(ngx_http_request_t *r,
 ngx_int_t ngx_tavus_intake(ngx_http_request_t *r, ngx_tavus_event_t *events,
     ngx_uint_t n, ngx_tavus_intake_pt handler);
 
+/*
+ * Counts what the sender of n events was told; time is what it waited, in
+ * ms.  For those that do not wait through ngx_tavus_intake().
+ */
+void ngx_tavus_intake_count(ngx_str_t *source, ngx_uint_t n,
+    ngx_tavus_outcome_e outcome);
+void ngx_tavus_intake_waited(ngx_msec_t time);
+
 /* The 503 of an event that cannot be stored now. */
 ngx_int_t ngx_tavus_intake_unavailable(ngx_http_request_t *r);
 

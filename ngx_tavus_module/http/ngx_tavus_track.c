@@ -5,6 +5,7 @@
  */
 
 
+#include "http/ngx_tavus_conversation.h"
 #include "http/ngx_tavus_intake.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_track.h"
@@ -200,13 +201,8 @@ static ngx_int_t
 ngx_tavus_track_conversation(ngx_http_request_t *r, cJSON *root,
     ngx_str_t *conversation_id, ngx_tavus_track_fault_t *fault)
 {
-    size_t                 match;
-    cJSON                 *id, *token;
-    ngx_str_t              s;
-    tavus_verify_t         result;
-    ngx_tavus_loc_conf_t  *lcf;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    cJSON      *id, *token;
+    ngx_str_t   s;
 
     id = cJSON_GetObjectItemCaseSensitive(root, "conversation_id");
     token = cJSON_GetObjectItemCaseSensitive(root, "end_token");
@@ -223,30 +219,15 @@ ngx_tavus_track_conversation(ngx_http_request_t *r, cJSON *root,
         return NGX_DECLINED;
     }
 
-    s.data = (u_char *) id->valuestring;
-    s.len = ngx_strlen(s.data);
-
-    /* without a location for callbacks nobody was ever given a token */
-
-    result = TAVUS_VERIFY_UNKNOWN_KEY;
-
-    if (lcf->keys) {
-        result = tavus_ticket_verify(lcf->keys->elts, lcf->keys->nelts,
-                                     TAVUS_USE_END, id->valuestring, s.len,
-                                     token->valuestring,
-                                     ngx_strlen(token->valuestring), &match);
-    }
-
-    if (result != TAVUS_VERIFY_OK) {
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "end token not verified: %s",
-                      tavus_verify_reason(result));
-
+    if (ngx_tavus_end_verify(r, id, token) != NGX_OK) {
         fault->status = NGX_HTTP_UNAUTHORIZED;
         fault->code = "invalid_end_token";
         fault->detail = "The end token is not this conversation's.";
         return NGX_DECLINED;
     }
+
+    s.data = (u_char *) id->valuestring;
+    s.len = ngx_strlen(s.data);
 
     conversation_id->len = s.len;
     conversation_id->data = ngx_pstrdup(r->pool, &s);

@@ -9,6 +9,7 @@
 #include "http/ngx_tavus_intake.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_webhook.h"
+#include "core/tavus_metrics.h"
 
 
 #define NGX_TAVUS_WEBHOOK_MAX        (8 * 1024 * 1024)
@@ -126,6 +127,9 @@ ngx_tavus_webhook_handler(ngx_http_request_t *r)
         result = ngx_tavus_webhook_verify_token(r, &w);
 
         if (result != TAVUS_VERIFY_OK) {
+            tavus_metric_add(tavus_metric_of(TAVUS_METRIC_VERIFICATIONS,
+                                             lcf->scheme, result), 1);
+
             return ngx_tavus_webhook_reject(r, result);
         }
     }
@@ -216,6 +220,9 @@ ngx_tavus_webhook_verify(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
     default: /* NGX_TAVUS_SCHEME_TAVUS */
         result = ngx_tavus_webhook_verify_tavus(r, w);
     }
+
+    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_VERIFICATIONS, lcf->scheme,
+                                     result), 1);
 
     if (result != TAVUS_VERIFY_OK) {
         return result;
