@@ -571,7 +571,7 @@ tavus_metric_cell(unsigned series, tavus_metric_type_e type)
     }
 
     return tavus_slot + layout->first
-           + (a * layout->values[1] + b) * layout->cells;
+           + (size_t) (a * layout->values[1] + b) * layout->cells;
 }
 
 
@@ -751,8 +751,7 @@ tavus_text_number(char *p, uint64_t value, uint64_t scale)
 
     p[len++] = '.';
 
-    while (rest) {
-        scale /= 10;
+    for (scale /= 10; rest && scale; scale /= 10) {
         p[len++] = (char) ('0' + rest / scale);
         rest %= scale;
     }

@@ -87,10 +87,10 @@ ngx_tavus_metrics_write(tavus_text_t *text, ngx_tavus_main_conf_t *mcf)
 static void
 ngx_tavus_metrics_build(tavus_text_t *text)
 {
-    char                      pq[sizeof("2147483647.65535")];
-    int                       version;
-    tavus_tag_t               tags[4];
-    curl_version_info_data   *curl;
+    int                      version;
+    char                     pq[sizeof("2147483647.65535")];
+    tavus_tag_t              tags[4];
+    curl_version_info_data  *curl;
 
     curl = curl_version_info(CURLVERSION_NOW);
 

@@ -211,7 +211,7 @@ ngx_tavus_track_conversation(ngx_http_request_t *r, cJSON *root,
         return NGX_OK;
     }
 
-    if (!cJSON_IsString(id) || !cJSON_IsString(token)) {
+    if (id == NULL || !cJSON_IsString(id) || !cJSON_IsString(token)) {
         fault->code = "invalid_field";
         fault->field = cJSON_IsString(id) ? "end_token" : "conversation_id";
         fault->detail = "A conversation_id and its end_token are strings, "
