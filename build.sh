@@ -55,8 +55,8 @@ PKG_MODULE=(nginx nginx-dev build-essential libcurl4-openssl-dev libpq-dev
             libcjson-dev libssl-dev)
 PKG_DB=(postgresql-15 postgresql-client-15 openssl)
 PKG_SANDBOX=(libmojolicious-perl)
-PKG_TEST=(postgresql-15-pgtap libio-socket-ssl-perl libdbd-pg-perl strace
-          libcmocka-dev)
+PKG_TEST=(postgresql-15-pgtap libio-socket-ssl-perl libdbd-pg-perl
+          libcmocka-dev prometheus strace)
 
 need() {
     local p status missing=()

@@ -379,6 +379,19 @@ ngx_tavus_conf_check_location(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf,
 
         break;
 
+    case NGX_TAVUS_TRACK:
+
+        /* without calls there are no end tokens to verify */
+
+        webhook = ngx_tavus_conf_find_webhook(mcf, location);
+
+        if (webhook) {
+            location->lcf->keys = webhook->lcf->keys;
+        }
+
+        break;
+
+    case NGX_TAVUS_CONTACT:
     case NGX_TAVUS_WEBHOOK:
         break;
 

@@ -9,11 +9,14 @@
 #include "ngx_tavus_conf.h"
 #include "http/ngx_tavus_admin.h"
 #include "http/ngx_tavus_auth.h"
+#include "http/ngx_tavus_contact.h"
 #include "http/ngx_tavus_conversation.h"
 #include "http/ngx_tavus_cors.h"
 #include "http/ngx_tavus_limit.h"
+#include "http/ngx_tavus_metrics.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_status.h"
+#include "http/ngx_tavus_track.h"
 #include "http/ngx_tavus_webhook.h"
 #include "store/ngx_tavus_sweep.h"
 
@@ -83,6 +86,10 @@ static struct {
       ngx_tavus_conversation_end_handler },
     { ngx_string("tavus_webhook"), NGX_TAVUS_WEBHOOK,
       ngx_tavus_webhook_handler },
+    { ngx_string("tavus_track"), NGX_TAVUS_TRACK,
+      ngx_tavus_track_handler },
+    { ngx_string("tavus_contact"), NGX_TAVUS_CONTACT,
+      ngx_tavus_contact_handler },
     { ngx_string("tavus_admin"), NGX_TAVUS_ADMIN,
       ngx_tavus_admin_handler },
     { ngx_string("tavus_health"), NGX_TAVUS_HEALTH,
@@ -267,6 +274,20 @@ static ngx_command_t  ngx_tavus_commands[] = {
 
     { ngx_string("tavus_webhook"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_tavus_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tavus_track"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_tavus_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tavus_contact"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_tavus_endpoint,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -633,6 +654,8 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
+    ngx_tavus_metrics_init_process(mcf);
+
     if (ngx_tavus_auth_init_process(cycle) != NGX_OK) {
         return NGX_ERROR;
     }
@@ -691,6 +714,7 @@ ngx_tavus_exit_process(ngx_cycle_t *cycle)
     ngx_tavus_curl_exit_process(cycle);
     ngx_tavus_upkeep_exit_process();
     ngx_tavus_store_exit_process();
+    ngx_tavus_metrics_exit_process();
 }
 
 
@@ -734,6 +758,7 @@ ngx_tavus_create_main_conf(ngx_conf_t *cf)
      *     mcf->public_origin = { 0, NULL };
      *     mcf->auth_zone = NULL;
      *     mcf->resolver = NULL;
+     *     mcf->metrics = NULL;
      */
 
     mcf->store.timeout = NGX_CONF_UNSET_MSEC;
@@ -1088,7 +1113,9 @@ ngx_tavus_init(ngx_conf_t *cf)
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
-    if (ngx_tavus_conf_check(cf, mcf) != NGX_OK) {
+    if (ngx_tavus_conf_check(cf, mcf) != NGX_OK
+        || ngx_tavus_metrics_zone(cf, mcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 

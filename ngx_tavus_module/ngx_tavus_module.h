@@ -88,6 +88,7 @@ typedef struct {
     ngx_resolver_t            *resolver;        /* NULL if not configured */
     ngx_msec_t                 resolver_timeout;
     ngx_int_t                  request_id_index;
+    void                      *metrics;         /* NULL: nowhere shown */
 
     unsigned                   guarded:1;       /* limits or origins */
     unsigned                   tokens:1;        /* some tavus_webhook tavus */
@@ -99,6 +100,8 @@ typedef enum {
     NGX_TAVUS_CONVERSATION,
     NGX_TAVUS_CONVERSATION_END,
     NGX_TAVUS_WEBHOOK,
+    NGX_TAVUS_TRACK,
+    NGX_TAVUS_CONTACT,
     NGX_TAVUS_ADMIN,
     NGX_TAVUS_HEALTH,
     NGX_TAVUS_METRICS,

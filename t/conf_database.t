@@ -28,7 +28,7 @@ accepted('no database, nothing that needs one', http => {
     tavus_database => undef, tavus_api_key => undef, tavus_vertical => undef},
     locations => {map { $_ => undef } '= /api/tavus/create-conversation',
         '= /api/tavus/end-conversation', '= /api/tavus/webhook',
-        '/api/admin/'});
+        '= /api/track', '= /api/contact', '/api/admin/'});
 
 # a password, however it is put, and never repeated
 no_db("host=/run/x password=$secret", qr/"?password"? .*tavus_database_password/);

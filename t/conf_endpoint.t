@@ -19,7 +19,8 @@ accepted('the whole site');
 # ---- tavus_conversation needs
 for (qw(tavus_public_origin tavus_vertical tavus_api_key tavus_database)) {
     refused("a create without $_", qr/"$_" is missing/, qr/tavus_conversation;/,
-        http($_ => undef), loc($end => undef, '/api/admin/' => undef));
+        http($_ => undef), loc($end => undef, '/api/admin/' => undef,
+            '= /api/track' => undef, '= /api/contact' => undef));
 }
 refused('a create without a webhook',
     qr{no location with "tavus_webhook tavus" at the path "/api/tavus/webhook"},
@@ -41,6 +42,24 @@ accepted('elsewhere, and told so', loc($hook => undef,
 refused('told of another place', qr{at the path "/other"},
     qr/tavus_conversation;/,
     loc($create => 'tavus_conversation; tavus_callback /other;'));
+
+# ---- tracking and the contact form
+my %none = map { $_ => undef } '/api/admin/', $create, $end, $hook;
+for (qw(track contact)) {
+    my $other = $_ eq 'track' ? 'contact' : 'track';
+    refused("$_ without a database", qr/"tavus_database" is missing/,
+        qr/tavus_$_;/, http(tavus_database => undef),
+        loc(%none, "= /api/$other" => undef));
+    refused("$_ with a word", qr/number of arguments in "tavus_$_"/,
+        qr/tavus_$_ on/, loc("= /api/$_" => "tavus_$_ on;"));
+    refused("$_ of a server", qr/"tavus_$_" directive is not allowed here/,
+        qr/tavus_$_/, server => "tavus_$_;");
+}
+accepted('without calls, a key or an origin', loc(%none),
+    http(tavus_api_key => undef, tavus_public_origin => undef,
+        tavus_webhook_secret => undef));
+accepted('told of a place that is not there',
+    loc('= /api/track' => 'tavus_track; tavus_callback /other;'));
 
 # ---- webhooks
 refused('an unknown scheme', qr/"github"|unknown|scheme/, qr/tavus_webhook github/,
@@ -103,7 +122,8 @@ refused('users in a file that is not there', qr/No such file/,
 
 # ---- one endpoint a location
 my @endpoints = ('tavus_conversation', 'tavus_conversation_end',
-    'tavus_webhook tavus', 'tavus_health', 'tavus_metrics', 'tavus_problem');
+    'tavus_webhook tavus', 'tavus_track', 'tavus_contact', 'tavus_health',
+    'tavus_metrics', 'tavus_problem');
 for my $i (0 .. $#endpoints) {
     my ($one, $two) = @endpoints[$i, ($i + 1) % @endpoints];
     my ($word) = $two =~ /^(\w+)/;

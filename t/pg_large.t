@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# alone
+
 # An answer of many megabytes to a client that reads slowly, or leaves, keeps
 # nobody waiting.
 

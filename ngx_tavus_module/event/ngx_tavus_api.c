@@ -5,6 +5,7 @@
  */
 
 
+#include "core/tavus_metrics.h"
 #include "event/ngx_tavus_api.h"
 
 
@@ -83,6 +84,32 @@ ngx_tavus_api_ended(ngx_tavus_curl_t *t)
 {
     return t->rc == CURLE_OK
            && (t->status == 200 || t->status == 204 || t->status == 400);
+}
+
+
+void
+ngx_tavus_api_measure(ngx_tavus_curl_t *t)
+{
+    ngx_uint_t  result;
+
+    if (t->rc == CURLE_OK) {
+        result = t->status >= 500 ? TAVUS_UPSTREAM_SERVER_ERROR
+                 : t->status >= 400 ? TAVUS_UPSTREAM_CLIENT_ERROR
+                                    : TAVUS_UPSTREAM_OK;
+
+    } else if (t->rc == CURLE_OPERATION_TIMEDOUT) {
+        result = TAVUS_UPSTREAM_TIMEOUT;
+
+    } else {
+        result = t->sent ? TAVUS_UPSTREAM_LOST : TAVUS_UPSTREAM_UNREACHABLE;
+    }
+
+    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_UPSTREAM_REQUESTS,
+                                     TAVUS_SERVICE_TAVUS, result), 1);
+
+    tavus_metric_observe(tavus_metric_of(TAVUS_METRIC_UPSTREAM,
+                                         TAVUS_SERVICE_TAVUS, 0),
+                         (uint64_t) t->time * 1000);
 }
 
 

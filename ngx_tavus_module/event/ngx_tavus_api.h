@@ -32,6 +32,9 @@ ngx_int_t ngx_tavus_api_end(ngx_tavus_api_t *api, ngx_str_t *conversation_id,
 /* Whether the transfer ended it: a 400 says that it was over already. */
 ngx_uint_t ngx_tavus_api_ended(ngx_tavus_curl_t *t);
 
+/* Counts a transfer that is over in the metrics. */
+void ngx_tavus_api_measure(ngx_tavus_curl_t *t);
+
 /* Whether an id can stand in a path as it is. */
 ngx_uint_t ngx_tavus_api_valid_id(const u_char *id, size_t len);
 

@@ -11,6 +11,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "core/tavus_metrics.h"
 #include "event/ngx_tavus_pg.h"
 
 
@@ -79,6 +80,8 @@ static void ngx_tavus_pg_poll(ngx_tavus_pg_t *pg);
 static void ngx_tavus_pg_established(ngx_tavus_pg_t *pg);
 static ngx_int_t ngx_tavus_pg_attach(ngx_tavus_pg_t *pg);
 static void ngx_tavus_pg_detach(ngx_tavus_pg_t *pg);
+static unsigned ngx_tavus_pg_series(ngx_tavus_pg_t *pg,
+    tavus_metric_e metric);
 static void ngx_tavus_pg_finish(ngx_tavus_pg_t *pg);
 static void ngx_tavus_pg_lost(ngx_tavus_pg_t *pg, const char *why);
 static void ngx_tavus_pg_failed(ngx_tavus_pg_t *pg, const char *text);
@@ -540,6 +543,9 @@ ngx_tavus_pg_established(ngx_tavus_pg_t *pg)
     pg->backoff = NGX_TAVUS_PG_MIN_BACKOFF;
     pg->error.len = 0;
 
+    tavus_metric_set(ngx_tavus_pg_series(pg, TAVUS_METRIC_DATABASE_CONNECTED),
+                     1);
+
     ngx_tavus_pg_send_waiting(pg);
 
     if (pg->on_ready && ngx_tavus_pg_ready(pg)) {
@@ -619,6 +625,15 @@ ngx_tavus_pg_detach(ngx_tavus_pg_t *pg)
 }
 
 
+static unsigned
+ngx_tavus_pg_series(ngx_tavus_pg_t *pg, tavus_metric_e metric)
+{
+    return tavus_metric_of(metric,
+                           tavus_metric_label(metric, 0, pg->name,
+                                              ngx_strlen(pg->name)), 0);
+}
+
+
 /* ends the connection; what was sent gets its answer: unknown */
 
 static void
@@ -626,6 +641,16 @@ ngx_tavus_pg_finish(ngx_tavus_pg_t *pg)
 {
     ngx_queue_t        *q;
     ngx_tavus_pg_op_t  *op;
+
+    if (pg->state == ngx_tavus_pg_up) {
+        tavus_metric_set(ngx_tavus_pg_series(pg,
+                                     TAVUS_METRIC_DATABASE_CONNECTED), 0);
+
+        if (!pg->closing) {
+            tavus_metric_add(ngx_tavus_pg_series(pg,
+                                         TAVUS_METRIC_DATABASE_LOSSES), 1);
+        }
+    }
 
     pg->state = ngx_tavus_pg_idle;
 

@@ -9,6 +9,7 @@
 #include "http/ngx_tavus_auth.h"
 #include "http/ngx_tavus_limit.h"
 #include "http/ngx_tavus_request.h"
+#include "core/tavus_metrics.h"
 
 #include <ngx_crypt.h>
 #include <ngx_thread_pool.h>
@@ -404,6 +405,8 @@ ngx_tavus_auth_hash(ngx_http_request_t *r, ngx_tavus_auth_t *auth,
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "too many failed logins");
 
+        tavus_metric_add(TAVUS_METRIC_AUTH_FAILURES, 1);
+
         return ngx_tavus_reject(r, NGX_HTTP_TOO_MANY_REQUESTS,
                                 "rate_limited", retry,
                                 "Too many failed logins, "
@@ -698,6 +701,8 @@ ngx_tavus_auth_verdict(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx,
     case NGX_TAVUS_AUTH_FAILED:
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "wrong user or password");
+
+        tavus_metric_add(TAVUS_METRIC_AUTH_FAILURES, 1);
 
         return ngx_tavus_auth_challenge(r, auth->users);
 

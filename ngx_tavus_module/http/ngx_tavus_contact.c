@@ -115,7 +115,10 @@ static ngx_int_t
 ngx_tavus_contact_read(cJSON *root, cJSON *issues)
 {
     cJSON                      *item, *issue;
+    ngx_uint_t                  faults;
     ngx_tavus_contact_field_t  *field;
+
+    faults = 0;
 
     cJSON_ArrayForEach(item, root) {
 
@@ -143,13 +146,15 @@ ngx_tavus_contact_read(cJSON *root, cJSON *issues)
             continue;
         }
 
+        faults++;
+
         issue = cJSON_CreateObject();
         (void) cJSON_AddStringToObject(issue, "field", field->name);
         (void) cJSON_AddStringToObject(issue, "message", field->issue);
         (void) cJSON_AddItemToArray(issues, issue);
     }
 
-    return cJSON_GetArraySize(issues) ? NGX_DECLINED : NGX_OK;
+    return faults ? NGX_DECLINED : NGX_OK;
 }
 
 
@@ -158,7 +163,7 @@ ngx_tavus_contact_read(cJSON *root, cJSON *issues)
 static ngx_uint_t
 ngx_tavus_contact_fit(ngx_tavus_contact_field_t *field, cJSON *item)
 {
-    size_t       n;
+    size_t       n, first, last;
     const char  *p;
 
     if (item == NULL) {
@@ -170,10 +175,12 @@ ngx_tavus_contact_fit(ngx_tavus_contact_field_t *field, cJSON *item)
     }
 
     n = 0;
+    first = 0;
+    last = 0;
 
     for (p = item->valuestring; *p; p++) {
 
-        if ((unsigned char) *p < ' '
+        if (((unsigned char) *p < ' ' || *p == 0x7f)
             && !(field->lines && (*p == LF || *p == CR || *p == '\t')))
         {
             return 0;
@@ -182,9 +189,19 @@ ngx_tavus_contact_fit(ngx_tavus_contact_field_t *field, cJSON *item)
         /* continuation bytes of UTF-8 are no characters */
 
         n += ((unsigned char) *p & 0xc0) != 0x80;
+
+        /* nor do blanks at the ends make a name */
+
+        if ((unsigned char) *p > ' ') {
+            last = n;
+
+            if (first == 0) {
+                first = n;
+            }
+        }
     }
 
-    if (n < field->min || n > field->max) {
+    if ((last ? last - first + 1 : 0) < field->min || n > field->max) {
         return 0;
     }
 
@@ -198,10 +215,12 @@ ngx_tavus_contact_fit(ngx_tavus_contact_field_t *field, cJSON *item)
 static ngx_uint_t
 ngx_tavus_contact_email(const char *email)
 {
+    char         last;
     const char  *p, *at, *dot;
 
     at = NULL;
     dot = NULL;
+    last = '.';
 
     for (p = email; *p; p++) {
 
@@ -212,19 +231,26 @@ ngx_tavus_contact_email(const char *email)
         }
 
         if (*p == '@') {
-            if (at) {
+            if (at || last == '.') {
                 return 0;
             }
 
             at = p;
 
-        } else if (*p == '.' && at) {
-            dot = p;
+        } else if (*p == '.') {
+            if (last == '.' || last == '@') {
+                return 0;
+            }
+
+            if (at) {
+                dot = p;
+            }
         }
+
+        last = *p;
     }
 
-    return at != NULL && at > email && at - email <= 64
-           && dot != NULL && dot > at + 1 && dot[1] != '\0';
+    return at != NULL && at - email <= 64 && dot != NULL && last != '.';
 }
 
 

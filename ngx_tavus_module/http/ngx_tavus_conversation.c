@@ -6,7 +6,9 @@
 
 
 #include "http/ngx_tavus_conversation.h"
+#include "http/ngx_tavus_intake.h"
 #include "http/ngx_tavus_request.h"
+#include "core/tavus_metrics.h"
 #include "store/ngx_tavus_server_event.h"
 
 #include <openssl/rand.h>
@@ -31,6 +33,8 @@ static void ngx_tavus_create_failed(ngx_tavus_job_t *job,
     ngx_tavus_curl_t *t);
 static void ngx_tavus_create_recorded(void *data,
     ngx_tavus_outcome_e outcome, ngx_msec_t time);
+static void ngx_tavus_create_done(ngx_tavus_job_t *job,
+    ngx_tavus_outcome_e outcome, ngx_msec_t time);
 static ngx_int_t ngx_tavus_create_respond(ngx_tavus_job_t *job);
 
 static void ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body);
@@ -49,6 +53,9 @@ static void ngx_tavus_job_problem(ngx_tavus_job_t *job, ngx_uint_t status,
 static ngx_tavus_row_t *ngx_tavus_job_event(ngx_tavus_job_t *job,
     ngx_uint_t kind, const char *type, cJSON *data,
     ngx_tavus_store_pt handler);
+static void ngx_tavus_job_measure(ngx_tavus_job_t *job,
+    ngx_tavus_curl_t *t);
+static void ngx_tavus_job_failed(const char *reason);
 static ngx_uint_t ngx_tavus_job_valid_url(ngx_tavus_job_t *job);
 
 
@@ -121,6 +128,8 @@ ngx_tavus_create_body(ngx_http_request_t *r, ngx_str_t *body)
                             ngx_tavus_create_intended)
         == NULL)
     {
+        ngx_tavus_job_failed("storage_unavailable");
+
         rc = ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                     "storage_unavailable",
                                     NGX_TAVUS_CONVERSATION_RETRY,
@@ -146,6 +155,10 @@ ngx_tavus_create_intended(void *data, ngx_tavus_outcome_e outcome,
 {
     ngx_tavus_job_t *job = data;
 
+    ngx_tavus_ctx_t  *ctx;
+
+    ngx_tavus_intake_waited(time);
+
     if (job->request == NULL) {
 
         /* nobody waits, and nothing has been asked for yet */
@@ -154,7 +167,13 @@ ngx_tavus_create_intended(void *data, ngx_tavus_outcome_e outcome,
         return;
     }
 
+    ctx = ngx_tavus_get_ctx(job->request);
+    ctx->store_time = time;
+    ngx_str_set(&ctx->event_type, "conversation.requested");
+
     if (outcome == NGX_TAVUS_UNAVAILABLE || outcome == NGX_TAVUS_FOREIGN) {
+        ngx_tavus_job_failed("storage_unavailable");
+
         ngx_tavus_job_problem(job, NGX_HTTP_SERVICE_UNAVAILABLE,
                               "storage_unavailable",
                               NGX_TAVUS_CONVERSATION_RETRY,
@@ -162,6 +181,8 @@ ngx_tavus_create_intended(void *data, ngx_tavus_outcome_e outcome,
         ngx_tavus_job_free(job);
         return;
     }
+
+    ctx->store_time = -1;
 
     if (ngx_tavus_create_send(job) != NGX_OK) {
         ngx_tavus_create_failed(job, NULL);
@@ -317,13 +338,9 @@ ngx_tavus_create_answered(ngx_tavus_curl_t *t)
 {
     ngx_tavus_job_t *job = t->data;
 
-    cJSON            *data;
-    ngx_tavus_ctx_t  *ctx;
+    cJSON  *data;
 
-    if (job->request) {
-        ctx = ngx_tavus_get_ctx(job->request);
-        ctx->upstream_time = t->time;
-    }
+    ngx_tavus_job_measure(job, t);
 
     if (t->rc != CURLE_OK || (t->status != 200 && t->status != 201)
         || ngx_tavus_create_parse(job, &t->answer) != NGX_OK)
@@ -331,6 +348,8 @@ ngx_tavus_create_answered(ngx_tavus_curl_t *t)
         ngx_tavus_create_failed(job, t);
         return;
     }
+
+    tavus_metric_add(TAVUS_METRIC_CONVERSATIONS_CREATED, 1);
 
     data = job->intent;
 
@@ -347,7 +366,7 @@ ngx_tavus_create_answered(ngx_tavus_curl_t *t)
         return;
     }
 
-    ngx_tavus_create_recorded(job, NGX_TAVUS_UNAVAILABLE, 0);
+    ngx_tavus_create_done(job, NGX_TAVUS_UNAVAILABLE, 0);
 }
 
 
@@ -395,10 +414,11 @@ ngx_tavus_create_parse(ngx_tavus_job_t *job, ngx_str_t *answer)
 static void
 ngx_tavus_create_failed(ngx_tavus_job_t *job, ngx_tavus_curl_t *t)
 {
-    cJSON       *data;
-    ngx_str_t   *a;
-    const char  *reason, *outcome, *code, *detail;
-    ngx_uint_t   status, retry;
+    cJSON            *data;
+    ngx_str_t        *a;
+    const char       *reason, *outcome, *code, *detail;
+    ngx_uint_t        status, retry;
+    ngx_tavus_ctx_t  *ctx;
 
     status = NGX_HTTP_BAD_GATEWAY;
     code = "upstream_error";
@@ -466,6 +486,13 @@ ngx_tavus_create_failed(ngx_tavus_job_t *job, ngx_tavus_curl_t *t)
         }
     }
 
+    ngx_tavus_job_failed(reason);
+
+    if (job->request) {
+        ctx = ngx_tavus_get_ctx(job->request);
+        ngx_str_set(&ctx->event_type, "conversation.create_failed");
+    }
+
     ngx_log_error(NGX_LOG_ERR,
                   job->request ? job->request->connection->log
                                : ngx_cycle->log,
@@ -484,7 +511,8 @@ ngx_tavus_create_failed(ngx_tavus_job_t *job, ngx_tavus_curl_t *t)
         && cJSON_AddNumberToObject(data, "http_status", t ? t->status : 0))
     {
         (void) ngx_tavus_job_event(job, NGX_TAVUS_KIND_ERROR,
-                                   "conversation.create_failed", data, NULL);
+                                   "conversation.create_failed", data,
+                                   NULL);
     }
 
     cJSON_Delete(data);
@@ -505,8 +533,16 @@ static void
 ngx_tavus_create_recorded(void *data, ngx_tavus_outcome_e outcome,
     ngx_msec_t time)
 {
-    ngx_tavus_job_t *job = data;
+    ngx_tavus_intake_waited(time);
 
+    ngx_tavus_create_done(data, outcome, time);
+}
+
+
+static void
+ngx_tavus_create_done(ngx_tavus_job_t *job, ngx_tavus_outcome_e outcome,
+    ngx_msec_t time)
+{
     ngx_int_t            rc;
     ngx_tavus_ctx_t     *ctx;
     ngx_http_request_t  *r;
@@ -519,6 +555,7 @@ ngx_tavus_create_recorded(void *data, ngx_tavus_outcome_e outcome,
             ctx = ngx_tavus_get_ctx(r);
             ctx->store_time = time;
             ngx_tavus_store_name(outcome, &ctx->store);
+            ngx_str_set(&ctx->event_type, "conversation.created");
 
             ctx->conversation_id.data = ngx_pstrdup(r->pool,
                                                     &job->conversation_id);
@@ -537,6 +574,8 @@ ngx_tavus_create_recorded(void *data, ngx_tavus_outcome_e outcome,
     } else {
 
         /* what is not on record must not go on costing money */
+
+        ngx_tavus_job_failed("storage_unavailable");
 
         ngx_tavus_job_problem(job, NGX_HTTP_SERVICE_UNAVAILABLE,
                               "storage_unavailable",
@@ -634,16 +673,12 @@ ngx_tavus_conversation_end_handler(ngx_http_request_t *r)
 static void
 ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body)
 {
-    size_t                 match;
-    cJSON                 *root, *id, *token;
-    ngx_int_t              rc;
-    ngx_tavus_ctx_t       *ctx;
-    ngx_tavus_job_t       *job;
-    tavus_verify_t         result;
-    tavus_json_status_t    status;
-    ngx_tavus_loc_conf_t  *lcf;
+    cJSON                *root, *id, *token;
+    ngx_int_t             rc;
+    ngx_tavus_ctx_t      *ctx;
+    ngx_tavus_job_t      *job;
+    tavus_json_status_t   status;
 
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
     ctx = ngx_tavus_get_ctx(r);
 
     job = NULL;
@@ -669,17 +704,7 @@ ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body)
         goto failed;
     }
 
-    result = tavus_ticket_verify(lcf->keys->elts, lcf->keys->nelts,
-                                 TAVUS_USE_END, id->valuestring,
-                                 ngx_strlen(id->valuestring),
-                                 token->valuestring,
-                                 ngx_strlen(token->valuestring), &match);
-
-    if (result != TAVUS_VERIFY_OK) {
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "end token not verified: %s",
-                      tavus_verify_reason(result));
-
+    if (ngx_tavus_end_verify(r, id, token) != NGX_OK) {
         rc = ngx_tavus_send_problem(r, NGX_HTTP_UNAUTHORIZED,
                                     "invalid_end_token", 0,
                                     "The end token is not this "
@@ -748,6 +773,8 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
 
     static ngx_str_t  ended = ngx_string("{\"status\":\"ended\"}");
 
+    ngx_tavus_job_measure(job, t);
+
     r = job->request;
 
     if (!ngx_tavus_api_ended(t)) {
@@ -767,11 +794,17 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
         return;
     }
 
+    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_CONVERSATIONS_ENDED,
+                         tavus_metric_label(TAVUS_METRIC_CONVERSATIONS_ENDED,
+                                            0, job->end_reason,
+                                            ngx_strlen(job->end_reason)), 0),
+                     1);
+
     ngx_tavus_end_tell(job, NGX_TAVUS_KIND_INFO, "conversation.ended");
 
     if (r != NULL) {
         ctx = ngx_tavus_get_ctx(r);
-        ctx->upstream_time = t->time;
+        ngx_str_set(&ctx->event_type, "conversation.ended");
 
         rc = ngx_tavus_send(r, NGX_HTTP_OK, "application/json", &ended);
 
@@ -927,6 +960,30 @@ ngx_tavus_job_event(ngx_tavus_job_t *job, ngx_uint_t kind, const char *type,
     event.cause = job->request_id;
 
     return ngx_tavus_server_event(&event, data, handler, job);
+}
+
+
+static void
+ngx_tavus_job_measure(ngx_tavus_job_t *job, ngx_tavus_curl_t *t)
+{
+    ngx_tavus_ctx_t  *ctx;
+
+    ngx_tavus_api_measure(t);
+
+    if (job->request) {
+        ctx = ngx_tavus_get_ctx(job->request);
+        ctx->upstream_time = t->time;
+    }
+}
+
+
+static void
+ngx_tavus_job_failed(const char *reason)
+{
+    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_CONVERSATIONS_FAILED,
+                         tavus_metric_label(TAVUS_METRIC_CONVERSATIONS_FAILED,
+                                            0, reason, ngx_strlen(reason)),
+                                     0), 1);
 }
 
 

@@ -64,6 +64,13 @@ ngx_int_t ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_job_t *job,
 ngx_int_t ngx_tavus_create_fault(ngx_http_request_t *r,
     ngx_tavus_job_t *job, ngx_tavus_fault_t *fault);
 
+/*
+ * Whether the strings are a conversation's id and its end token: NGX_OK, or
+ * NGX_DECLINED, which is logged.
+ */
+ngx_int_t ngx_tavus_end_verify(ngx_http_request_t *r, cJSON *id,
+    cJSON *token);
+
 /* A string of at most max bytes, copied into job->pool with a NUL. */
 ngx_int_t ngx_tavus_job_string(ngx_tavus_job_t *job, cJSON *item, size_t max,
     ngx_str_t *s);

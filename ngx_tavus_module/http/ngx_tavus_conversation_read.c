@@ -7,6 +7,7 @@
 
 #include "http/ngx_tavus_conversation.h"
 #include "http/ngx_tavus_request.h"
+#include "core/tavus_metrics.h"
 #include "core/tavus_language.h"
 
 #include <openssl/rand.h>
@@ -570,6 +571,55 @@ ngx_tavus_job_string(ngx_tavus_job_t *job, cJSON *item, size_t max,
 
     ngx_memcpy(s->data, item->valuestring, len + 1);
     s->len = len;
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_tavus_end_verify(ngx_http_request_t *r, cJSON *id, cJSON *token)
+{
+    size_t                 match;
+    const char            *text;
+    tavus_verify_t         result;
+    ngx_tavus_ctx_t       *ctx;
+    ngx_tavus_loc_conf_t  *lcf;
+
+    ctx = ngx_tavus_get_ctx(r);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+    /* without a location for callbacks nobody was ever given a token */
+
+    result = TAVUS_VERIFY_UNKNOWN_KEY;
+
+    if (lcf->keys) {
+        result = tavus_ticket_verify(lcf->keys->elts, lcf->keys->nelts,
+                                     TAVUS_USE_END, id->valuestring,
+                                     ngx_strlen(id->valuestring),
+                                     token->valuestring,
+                                     ngx_strlen(token->valuestring), &match);
+    }
+
+    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_VERIFICATIONS,
+                                     TAVUS_SCHEME_END_TOKEN, result), 1);
+
+    if (result != TAVUS_VERIFY_OK) {
+        text = tavus_verify_reason(result);
+
+        ctx->verify.data = (u_char *) text;
+        ctx->verify.len = ngx_strlen(text);
+
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
+                      "end token not verified: %s", text);
+
+        return NGX_DECLINED;
+    }
+
+    text = tavus_key_id(lcf->keys->elts[match]);
+
+    ngx_str_set(&ctx->verify, "end_token");
+    ctx->key_id.data = (u_char *) text;
+    ctx->key_id.len = ngx_strlen(text);
 
     return NGX_OK;
 }

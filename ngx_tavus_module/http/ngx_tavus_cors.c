@@ -89,7 +89,9 @@ ngx_tavus_cors_applies(ngx_tavus_loc_conf_t *lcf)
 {
     return lcf->origins
            || lcf->endpoint == NGX_TAVUS_CONVERSATION
-           || lcf->endpoint == NGX_TAVUS_CONVERSATION_END;
+           || lcf->endpoint == NGX_TAVUS_CONVERSATION_END
+           || lcf->endpoint == NGX_TAVUS_TRACK
+           || lcf->endpoint == NGX_TAVUS_CONTACT;
 }
 
 

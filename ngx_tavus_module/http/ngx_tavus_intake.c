@@ -7,6 +7,7 @@
 
 #include "http/ngx_tavus_intake.h"
 #include "http/ngx_tavus_request.h"
+#include "core/tavus_metrics.h"
 
 
 #define NGX_TAVUS_INTAKE_RETRY  5
@@ -106,6 +107,8 @@ ngx_tavus_intake_stored(void *data, ngx_tavus_outcome_e outcome,
         return;
     }
 
+    ngx_tavus_intake_waited(time);
+
     ctx = ngx_tavus_get_ctx(wait->request);
 
     if (ctx != NULL) {
@@ -131,6 +134,13 @@ ngx_tavus_intake_cleanup(void *data)
             wait->rows[i].row = NULL;
         }
     }
+}
+
+
+void
+ngx_tavus_intake_waited(ngx_msec_t time)
+{
+    tavus_metric_observe(TAVUS_METRIC_WAIT, (uint64_t) time * 1000);
 }
 
 

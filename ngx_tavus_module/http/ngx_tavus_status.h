@@ -12,9 +12,8 @@
 #include "ngx_tavus_module.h"
 
 
-/* The content handlers of tavus_health and tavus_metrics. */
+/* The content handler of tavus_health. */
 ngx_int_t ngx_tavus_health_handler(ngx_http_request_t *r);
-ngx_int_t ngx_tavus_metrics_handler(ngx_http_request_t *r);
 
 
 #endif /* _NGX_TAVUS_STATUS_H_INCLUDED_ */

@@ -5,6 +5,7 @@
  */
 
 
+#include "http/ngx_tavus_conversation.h"
 #include "http/ngx_tavus_intake.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_track.h"
@@ -17,22 +18,25 @@
 
 
 typedef struct {
-    const char         *code;
-    const char         *detail;
-    const char         *field;
-    ngx_uint_t          index;
+    ngx_uint_t     status;
+    const char    *code;
+    const char    *detail;
+    const char    *field;
+    ngx_int_t      index;           /* of the event, -1: of the request */
 } ngx_tavus_track_fault_t;
 
 
 static void ngx_tavus_track_body(ngx_http_request_t *r, ngx_str_t *body);
 static ngx_int_t ngx_tavus_track_conversation(ngx_http_request_t *r,
-    cJSON *root, ngx_str_t *conversation_id);
+    cJSON *root, ngx_str_t *conversation_id, ngx_tavus_track_fault_t *fault);
 static ngx_int_t ngx_tavus_track_event(ngx_http_request_t *r, cJSON *item,
     ngx_uint_t ordinal, ngx_str_t *conversation_id, ngx_tavus_event_t *ev,
     ngx_tavus_track_fault_t *fault);
 static ngx_int_t ngx_tavus_track_identify(ngx_http_request_t *r,
     ngx_uint_t ordinal, cJSON *session, cJSON *id, ngx_tavus_event_t *ev);
-static ngx_uint_t ngx_tavus_track_relayed(const char *name);
+static ngx_uint_t ngx_tavus_track_listed(const char **list,
+    const char *name);
+static ngx_uint_t ngx_tavus_track_reserved(const char *name);
 static ngx_uint_t ngx_tavus_track_finite(cJSON *item);
 static ngx_int_t ngx_tavus_track_fault(ngx_http_request_t *r,
     ngx_tavus_track_fault_t *fault);
@@ -53,6 +57,16 @@ static const char  *ngx_tavus_track_conversions[] = {
     "generate_lead",
     "begin_checkout",
     "purchase",
+    NULL
+};
+
+/* who reads events by their type alone must not be deceived */
+
+static const char  *ngx_tavus_track_prefixes[] = {
+    "application.",
+    "contact.",
+    "conversation.",
+    "system.",
     NULL
 };
 
@@ -85,6 +99,9 @@ ngx_tavus_track_body(ngx_http_request_t *r, ngx_str_t *body)
     ngx_tavus_track_fault_t   fault;
 
     ngx_memzero(&fault, sizeof(ngx_tavus_track_fault_t));
+    fault.status = NGX_HTTP_BAD_REQUEST;
+    fault.index = -1;
+
     ngx_str_null(&conversation_id);
 
     status = tavus_json_parse((char *) body->data, body->len, &root, NULL);
@@ -116,15 +133,14 @@ ngx_tavus_track_body(ngx_http_request_t *r, ngx_str_t *body)
         goto refused;
     }
 
-    if (ngx_tavus_track_conversation(r, root, &conversation_id) != NGX_OK) {
-        cJSON_Delete(root);
+    rc = ngx_tavus_track_conversation(r, root, &conversation_id, &fault);
 
-        rc = ngx_tavus_send_problem(r, NGX_HTTP_UNAUTHORIZED,
-                                    "invalid_end_token", 0,
-                                    "The end token is not this "
-                                    "conversation's.");
-        ngx_tavus_finalize(r, rc);
-        return;
+    if (rc == NGX_DECLINED) {
+        goto refused;
+    }
+
+    if (rc != NGX_OK) {
+        goto failed;
     }
 
     events = ngx_pcalloc(r->pool, n * sizeof(ngx_tavus_event_t));
@@ -183,14 +199,10 @@ failed:
 
 static ngx_int_t
 ngx_tavus_track_conversation(ngx_http_request_t *r, cJSON *root,
-    ngx_str_t *conversation_id)
+    ngx_str_t *conversation_id, ngx_tavus_track_fault_t *fault)
 {
-    size_t                 match;
-    cJSON                 *id, *token;
-    ngx_str_t              s;
-    ngx_tavus_loc_conf_t  *lcf;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    cJSON      *id, *token;
+    ngx_str_t   s;
 
     id = cJSON_GetObjectItemCaseSensitive(root, "conversation_id");
     token = cJSON_GetObjectItemCaseSensitive(root, "end_token");
@@ -199,25 +211,28 @@ ngx_tavus_track_conversation(ngx_http_request_t *r, cJSON *root,
         return NGX_OK;
     }
 
-    if (!cJSON_IsString(id) || !cJSON_IsString(token)) {
+    if (id == NULL || !cJSON_IsString(id) || !cJSON_IsString(token)) {
+        fault->code = "invalid_field";
+        fault->field = cJSON_IsString(id) ? "end_token" : "conversation_id";
+        fault->detail = "A conversation_id and its end_token are strings, "
+                        "and come together.";
+        return NGX_DECLINED;
+    }
+
+    if (ngx_tavus_end_verify(r, id, token) != NGX_OK) {
+        fault->status = NGX_HTTP_UNAUTHORIZED;
+        fault->code = "invalid_end_token";
+        fault->detail = "The end token is not this conversation's.";
         return NGX_DECLINED;
     }
 
     s.data = (u_char *) id->valuestring;
     s.len = ngx_strlen(s.data);
 
-    if (tavus_ticket_verify(lcf->keys->elts, lcf->keys->nelts, TAVUS_USE_END,
-                            id->valuestring, s.len, token->valuestring,
-                            ngx_strlen(token->valuestring), &match)
-        != TAVUS_VERIFY_OK)
-    {
-        return NGX_DECLINED;
-    }
-
     conversation_id->len = s.len;
     conversation_id->data = ngx_pstrdup(r->pool, &s);
 
-    return conversation_id->data ? NGX_OK : NGX_DECLINED;
+    return conversation_id->data ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -232,9 +247,13 @@ ngx_tavus_track_event(ngx_http_request_t *r, cJSON *item, ngx_uint_t ordinal,
     size_t       len;
     cJSON       *name, *properties, *session, *id, *p;
     ngx_str_t    s;
-    ngx_uint_t   i;
 
     fault->code = "invalid_event";
+
+    if (!cJSON_IsObject(item)) {
+        fault->detail = "An event must be an object.";
+        return NGX_DECLINED;
+    }
 
     name = cJSON_GetObjectItemCaseSensitive(item, "name");
     properties = cJSON_GetObjectItemCaseSensitive(item, "properties");
@@ -276,12 +295,18 @@ ngx_tavus_track_event(ngx_http_request_t *r, cJSON *item, ngx_uint_t ordinal,
         return NGX_DECLINED;
     }
 
-    if (ngx_tavus_track_relayed(name->valuestring)
-        && conversation_id->len == 0)
-    {
+    if (ngx_tavus_track_listed(ngx_tavus_track_relays, name->valuestring)) {
+
+        if (conversation_id->len == 0) {
+            fault->field = "name";
+            fault->detail = "What happens in a conversation is relayed with "
+                            "its conversation_id and end_token.";
+            return NGX_DECLINED;
+        }
+
+    } else if (ngx_tavus_track_reserved(name->valuestring)) {
         fault->field = "name";
-        fault->detail = "What happens in a conversation is relayed with its "
-                        "conversation_id and end_token.";
+        fault->detail = "The name is one of the server's own.";
         return NGX_DECLINED;
     }
 
@@ -325,12 +350,10 @@ ngx_tavus_track_event(ngx_http_request_t *r, cJSON *item, ngx_uint_t ordinal,
     ev->conversation_id = *conversation_id;
     ev->kind = NGX_TAVUS_KIND_INFO;
 
-    for (i = 0; ngx_tavus_track_conversions[i]; i++) {
-        if (ngx_strcmp(name->valuestring, ngx_tavus_track_conversions[i])
-            == 0)
-        {
-            ev->kind = NGX_TAVUS_KIND_CONVERSION;
-        }
+    if (ngx_tavus_track_listed(ngx_tavus_track_conversions,
+                               name->valuestring))
+    {
+        ev->kind = NGX_TAVUS_KIND_CONVERSION;
     }
 
     return ngx_tavus_track_identify(r, ordinal, session, id, ev);
@@ -378,12 +401,30 @@ ngx_tavus_track_identify(ngx_http_request_t *r, ngx_uint_t ordinal,
 
 
 static ngx_uint_t
-ngx_tavus_track_relayed(const char *name)
+ngx_tavus_track_listed(const char **list, const char *name)
 {
     ngx_uint_t  i;
 
-    for (i = 0; ngx_tavus_track_relays[i]; i++) {
-        if (ngx_strcmp(name, ngx_tavus_track_relays[i]) == 0) {
+    for (i = 0; list[i]; i++) {
+        if (ngx_strcmp(name, list[i]) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+static ngx_uint_t
+ngx_tavus_track_reserved(const char *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; ngx_tavus_track_prefixes[i]; i++) {
+        if (ngx_strncmp(name, ngx_tavus_track_prefixes[i],
+                        ngx_strlen(ngx_tavus_track_prefixes[i]))
+            == 0)
+        {
             return 1;
         }
     }
@@ -418,22 +459,18 @@ ngx_tavus_track_fault(ngx_http_request_t *r, ngx_tavus_track_fault_t *fault)
 {
     cJSON  *extra;
 
-    extra = NULL;
+    extra = cJSON_CreateObject();
 
-    if (ngx_strcmp(fault->code, "invalid_json") != 0) {
-        extra = cJSON_CreateObject();
-
-        if (ngx_strcmp(fault->code, "invalid_event") == 0) {
-            (void) cJSON_AddNumberToObject(extra, "index", fault->index);
-        }
-
-        if (fault->field) {
-            (void) cJSON_AddStringToObject(extra, "field", fault->field);
-        }
+    if (fault->index >= 0) {
+        (void) cJSON_AddNumberToObject(extra, "index", fault->index);
     }
 
-    return ngx_tavus_send_problem_with(r, NGX_HTTP_BAD_REQUEST, fault->code,
-                                       0, fault->detail, extra);
+    if (fault->field) {
+        (void) cJSON_AddStringToObject(extra, "field", fault->field);
+    }
+
+    return ngx_tavus_send_problem_with(r, fault->status, fault->code, 0,
+                                       fault->detail, extra);
 }
 
 

@@ -6,14 +6,14 @@
 
 
 #include "ngx_tavus_conf.h"
+#include "http/ngx_tavus_intake.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_webhook.h"
-#include "store/ngx_tavus_store.h"
+#include "core/tavus_metrics.h"
 
 
 #define NGX_TAVUS_WEBHOOK_MAX        (8 * 1024 * 1024)
 #define NGX_TAVUS_WEBHOOK_TOLERANCE  300
-#define NGX_TAVUS_WEBHOOK_RETRY      5
 #define NGX_TAVUS_WEBHOOK_MAX_KEYS   16
 
 
@@ -23,12 +23,6 @@ typedef struct {
     ngx_str_t                file;
     ngx_uint_t               line;
 } ngx_tavus_secret_t;
-
-
-typedef struct {
-    ngx_http_request_t      *request;
-    ngx_tavus_row_t         *row;
-} ngx_tavus_webhook_wait_t;
 
 
 /* what is read of a body, in the order of the table below */
@@ -88,9 +82,8 @@ static int64_t ngx_tavus_webhook_time(ngx_tavus_webhook_t *w,
     ngx_uint_t scheme);
 static ngx_uint_t ngx_tavus_webhook_is_token(ngx_str_t *token);
 static void ngx_tavus_webhook_mask(ngx_str_t *where, ngx_str_t *token);
-static void ngx_tavus_webhook_stored(void *data, ngx_tavus_outcome_e outcome,
-    ngx_msec_t time);
-static void ngx_tavus_webhook_cleanup(void *data);
+static void ngx_tavus_webhook_stored(ngx_http_request_t *r,
+    ngx_tavus_outcome_e outcome);
 static void ngx_tavus_webhook_free_keys(void *data);
 
 
@@ -134,6 +127,9 @@ ngx_tavus_webhook_handler(ngx_http_request_t *r)
         result = ngx_tavus_webhook_verify_token(r, &w);
 
         if (result != TAVUS_VERIFY_OK) {
+            tavus_metric_add(tavus_metric_of(TAVUS_METRIC_VERIFICATIONS,
+                                             lcf->scheme, result), 1);
+
             return ngx_tavus_webhook_reject(r, result);
         }
     }
@@ -195,11 +191,7 @@ ngx_tavus_webhook_body(ngx_http_request_t *r, ngx_str_t *body)
     }
 
     if (ngx_tavus_webhook_store(r, &w) != NGX_OK) {
-        ngx_tavus_finalize(r, ngx_tavus_send_problem(r,
-                                  NGX_HTTP_SERVICE_UNAVAILABLE,
-                                  "storage_unavailable",
-                                  NGX_TAVUS_WEBHOOK_RETRY,
-                                  "The event cannot be stored now."));
+        ngx_tavus_finalize(r, ngx_tavus_intake_unavailable(r));
     }
 }
 
@@ -228,6 +220,9 @@ ngx_tavus_webhook_verify(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
     default: /* NGX_TAVUS_SCHEME_TAVUS */
         result = ngx_tavus_webhook_verify_tavus(r, w);
     }
+
+    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_VERIFICATIONS, lcf->scheme,
+                                     result), 1);
 
     if (result != TAVUS_VERIFY_OK) {
         return result;
@@ -512,12 +507,10 @@ ngx_tavus_webhook_reject(ngx_http_request_t *r, tavus_verify_t result)
 static ngx_int_t
 ngx_tavus_webhook_store(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
 {
-    u_char                    *p;
-    ngx_tavus_ctx_t           *ctx;
-    ngx_tavus_event_t          ev;
-    ngx_http_cleanup_t        *cln;
-    ngx_tavus_loc_conf_t      *lcf;
-    ngx_tavus_webhook_wait_t  *wait;
+    u_char                *p;
+    ngx_tavus_ctx_t       *ctx;
+    ngx_tavus_event_t      ev;
+    ngx_tavus_loc_conf_t  *lcf;
 
     ctx = ngx_tavus_get_ctx(r);
     lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
@@ -560,24 +553,7 @@ ngx_tavus_webhook_store(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
     ctx->event_type = ev.event_type;
     ctx->conversation_id = ev.conversation_id;
 
-    wait = ngx_palloc(r->pool, sizeof(ngx_tavus_webhook_wait_t));
-    cln = ngx_http_cleanup_add(r, 0);
-
-    if (wait == NULL || cln == NULL) {
-        return NGX_ERROR;
-    }
-
-    wait->request = r;
-    wait->row = ngx_tavus_store_put(&ev, ngx_tavus_webhook_stored, wait);
-
-    if (wait->row == NULL) {
-        return NGX_ERROR;
-    }
-
-    cln->handler = ngx_tavus_webhook_cleanup;
-    cln->data = wait;
-
-    return NGX_OK;
+    return ngx_tavus_intake(r, &ev, 1, ngx_tavus_webhook_stored);
 }
 
 
@@ -754,22 +730,11 @@ ngx_tavus_webhook_time(ngx_tavus_webhook_t *w, ngx_uint_t scheme)
 
 
 static void
-ngx_tavus_webhook_stored(void *data, ngx_tavus_outcome_e outcome,
-    ngx_msec_t time)
+ngx_tavus_webhook_stored(ngx_http_request_t *r, ngx_tavus_outcome_e outcome)
 {
-    ngx_tavus_webhook_wait_t  *wait = data;
-
-    ngx_int_t            rc;
-    ngx_tavus_ctx_t     *ctx;
-    ngx_http_request_t  *r;
+    ngx_int_t  rc;
 
     static ngx_str_t  received = ngx_string("{\"received\":true}");
-
-    r = wait->request;
-    wait->row = NULL;
-
-    ctx = ngx_tavus_get_ctx(r);
-    ctx->store_time = time;
 
     switch (outcome) {
 
@@ -778,30 +743,14 @@ ngx_tavus_webhook_stored(void *data, ngx_tavus_outcome_e outcome,
         break;
 
     case NGX_TAVUS_UNAVAILABLE:
-        rc = ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                    "storage_unavailable",
-                                    NGX_TAVUS_WEBHOOK_RETRY,
-                                    "The event cannot be stored now.");
+        rc = ngx_tavus_intake_unavailable(r);
         break;
 
     default:
-        ngx_tavus_store_name(outcome, &ctx->store);
         rc = ngx_tavus_send(r, NGX_HTTP_OK, "application/json", &received);
     }
 
     ngx_tavus_finalize(r, rc);
-}
-
-
-static void
-ngx_tavus_webhook_cleanup(void *data)
-{
-    ngx_tavus_webhook_wait_t  *wait = data;
-
-    if (wait->row) {
-        ngx_tavus_store_forget(wait->row);
-        wait->row = NULL;
-    }
 }
 
 

@@ -5,6 +5,7 @@
  */
 
 
+#include "core/tavus_metrics.h"
 #include "store/ngx_tavus_journal_file.h"
 
 #include <sys/file.h>
@@ -484,7 +485,7 @@ ngx_tavus_journal_written(ngx_event_t *ev)
         }
 
         j->stats.failed = 1;
-        j->stats.failures++;
+        tavus_metric_add(TAVUS_METRIC_JOURNAL_FAILED, 1);
         j->paused = ngx_current_msec + NGX_TAVUS_JOURNAL_PAUSE;
 
         /*
@@ -508,7 +509,7 @@ ngx_tavus_journal_written(ngx_event_t *ev)
         }
 
         j->stats.failed = 0;
-        j->stats.written += j->nwriting;
+        tavus_metric_add(TAVUS_METRIC_JOURNAL_WRITTEN, j->nwriting);
         j->stats.bytes += w->buf.len;
 
         j->active->size += w->buf.len;
@@ -524,7 +525,23 @@ ngx_tavus_journal_written(ngx_event_t *ev)
 
     ngx_tavus_journal_answer(&j->writing, rc);
 
+    ngx_tavus_journal_gauge();
     ngx_tavus_journal_flush();
+}
+
+
+void
+ngx_tavus_journal_gauge(void)
+{
+    ngx_tavus_journal_stats_t  stats;
+
+    ngx_tavus_journal_stats(&stats);
+
+    tavus_metric_set(TAVUS_METRIC_JOURNAL_RECORDS, stats.records);
+    tavus_metric_set(TAVUS_METRIC_JOURNAL_BYTES, stats.bytes);
+    tavus_metric_set(TAVUS_METRIC_JOURNAL_AGE,
+                     stats.oldest ? (uint64_t) (ngx_time() - stats.oldest)
+                                    * 1000 : 0);
 }
 
 

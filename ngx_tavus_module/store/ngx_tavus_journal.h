@@ -34,10 +34,7 @@ typedef struct {
     ngx_uint_t           files;
     ngx_uint_t           found;         /* in the directory, lately */
     time_t               oldest;        /* when the oldest file began */
-    uint64_t             written;
-    uint64_t             replayed;
     uint64_t             damaged;       /* bytes set aside */
-    uint64_t             failures;      /* writes that failed */
     ngx_uint_t           failed;        /* the last write failed */
 } ngx_tavus_journal_stats_t;
 

@@ -125,6 +125,9 @@ ngx_int_t ngx_tavus_journal_reserve(ngx_tavus_journal_buf_t *buf,
 /* fsync() of a directory; NGX_ERROR leaves errno. */
 ngx_int_t ngx_tavus_journal_sync_dir(const char *path);
 
+/* Tells the metrics how deep and old the journal is. */
+void ngx_tavus_journal_gauge(void);
+
 /* The timer that goes on replaying. */
 void ngx_tavus_journal_again_handler(ngx_event_t *ev);
 

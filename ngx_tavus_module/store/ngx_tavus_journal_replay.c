@@ -5,6 +5,7 @@
  */
 
 
+#include "core/tavus_metrics.h"
 #include "store/ngx_tavus_journal_file.h"
 
 #include <sys/file.h>
@@ -105,6 +106,8 @@ ngx_tavus_journal_again_handler(ngx_event_t *ev)
     if (ngx_exiting) {
         return;
     }
+
+    ngx_tavus_journal_gauge();
 
     if (j->data) {
         ngx_tavus_journal_feed();
@@ -590,7 +593,9 @@ ngx_tavus_journal_removed(ngx_event_t *ev)
         return;
     }
 
-    j->stats.replayed += j->records;
+    tavus_metric_add(TAVUS_METRIC_JOURNAL_REPLAYED, j->records);
+    tavus_metric_add(TAVUS_METRIC_JOURNAL_DAMAGED, r->aside.len);
+
     j->stats.damaged += r->aside.len;
     j->stats.bytes -= file->size;
 
@@ -606,5 +611,6 @@ ngx_tavus_journal_removed(ngx_event_t *ev)
         j->browser = 0;
     }
 
+    ngx_tavus_journal_gauge();
     ngx_tavus_journal_next();
 }

@@ -5,131 +5,27 @@
  */
 
 
-#include "store/ngx_tavus_encode.h"
-#include "store/ngx_tavus_journal.h"
-#include "store/ngx_tavus_store.h"
+#include "core/tavus_metrics.h"
+#include "store/ngx_tavus_batch.h"
 
 
-#define NGX_TAVUS_STORE_ROWS      1000
-#define NGX_TAVUS_STORE_BYTES     (4 * 1024 * 1024)
-#define NGX_TAVUS_STORE_KEEP      (1024 * 1024)
-#define NGX_TAVUS_STORE_TIMEOUT   30000
-#define NGX_TAVUS_STORE_RETRIES   3
-
-/* of a batch, so that replay delays nobody; and of what waits for one */
-#define NGX_TAVUS_STORE_REPLAYS   250
+/* of what is replayed and waits for a batch */
 #define NGX_TAVUS_STORE_FED_ROWS  2000
 #define NGX_TAVUS_STORE_FED_BYTES (8 * 1024 * 1024)
 
 /* how long the journal may take beyond a row's own time */
 #define NGX_TAVUS_STORE_GRACE     4000
 
-/* how long a month is taken to be impossible after it was not made */
-#define NGX_TAVUS_STORE_MONTHS    60000
-
-
-/*
- * A row is in one of four queues: waiting for a batch, replays likewise
- * (those from a journal), in flight, or journaling, when only the journal
- * has it any more.  One in flight can be on its way to the journal too.
- */
-
-struct ngx_tavus_row_s {
-    ngx_queue_t           queue;
-    ngx_tavus_event_t     event;
-    ngx_tavus_store_pt    handler;      /* NULL: nobody waits */
-    void                 *data;
-    void                 *entry;        /* being written to the journal */
-    const uint8_t        *payload;      /* of a replayed row */
-    size_t                len;
-    ngx_msec_t            start;
-    size_t                size;
-    ngx_uint_t            tries;
-    u_char                why[128];     /* event.reason, made here */
-
-    unsigned              flying:1;     /* in flight */
-    unsigned              journaled:1;  /* the journal has it */
-    unsigned              browser:1;
-    unsigned              suspect:1;    /* of a batch that was refused */
-    unsigned              stripped:1;   /* nothing but its body is left */
-};
-
-
-typedef struct {
-    ngx_tavus_pg_t       *record;
-    ngx_tavus_pg_t       *query;
-    ngx_msec_t            timeout;
-    size_t                buffer;
-
-    ngx_queue_t           waiting;
-    ngx_queue_t           replays;
-    ngx_queue_t           flight;
-    ngx_queue_t           journaling;
-    ngx_event_t           flush;
-    ngx_event_t           timer;
-
-    ngx_tavus_pg_op_t     op;
-    ngx_tavus_row_t      *batch[NGX_TAVUS_STORE_ROWS];
-    ngx_tavus_event_t    *events[NGX_TAVUS_STORE_ROWS];
-    ngx_uint_t            nbatch;
-    ngx_uint_t            split;        /* rows to try of a refused batch */
-    ngx_msec_t            sent;         /* when the batch was */
-    u_char               *params;
-    size_t                params_size;
-
-    size_t                browser;      /* bytes of browsers' rows */
-    ngx_uint_t            nreplays;
-    size_t                replay_bytes;
-
-    void                (*missing)(void);
-    ngx_msec_t            impossible;   /* until then a month is no more */
-
-    ngx_tavus_store_stats_t  stats;
-} ngx_tavus_store_t;
-
 
 static void ngx_tavus_store_ready(void *data);
-static void ngx_tavus_store_flush_handler(ngx_event_t *ev);
-static void ngx_tavus_store_post_flush(void);
 static void ngx_tavus_store_timer_handler(ngx_event_t *ev);
-static void ngx_tavus_store_set_timer(void);
 static ngx_msec_int_t ngx_tavus_store_left(ngx_tavus_row_t *row);
 static ngx_uint_t ngx_tavus_store_slow(void);
 static void ngx_tavus_store_expire(ngx_queue_t *rows);
-static void ngx_tavus_store_overdue(ngx_tavus_row_t *row,
-    ngx_queue_t *rows);
 static ngx_int_t ngx_tavus_store_to_journal(ngx_tavus_row_t *row);
 static void ngx_tavus_store_journaled(void *data, ngx_int_t rc);
 static ngx_uint_t ngx_tavus_store_replay_ready(void);
 static ngx_int_t ngx_tavus_store_replay(const uint8_t *payload, size_t len);
-static void ngx_tavus_store_answer(ngx_tavus_row_t *row,
-    ngx_tavus_outcome_e outcome);
-static void ngx_tavus_store_free(ngx_tavus_row_t *row);
-static void ngx_tavus_store_take(void);
-static ngx_uint_t ngx_tavus_store_suspects(ngx_queue_t *rows);
-static void ngx_tavus_store_take_from(ngx_queue_t *rows, ngx_uint_t max,
-    size_t *bytes);
-static ngx_int_t ngx_tavus_store_params(void);
-static void ngx_tavus_store_recorded(ngx_tavus_pg_op_t *op, ngx_int_t rc,
-    PGresult *res);
-static void ngx_tavus_store_refused(PGresult *res);
-static ngx_uint_t ngx_tavus_store_unfit(const char *state, PGresult *res);
-static void ngx_tavus_store_split(const char *state);
-static void ngx_tavus_store_outcomes(const char *letters);
-static void ngx_tavus_store_done(ngx_tavus_row_t *row,
-    ngx_tavus_outcome_e outcome);
-static void ngx_tavus_store_put_back(void);
-static void ngx_tavus_store_return(ngx_tavus_row_t *row);
-static void ngx_tavus_store_give_up(ngx_tavus_row_t *row);
-static int ngx_libc_cdecl ngx_tavus_store_cmp(const void *one,
-    const void *two);
-
-
-static const ngx_tavus_pg_stmt_t  ngx_tavus_store_record = {
-    0, "record",
-    "SELECT tavus.record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-    NGX_TAVUS_ENCODE_COLUMNS, ngx_tavus_encode_types
-};
 
 
 /* debug logging reads the descriptor of a timer's "connection" */
@@ -138,7 +34,7 @@ static ngx_connection_t   ngx_tavus_store_dummy = {
     .fd = (ngx_socket_t) -1
 };
 
-static ngx_tavus_store_t  ngx_tavus_store;
+ngx_tavus_store_t         ngx_tavus_store;
 
 
 ngx_int_t
@@ -159,7 +55,7 @@ ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
     st->missing = conf->missing;
 
     st->flush.data = &ngx_tavus_store_dummy;
-    st->flush.handler = ngx_tavus_store_flush_handler;
+    st->flush.handler = ngx_tavus_batch_flush_handler;
     st->flush.log = ngx_cycle->log;
 
     st->timer.data = &ngx_tavus_store_dummy;
@@ -297,6 +193,7 @@ ngx_tavus_store_put(ngx_tavus_event_t *ev, ngx_tavus_store_pt handler,
     size_t              size;
     u_char             *p;
     ngx_str_t          *from, *to;
+    unsigned            source;
     ngx_uint_t          i, browser;
     ngx_tavus_row_t    *row;
     ngx_tavus_store_t  *st;
@@ -324,15 +221,21 @@ ngx_tavus_store_put(ngx_tavus_event_t *ev, ngx_tavus_store_pt handler,
 
     /* a flood of browsers' events leaves room for webhooks */
 
-    if (st->record == NULL
-        || (st->stats.rows && st->stats.bytes + size > st->buffer)
-        || (browser && st->browser && st->browser + size > st->buffer / 4))
+    row = NULL;
+
+    if (st->record
+        && (st->stats.rows == 0 || st->stats.bytes + size <= st->buffer)
+        && (!browser || !st->browser || st->browser + size <= st->buffer / 4))
     {
-        return NULL;
+        row = ngx_calloc(size, ngx_cycle->log);
     }
 
-    row = ngx_calloc(size, ngx_cycle->log);
+    source = tavus_metric_label(TAVUS_METRIC_EVENTS, 0,
+                                (char *) ev->source.data, ev->source.len);
+
     if (row == NULL) {
+        tavus_metric_add(tavus_metric_of(TAVUS_METRIC_EVENTS, source,
+                                         NGX_TAVUS_UNAVAILABLE), 1);
         return NULL;
     }
 
@@ -342,6 +245,7 @@ ngx_tavus_store_put(ngx_tavus_event_t *ev, ngx_tavus_store_pt handler,
     row->start = ngx_current_msec;
     row->size = size;
     row->browser = browser;
+    row->source = source;
 
     p = (u_char *) row + sizeof(ngx_tavus_row_t);
 
@@ -422,7 +326,6 @@ ngx_tavus_store_name(ngx_tavus_outcome_e outcome, ngx_str_t *name)
 void
 ngx_tavus_store_months_made(void)
 {
-    ngx_tavus_store.impossible = ngx_current_msec + NGX_TAVUS_STORE_MONTHS;
     ngx_tavus_store.stats.month_missing = 0;
 
     ngx_tavus_journal_replay();
@@ -457,7 +360,7 @@ ngx_tavus_store_ready(void *data)
 
 /* at the end of this turn of the loop: what it brought goes together */
 
-static void
+void
 ngx_tavus_store_post_flush(void)
 {
     ngx_tavus_store_t  *st;
@@ -469,43 +372,6 @@ ngx_tavus_store_post_flush(void)
     {
         ngx_post_event(&st->flush, &ngx_posted_events);
     }
-}
-
-
-static void
-ngx_tavus_store_flush_handler(ngx_event_t *ev)
-{
-    ngx_tavus_store_t  *st;
-
-    st = &ngx_tavus_store;
-
-    if (st->nbatch || !ngx_tavus_pg_ready(st->record)) {
-        return;
-    }
-
-    ngx_tavus_store_take();
-
-    if (st->nbatch == 0) {
-        return;
-    }
-
-    if (ngx_tavus_store_params() != NGX_OK) {
-        ngx_tavus_store_put_back();
-        return;
-    }
-
-    st->op.stmt = &ngx_tavus_store_record;
-    st->op.timeout = NGX_TAVUS_STORE_TIMEOUT;
-    st->op.background = 1;
-    st->op.handler = ngx_tavus_store_recorded;
-
-    if (ngx_tavus_pg_query(st->record, &st->op) != NGX_OK) {
-        ngx_tavus_store_put_back();
-        return;
-    }
-
-    st->sent = ngx_current_msec;
-    st->stats.batches++;
 }
 
 
@@ -529,7 +395,7 @@ ngx_tavus_store_timer_handler(ngx_event_t *ev)
  * worker so long.  Queues are nearly in the order of their rows' start.
  */
 
-static void
+void
 ngx_tavus_store_set_timer(void)
 {
     ngx_uint_t          i, found;
@@ -653,7 +519,7 @@ ngx_tavus_store_expire(ngx_queue_t *rows)
 
 /* the database had its time: the journal is next, and then nothing */
 
-static void
+void
 ngx_tavus_store_overdue(ngx_tavus_row_t *row, ngx_queue_t *rows)
 {
     ngx_tavus_store_t  *st;
@@ -707,7 +573,6 @@ ngx_tavus_store_journaled(void *data, ngx_int_t rc)
 
     if (rc == NGX_OK) {
         row->journaled = 1;
-        ngx_tavus_store.stats.journaled++;
     }
 
     ngx_tavus_store_answer(row, rc == NGX_OK ? NGX_TAVUS_JOURNALED
@@ -774,7 +639,7 @@ ngx_tavus_store_replay(const uint8_t *payload, size_t len)
 }
 
 
-static void
+void
 ngx_tavus_store_answer(ngx_tavus_row_t *row, ngx_tavus_outcome_e outcome)
 {
     ngx_tavus_store_pt  handler;
@@ -782,8 +647,13 @@ ngx_tavus_store_answer(ngx_tavus_row_t *row, ngx_tavus_outcome_e outcome)
     handler = row->handler;
     row->handler = NULL;
 
-    if (outcome == NGX_TAVUS_UNAVAILABLE && handler) {
-        ngx_tavus_store.stats.unavailable++;
+    /* one in a journal was counted when it came */
+
+    if (!row->counted && row->payload == NULL) {
+        row->counted = 1;
+
+        tavus_metric_add(tavus_metric_of(TAVUS_METRIC_EVENTS, row->source,
+                                         outcome), 1);
     }
 
     if (handler) {
@@ -792,7 +662,7 @@ ngx_tavus_store_answer(ngx_tavus_row_t *row, ngx_tavus_outcome_e outcome)
 }
 
 
-static void
+void
 ngx_tavus_store_free(ngx_tavus_row_t *row)
 {
     ngx_tavus_store_t  *st;
@@ -819,465 +689,4 @@ ngx_tavus_store_free(ngx_tavus_row_t *row)
     }
 
     ngx_free(row);
-}
-
-
-static void
-ngx_tavus_store_take(void)
-{
-    size_t              bytes;
-    ngx_tavus_store_t  *st;
-
-    st = &ngx_tavus_store;
-    bytes = 0;
-
-    if (!ngx_tavus_store_suspects(&st->replays)
-        || ngx_tavus_store_suspects(&st->waiting))
-    {
-        ngx_tavus_store_take_from(&st->waiting, NGX_TAVUS_STORE_ROWS, &bytes);
-    }
-
-    ngx_tavus_store_take_from(&st->replays, NGX_TAVUS_STORE_REPLAYS, &bytes);
-
-    /* two workers that insert the same ids must do so in one order */
-
-    ngx_qsort(st->batch, st->nbatch, sizeof(ngx_tavus_row_t *),
-              ngx_tavus_store_cmp);
-}
-
-
-static ngx_uint_t
-ngx_tavus_store_suspects(ngx_queue_t *rows)
-{
-    ngx_tavus_row_t  *row;
-
-    if (ngx_queue_empty(rows)) {
-        return 0;
-    }
-
-    row = ngx_queue_data(ngx_queue_head(rows), ngx_tavus_row_t, queue);
-
-    return row->suspect;
-}
-
-
-/* suspects come first, and stay among themselves */
-
-static void
-ngx_tavus_store_take_from(ngx_queue_t *rows, ngx_uint_t max, size_t *bytes)
-{
-    ngx_queue_t        *q;
-    ngx_tavus_row_t    *row;
-    ngx_tavus_store_t  *st;
-
-    st = &ngx_tavus_store;
-
-    while (!ngx_queue_empty(rows) && max--) {
-        q = ngx_queue_head(rows);
-        row = ngx_queue_data(q, ngx_tavus_row_t, queue);
-
-        if (st->nbatch == NGX_TAVUS_STORE_ROWS
-            || (st->nbatch
-                && (*bytes + row->size + row->len > NGX_TAVUS_STORE_BYTES
-                    || row->suspect != st->batch[0]->suspect))
-            || (row->suspect && st->nbatch >= st->split))
-        {
-            return;
-        }
-
-        *bytes += row->size + row->len;
-        row->tries++;
-        row->flying = 1;
-
-        ngx_queue_remove(q);
-        ngx_queue_insert_tail(&st->flight, q);
-
-        st->batch[st->nbatch++] = row;
-    }
-}
-
-
-static int ngx_libc_cdecl
-ngx_tavus_store_cmp(const void *one, const void *two)
-{
-    return ngx_memcmp((*(ngx_tavus_row_t * const *) one)->event.id,
-                      (*(ngx_tavus_row_t * const *) two)->event.id,
-                      TAVUS_UUID_LEN);
-}
-
-
-static ngx_int_t
-ngx_tavus_store_params(void)
-{
-    size_t              size;
-    ngx_uint_t          i;
-    ngx_tavus_store_t  *st;
-
-    st = &ngx_tavus_store;
-
-    for (i = 0; i < st->nbatch; i++) {
-        st->events[i] = &st->batch[i]->event;
-    }
-
-    size = ngx_tavus_encode_batch_size(st->events, st->nbatch);
-
-    if (size > st->params_size) {
-        if (st->params) {
-            ngx_free(st->params);
-        }
-
-        st->params_size = 0;
-
-        size = ngx_max(size, 65536);
-
-        st->params = ngx_alloc(size, ngx_cycle->log);
-        if (st->params == NULL) {
-            return NGX_ERROR;
-        }
-
-        st->params_size = size;
-    }
-
-    ngx_tavus_encode_batch(&st->op, st->params, st->events, st->nbatch);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_tavus_store_recorded(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
-{
-    ngx_tavus_store_t  *st;
-
-    st = &ngx_tavus_store;
-
-    if (st->params_size > NGX_TAVUS_STORE_KEEP) {
-        ngx_free(st->params);
-        st->params = NULL;
-        st->params_size = 0;
-    }
-
-    if (rc == NGX_OK
-        && PQntuples(res) == 1
-        && (ngx_uint_t) PQgetlength(res, 0, 0) == st->nbatch)
-    {
-        ngx_tavus_store_outcomes(PQgetvalue(res, 0, 0));
-
-    } else if (rc == NGX_ABORT || rc == NGX_BUSY) {
-
-        /* ids make it safe to send the same again */
-
-        ngx_tavus_store_put_back();
-
-    } else {
-        ngx_tavus_store_refused(res);
-    }
-
-    ngx_tavus_store_post_flush();
-}
-
-
-static void
-ngx_tavus_store_refused(PGresult *res)
-{
-    const char         *state, *message;
-    ngx_uint_t          i, n;
-    ngx_tavus_row_t    *row;
-    ngx_tavus_store_t  *st;
-
-    st = &ngx_tavus_store;
-
-    state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
-    message = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-
-    if (state == NULL) {
-        state = "";
-        message = "unexpected answer";
-    }
-
-    if (ngx_strncmp(state, "40", 2) == 0
-        && st->batch[0]->tries < NGX_TAVUS_STORE_RETRIES)
-    {
-        ngx_tavus_store_put_back();
-        return;
-    }
-
-    if (ngx_tavus_store_unfit(state, res)) {
-        ngx_tavus_store_split(state);
-        return;
-    }
-
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "database refused %ui events: %s %s", st->nbatch, state,
-                  message ? message : "");
-
-    n = st->nbatch;
-    st->nbatch = 0;
-
-    for (i = 0; i < n; i++) {
-        row = st->batch[i];
-        row->flying = 0;
-
-        if (row->payload) {
-            ngx_tavus_journal_done(NGX_ERROR, row->payload, row->len);
-            ngx_tavus_store_free(row);
-
-        } else if (row->journaled) {
-            ngx_tavus_store_free(row);
-
-        } else if (row->entry) {
-            ngx_queue_remove(&row->queue);
-            ngx_queue_insert_tail(&st->journaling, &row->queue);
-
-        } else {
-
-            /* not &st->flight any more, whatever queue it still is in */
-
-            ngx_tavus_store_overdue(row, NULL);
-        }
-    }
-}
-
-
-/* SQLSTATE classes that say something of the rows, not of the database */
-
-static ngx_uint_t
-ngx_tavus_store_unfit(const char *state, PGresult *res)
-{
-    ngx_tavus_store_t  *st;
-
-    st = &ngx_tavus_store;
-
-    if (ngx_strcmp(state, "23514") == 0
-        && PQresultErrorField(res, PG_DIAG_CONSTRAINT_NAME) == NULL)
-    {
-
-        /* there is no partition for a month: it can be made */
-
-        if ((ngx_msec_int_t) (st->impossible - ngx_current_msec) > 0) {
-            return 1;
-        }
-
-        st->stats.month_missing = 1;
-
-        if (st->missing) {
-            st->missing();
-        }
-
-        return 0;
-    }
-
-    return ngx_strncmp(state, "22", 2) == 0
-           || ngx_strncmp(state, "23", 2) == 0
-           || ngx_strncmp(state, "54", 2) == 0;
-}
-
-
-/* by halves, until the culprit is alone and goes into quarantine */
-
-static void
-ngx_tavus_store_split(const char *state)
-{
-    ngx_uint_t          i, n;
-    ngx_tavus_row_t    *row;
-    ngx_tavus_store_t  *st;
-
-    st = &ngx_tavus_store;
-
-    n = st->nbatch;
-    st->split = ngx_max(n / 2, 1);
-
-    for (i = 0; i < n; i++) {
-        st->batch[i]->suspect = 1;
-    }
-
-    if (n > 1) {
-        ngx_tavus_store_put_back();
-        return;
-    }
-
-    row = st->batch[0];
-
-    if (row->stripped) {
-        st->nbatch = 0;
-        ngx_tavus_store_give_up(row);
-        return;
-    }
-
-    if (row->event.reason.len) {
-
-        /* not even that: its names may be what is unfit */
-
-        row->event.event_type.len = 0;
-        row->event.conversation_id.len = 0;
-        row->event.verification.len = 0;
-        row->event.bound = 0;
-        row->event.floating = 0;
-        row->stripped = 1;
-
-    } else {
-        row->event.reason.data = row->why;
-        row->event.reason.len = ngx_snprintf(row->why, sizeof(row->why),
-                                             "refused by the database, "
-                                             "SQLSTATE %s", state)
-                                - row->why;
-
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "event \"%V\" goes into quarantine: %V",
-                      &row->event.event_type, &row->event.reason);
-    }
-
-    ngx_tavus_store_put_back();
-}
-
-
-static void
-ngx_tavus_store_give_up(ngx_tavus_row_t *row)
-{
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "event could not even be put into quarantine");
-
-    if (row->entry) {
-        ngx_tavus_journal_forget(row->entry);
-        row->entry = NULL;
-    }
-
-    if (row->payload) {
-        ngx_tavus_journal_done(NGX_DECLINED, row->payload, row->len);
-    }
-
-    ngx_tavus_store_answer(row, NGX_TAVUS_UNAVAILABLE);
-    ngx_tavus_store_free(row);
-}
-
-
-static void
-ngx_tavus_store_outcomes(const char *letters)
-{
-    ngx_uint_t            i, n;
-    ngx_tavus_store_t    *st;
-    ngx_tavus_outcome_e   outcome;
-
-    st = &ngx_tavus_store;
-
-    n = st->nbatch;
-    st->nbatch = 0;
-
-    for (i = 0; i < n; i++) {
-
-        switch (letters[i]) {
-
-        case 's':
-            outcome = NGX_TAVUS_STORED;
-            st->stats.stored++;
-            break;
-
-        case 'd':
-            outcome = NGX_TAVUS_DUPLICATE;
-            st->stats.duplicates++;
-            break;
-
-        case 'q':
-            outcome = NGX_TAVUS_QUARANTINED;
-            st->stats.quarantined++;
-            break;
-
-        case 'b':
-            outcome = NGX_TAVUS_FOREIGN;
-            st->stats.refused++;
-            break;
-
-        default:
-            outcome = NGX_TAVUS_UNAVAILABLE;
-        }
-
-        ngx_tavus_store_done(st->batch[i], outcome);
-    }
-}
-
-
-static void
-ngx_tavus_store_done(ngx_tavus_row_t *row, ngx_tavus_outcome_e outcome)
-{
-    row->flying = 0;
-    row->suspect = 0;
-
-    if (row->entry) {
-        ngx_tavus_journal_forget(row->entry);
-        row->entry = NULL;
-    }
-
-    if (row->payload) {
-
-        if (outcome == NGX_TAVUS_FOREIGN) {
-
-            /* it was acknowledged: nobody can be told any more */
-
-            ngx_str_set(&row->event.reason,
-                        "the token is another conversation's");
-            ngx_tavus_store_return(row);
-            return;
-        }
-
-        ngx_tavus_journal_done(outcome == NGX_TAVUS_UNAVAILABLE ? NGX_ERROR
-                                                                : NGX_OK,
-                               row->payload, row->len);
-    }
-
-    ngx_tavus_store_answer(row, outcome);
-    ngx_tavus_store_free(row);
-}
-
-
-static void
-ngx_tavus_store_put_back(void)
-{
-    ngx_queue_t        *q;
-    ngx_tavus_store_t  *st;
-
-    st = &ngx_tavus_store;
-    st->nbatch = 0;
-
-    while (!ngx_queue_empty(&st->flight)) {
-        q = ngx_queue_last(&st->flight);
-        ngx_tavus_store_return(ngx_queue_data(q, ngx_tavus_row_t, queue));
-    }
-
-    /* what is overdue among them has not to wait for others */
-
-    if (st->timer.timer_set) {
-        ngx_del_timer(&st->timer);
-    }
-
-    ngx_tavus_store_set_timer();
-}
-
-
-/* a row that was in flight goes first again, if it still has to go */
-
-static void
-ngx_tavus_store_return(ngx_tavus_row_t *row)
-{
-    ngx_tavus_store_t  *st;
-
-    st = &ngx_tavus_store;
-
-    row->flying = 0;
-
-    if (row->journaled) {
-        ngx_tavus_store_free(row);
-        return;
-    }
-
-    ngx_queue_remove(&row->queue);
-
-    if (row->entry) {
-        ngx_queue_insert_tail(&st->journaling, &row->queue);
-
-    } else if (row->payload) {
-        ngx_queue_insert_head(&st->replays, &row->queue);
-
-    } else {
-        ngx_queue_insert_head(&st->waiting, &row->queue);
-    }
 }

@@ -76,13 +76,6 @@ typedef struct {
 typedef struct {
     ngx_uint_t    rows;             /* wait or are in flight */
     size_t        bytes;
-    uint64_t      stored;
-    uint64_t      duplicates;
-    uint64_t      journaled;
-    uint64_t      quarantined;
-    uint64_t      refused;
-    uint64_t      unavailable;
-    uint64_t      batches;
     ngx_uint_t    ready;            /* the database takes rows in time */
     ngx_uint_t    month_missing;
     ngx_str_t    *error;
@@ -122,7 +115,7 @@ ngx_int_t ngx_tavus_store_query(ngx_tavus_pg_op_t *op);
 /* Where an event is, for $tavus_store: pg, journal, or empty. */
 void ngx_tavus_store_name(ngx_tavus_outcome_e outcome, ngx_str_t *name);
 
-/* All months that can be made are there: what has none is unfit. */
+/* The months that were missing are there: what the journal has may go. */
 void ngx_tavus_store_months_made(void);
 
 void ngx_tavus_store_stats(ngx_tavus_store_stats_t *stats);

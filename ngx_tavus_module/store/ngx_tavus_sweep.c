@@ -258,6 +258,8 @@ ngx_tavus_sweep_listed(ngx_tavus_curl_t *t)
     s = &ngx_tavus_sweep_state;
     root = NULL;
 
+    ngx_tavus_api_measure(t);
+
     if (t->rc == CURLE_OK && t->status == 200) {
         (void) tavus_json_parse((char *) t->answer.data, t->answer.len,
                                 &root, NULL);
@@ -374,6 +376,8 @@ ngx_tavus_sweep_ended(ngx_tavus_curl_t *t)
     ngx_tavus_sweep_t  *s;
 
     s = &ngx_tavus_sweep_state;
+
+    ngx_tavus_api_measure(t);
 
     if (ngx_tavus_api_ended(t)) {
         ngx_tavus_sweep_tell(item, NGX_TAVUS_KIND_INFO,

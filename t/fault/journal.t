@@ -23,13 +23,13 @@ my $where = sub { return (split ' ', slurp($t->dir . '/store.log'))[-1] };
 
 my $before = tavus_event('system.replica_joined', 'c-before');
 is $t->webhook($before)->code, 200;
-is $where->(), 'pg';
+wait_ok { $where->() eq 'pg' } 'pg';
 is scalar(() = $files->()), 0, 'nothing is written while all is well';
 
 $t->pg->stop;
 my @events = map { tavus_event('system.replica_joined', "c$_") } 1 .. 20;
 is $t->webhook($_)->code, 200, 'acknowledged' for @events;
-is $where->(), 'journal';
+wait_ok { $where->() eq 'journal' } 'journal';
 is $t->webhook($events[0])->code, 200, 'and again';
 is $t->webhook($before)->code, 200, 'one that PostgreSQL has';
 is $t->get('/healthz')->code, 200, 'the node accepts';
@@ -44,7 +44,7 @@ wait_ok { !(() = $files->()) } 'replayed and removed', 20;
 is $stored->("c$_"), 1, "c$_ is there once" for "-before", 1 .. 20;
 
 is $t->webhook($events[3])->code, 200, 'a redelivery afterwards';
-is $where->(), 'pg';
+wait_ok { $where->() eq 'pg' } 'pg';
 is $stored->('c4'), 1;
 is $t->db->selectrow_array('SELECT count(*) FROM tavus.quarantine'), 0;
 

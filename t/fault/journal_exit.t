@@ -5,6 +5,7 @@
 use lib 't/lib';
 use Tavus::Test;
 use Tavus::Test::Fault;
+use Tavus::Test::Process qw(alive);
 
 my $t = Tavus::Test->new(sandbox => 0, http => {tavus_store_timeout => '20s',
     tavus_journal => '%%DIR%%/journal'})->start;
@@ -15,8 +16,10 @@ $t->pg->freeze;
 my @sockets = map { $t->socket->send(webhook_bytes($t,
     tavus_event('system.replica_joined', "c$_"))) } 1 .. 5;
 $t->settle;
+my $pid = $t->pid;
 $t->signal('TERM');
-wait_ok { !$t->pid } 'stopped';
+wait_ok { !alive($pid) } 'stopped';
+ok $t->stop, 'as asked';
 my @files = glob $t->dir . '/journal/*.journal';
 is scalar(@files), 1, 'written';
 

@@ -23,8 +23,8 @@ is $code->('c1'), 200, 'one that is well';
 my ($first) = $files->();
 
 my ($worker) = $t->workers;
-my $strace = spawn('strace', '-f', '-q', '-o', $t->dir . '/strace', '-e',
-    'trace=fdatasync', '-e', 'inject=fdatasync:error=EIO', '-p', $worker);
+my $strace = spawn(['strace', '-f', '-q', '-o', $t->dir . '/strace', '-e',
+    'trace=fdatasync', '-e', 'inject=fdatasync:error=EIO', '-p', $worker]);
 wait_ok { $code->('c2') == 503 } 'not acknowledged', 20;
 ok $t->grep_log(qr/\[crit\] .*fdatasync\(\) failed .*Input\/output error/),
     'says why';

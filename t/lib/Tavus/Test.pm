@@ -160,6 +160,8 @@ sub location_defaults ($self) {
             . 'tavus_limit zone=create; tavus_limit zone=site; '
             . 'tavus_conversation;',
         '= /api/tavus/end-conversation' => "$errors tavus_conversation_end;",
+        '= /api/track' => "$errors tavus_track;",
+        '= /api/contact' => "$errors tavus_contact;",
         '= /api/tavus/webhook' =>
             "$errors client_max_body_size 8m; tavus_webhook tavus;",
         '/api/admin/' => "$errors tavus_admin; tavus_admin_users "

@@ -1,0 +1,276 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "http/ngx_tavus_limit.h"
+#include "http/ngx_tavus_metrics.h"
+#include "http/ngx_tavus_request.h"
+
+
+/* a worker's index is its slot; where there are more, they share */
+#define NGX_TAVUS_METRICS_SLOTS  128
+
+
+static void ngx_tavus_metrics_write(tavus_text_t *text,
+    ngx_tavus_main_conf_t *mcf);
+static void ngx_tavus_metrics_build(tavus_text_t *text);
+static void ngx_tavus_metrics_limits(tavus_text_t *text,
+    ngx_tavus_main_conf_t *mcf);
+static void ngx_tavus_metrics_tag(tavus_tag_t *tag, const char *name,
+    const char *value);
+static ngx_uint_t ngx_tavus_metrics_workers(void);
+static ngx_int_t ngx_tavus_metrics_init_zone(ngx_shm_zone_t *shm_zone,
+    void *data);
+
+
+ngx_int_t
+ngx_tavus_metrics_handler(ngx_http_request_t *r)
+{
+    u_char                 *p;
+    ngx_int_t               rc;
+    ngx_str_t               body;
+    tavus_text_t            text;
+    ngx_tavus_main_conf_t  *mcf;
+
+    rc = ngx_tavus_allow(r, NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD");
+
+    if (rc == NGX_OK) {
+        rc = ngx_http_discard_request_body(r);
+    }
+
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
+
+    ngx_memzero(&text, sizeof(tavus_text_t));
+    ngx_tavus_metrics_write(&text, mcf);
+
+    p = ngx_pnalloc(r->pool, text.len);
+    if (p == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    text.pos = (char *) p;
+    text.last = (char *) p + text.len;
+
+    ngx_tavus_metrics_write(&text, mcf);
+
+    body.data = p;
+    body.len = (u_char *) text.pos - p;
+
+    return ngx_tavus_send(r, NGX_HTTP_OK, "text/plain; version=0.0.4", &body);
+}
+
+
+static void
+ngx_tavus_metrics_write(tavus_text_t *text, ngx_tavus_main_conf_t *mcf)
+{
+    ngx_tavus_metrics_build(text);
+
+    tavus_metrics_family(text, "sandbox", "gauge",
+                         "Whether outside services are played by a sandbox.");
+    tavus_metrics_sample(text, "sandbox", NULL, 0, mcf->sandbox ? 1 : 0);
+
+    tavus_metrics_write(text, mcf->metrics, ngx_tavus_metrics_workers());
+
+    ngx_tavus_metrics_limits(text, mcf);
+}
+
+
+/* of the libraries, what runs and not what it was built with */
+
+static void
+ngx_tavus_metrics_build(tavus_text_t *text)
+{
+    int                      version;
+    char                     pq[sizeof("2147483647.65535")];
+    tavus_tag_t              tags[4];
+    curl_version_info_data  *curl;
+
+    curl = curl_version_info(CURLVERSION_NOW);
+
+    version = PQlibVersion();
+    ngx_sprintf((u_char *) pq, "%d.%d%Z", version / 10000, version % 10000);
+
+    ngx_tavus_metrics_tag(&tags[0], "nginx", NGINX_VERSION);
+    ngx_tavus_metrics_tag(&tags[1], "libpq", pq);
+    ngx_tavus_metrics_tag(&tags[2], "libcurl", curl->version);
+    ngx_tavus_metrics_tag(&tags[3], "openssl",
+                          OpenSSL_version(OPENSSL_VERSION_STRING));
+
+    tavus_metrics_family(text, "build_info", "gauge",
+                         "Versions; the value is 1.");
+    tavus_metrics_sample(text, "build_info", tags, 4, 1);
+}
+
+
+static void
+ngx_tavus_metrics_limits(tavus_text_t *text, ngx_tavus_main_conf_t *mcf)
+{
+    ngx_uint_t                i;
+    tavus_tag_t               tags[2];
+    ngx_tavus_limit_zone_t  **zones;
+    ngx_tavus_limit_stats_t   stats;
+
+    if (mcf->limit_zones.nelts == 0) {
+        return;
+    }
+
+    zones = mcf->limit_zones.elts;
+
+    tags[0].name = "zone";
+
+    tavus_metrics_family(text, "limit_requests_total", "counter",
+                         "Requests that a token bucket judged.");
+
+    for (i = 0; i < mcf->limit_zones.nelts; i++) {
+        ngx_tavus_limit_stats(zones[i], &stats);
+
+        tags[0].value = (char *) stats.name.data;
+        tags[0].len = stats.name.len;
+
+        ngx_tavus_metrics_tag(&tags[1], "result", "passed");
+        tavus_metrics_sample(text, "limit_requests_total", tags, 2,
+                             stats.passed);
+
+        ngx_tavus_metrics_tag(&tags[1], "result", "rejected");
+        tavus_metrics_sample(text, "limit_requests_total", tags, 2,
+                             stats.rejected);
+    }
+
+    tavus_metrics_family(text, "limit_overflow_total", "counter",
+                         "Requests that the shared bucket judged, as the "
+                         "zone was full.");
+
+    for (i = 0; i < mcf->limit_zones.nelts; i++) {
+        ngx_tavus_limit_stats(zones[i], &stats);
+
+        tags[0].value = (char *) stats.name.data;
+        tags[0].len = stats.name.len;
+
+        tavus_metrics_sample(text, "limit_overflow_total", tags, 1,
+                             stats.overflowed);
+    }
+}
+
+
+static void
+ngx_tavus_metrics_tag(tavus_tag_t *tag, const char *name, const char *value)
+{
+    tag->name = name;
+    tag->value = value;
+    tag->len = ngx_strlen(value);
+}
+
+
+/* those of this configuration: of who is gone no gauge is left */
+
+static ngx_uint_t
+ngx_tavus_metrics_workers(void)
+{
+    ngx_core_conf_t  *ccf;
+
+    if (ngx_process == NGX_PROCESS_SINGLE) {
+        return 1;
+    }
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(ngx_cycle->conf_ctx,
+                                           ngx_core_module);
+
+    return ccf->worker_processes;
+}
+
+
+void
+ngx_tavus_metrics_init_process(ngx_tavus_main_conf_t *mcf)
+{
+    tavus_metrics_attach(mcf->metrics, ngx_worker, ngx_pid);
+    tavus_metric_set(TAVUS_METRIC_WORKERS, 1);
+}
+
+
+void
+ngx_tavus_metrics_exit_process(void)
+{
+    tavus_metrics_detach();
+}
+
+
+ngx_int_t
+ngx_tavus_metrics_zone(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
+{
+    size_t                 size;
+    ngx_uint_t             i;
+    ngx_shm_zone_t        *shm_zone;
+    ngx_tavus_location_t  *locations;
+
+    /* a limit zone cannot have a blank in its name */
+
+    static ngx_str_t  name = ngx_string("tavus metrics");
+
+    locations = mcf->locations.elts;
+
+    for (i = 0; i < mcf->locations.nelts; i++) {
+        if (locations[i].lcf->endpoint == NGX_TAVUS_METRICS) {
+            break;
+        }
+    }
+
+    if (i == mcf->locations.nelts) {
+        return NGX_OK;
+    }
+
+    /* and pages for the slab's own */
+
+    size = ngx_align(tavus_metrics_size(NGX_TAVUS_METRICS_SLOTS),
+                     ngx_pagesize)
+           + 8 * ngx_pagesize;
+
+    shm_zone = ngx_shared_memory_add(cf, &name, size, &ngx_tavus_module);
+    if (shm_zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    shm_zone->init = ngx_tavus_metrics_init_zone;
+    shm_zone->data = mcf;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_tavus_metrics_init_zone(ngx_shm_zone_t *shm_zone, void *data)
+{
+    void                   *area;
+    size_t                  size;
+    ngx_slab_pool_t        *shpool;
+    ngx_tavus_main_conf_t  *mcf;
+
+    mcf = shm_zone->data;
+    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    if (data || shm_zone->shm.exists) {
+        mcf->metrics = shpool->data;
+        return NGX_OK;
+    }
+
+    size = tavus_metrics_size(NGX_TAVUS_METRICS_SLOTS);
+
+    area = ngx_slab_alloc(shpool, size);
+    if (area == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(area, size);
+    tavus_metrics_init(area, NGX_TAVUS_METRICS_SLOTS);
+
+    shpool->data = area;
+    mcf->metrics = area;
+
+    return NGX_OK;
+}
