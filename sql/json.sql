@@ -34,6 +34,14 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
 END
 $$;
 
+-- A quarantined body as JSON that every reader takes: as a string if jsonb would not have it.
+CREATE OR REPLACE FUNCTION tavus.body_shown(body bytea) RETURNS bytea
+LANGUAGE sql STABLE STRICT
+RETURN CASE WHEN tavus.body_jsonb(body) IS NULL
+            THEN pg_catalog.convert_to(
+                     pg_catalog.to_json(tavus.body_text(body))::pg_catalog.text, 'UTF8')
+            ELSE body END;
+
 -- A member that is a string, else NULL.
 CREATE OR REPLACE FUNCTION tavus.str(doc jsonb, name text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -51,5 +51,6 @@ wait_ok { $full->()->{journal}{age} >= 1 } 'and how old it is';
 $t->pg->start;
 wait_ok { $full->()->{journal}{files} == 0 } 'replayed', 20;
 is $full->()->{journal}{records}, 0;
+wait_ok { ($full->()->{database} // {})->{schema} } 'it answers again';
 
 done_testing;

@@ -30,6 +30,6 @@ my ($missing, $twice) = $load->missing($result, $t->db);
 is_deeply $missing, [], 'all that was acknowledged is there';
 is_deeply $twice, [], 'once';
 wait_ok { $t->db->selectrow_array(q{SELECT count(*) FROM pg_stat_activity
-    WHERE usename = 'tavus_app'}) == 4 } 'no connection of the dead stays';
+    WHERE usename = 'tavus_app'}) == 5 } 'no connection of the dead stays';
 
 done_testing;

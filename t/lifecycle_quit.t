@@ -42,6 +42,7 @@ wait_ok { !alive($pid) } 'at once', 0.9;
 $t->stop;
 
 # PostgreSQL hangs with a batch
+$t->{http}{tavus_store_timeout} = '3s';
 $t->start;
 wait_ok { $t->get('/healthz')->code == 200 } 'ready';
 $t->pg->freeze;
@@ -51,7 +52,7 @@ wait_ok { $waiting->() == 5 } 'webhooks wait';
 $pid = $t->pid;
 $t->signal('QUIT');
 is_deeply {answers(@webhooks)}, {503 => 5}, 'webhooks';
-wait_ok { !alive($pid) } 'and none waits for it', 5;
+wait_ok { !alive($pid) } 'and none waits for it', 10;
 $t->pg->thaw;
 $t->stop;
 

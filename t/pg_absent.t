@@ -29,7 +29,7 @@ $pg->start;
 wait_ok { $t->get('/healthz')->code == 200 } 'healthy';
 is $t->webhook($event)->code, 200, 'the redelivery';
 is $t->db->selectrow_array('SELECT count(*) FROM tavus.events'), 1;
-is scalar $t->grep_log(qr/\[notice\].*connected to database host/), 2,
-    'both connections say that they are back';
+wait_ok { $t->grep_log(qr/\[notice\].*connected to database host/) == 3 }
+    'all connections say that they are back';
 
 done_testing;

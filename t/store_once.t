@@ -7,7 +7,8 @@ use lib 't/lib';
 use Tavus::Test;
 use Tavus::Test::Fault;
 
-my $t = Tavus::Test->new(sandbox => 0, workers => 2)->start;
+my $t = Tavus::Test->new(sandbox => 0, workers => 2,
+    http => {tavus_store_timeout => '20s'})->start;
 wait_ok { $t->get('/healthz')->code == 200 } 'ready';
 
 # held back, so that deliveries meet

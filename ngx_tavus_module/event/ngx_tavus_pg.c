@@ -193,6 +193,13 @@ ngx_tavus_pg_ready(ngx_tavus_pg_t *pg)
 }
 
 
+ngx_uint_t
+ngx_tavus_pg_vacant(ngx_tavus_pg_t *pg)
+{
+    return pg->nops == 0;
+}
+
+
 void
 ngx_tavus_pg_on_ready(ngx_tavus_pg_t *pg, void (*handler)(void *data),
     void *data)

@@ -128,6 +128,9 @@ ngx_int_t ngx_tavus_pg_query(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op);
 /* Whether a query would be sent at once. */
 ngx_uint_t ngx_tavus_pg_ready(ngx_tavus_pg_t *pg);
 
+/* Whether nothing else is under way. */
+ngx_uint_t ngx_tavus_pg_vacant(ngx_tavus_pg_t *pg);
+
 /* A function to call each time the connection becomes ready. */
 void ngx_tavus_pg_on_ready(ngx_tavus_pg_t *pg, void (*handler)(void *data),
     void *data);

@@ -19,6 +19,7 @@
 #define NGX_TAVUS_ADMIN_LIMIT      "50"
 
 /* catalog/pg_type.dat */
+#define NGX_TAVUS_OID_INT8         20
 #define NGX_TAVUS_OID_INT4         23
 #define NGX_TAVUS_OID_TEXT         25
 #define NGX_TAVUS_OID_TIMESTAMPTZ  1184
@@ -34,6 +35,7 @@ typedef enum {
     ngx_tavus_arg_status,
     ngx_tavus_arg_time,
     ngx_tavus_arg_limit,
+    ngx_tavus_arg_number,
     ngx_tavus_arg_uuid
 } ngx_tavus_arg_e;
 
@@ -93,6 +95,10 @@ static const Oid  ngx_tavus_admin_conversations_types[] = {
     NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_TEXT
 };
 
+static const Oid  ngx_tavus_admin_quarantine_types[] = {
+    NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_INT8
+};
+
 static const Oid  ngx_tavus_admin_uuid_types[] = { NGX_TAVUS_OID_UUID };
 static const Oid  ngx_tavus_admin_text_types[] = { NGX_TAVUS_OID_TEXT };
 
@@ -137,6 +143,13 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
         ngx_tavus_admin_text_types },
       1,
       { { "id", 200, ngx_tavus_arg_text } } },
+
+    { ngx_string("quarantine"),
+      { 4, "admin_quarantine", "SELECT tavus.admin_quarantine($1, $2)", 2,
+        ngx_tavus_admin_quarantine_types },
+      0,
+      { { "limit", 8, ngx_tavus_arg_limit },
+        { "cursor", 20, ngx_tavus_arg_number } } },
 
     { ngx_null_string, { 0, NULL, NULL, 0, NULL }, 0,
       { { NULL, 0, 0 } } }
@@ -419,6 +432,10 @@ ngx_tavus_admin_value(ngx_tavus_admin_query_t *query, ngx_uint_t n,
         return tavus_query_number(value, len, 1, NGX_TAVUS_ADMIN_MAX_LIMIT,
                                   &number)
                == 0 ? NGX_OK : NGX_ERROR;
+
+    case ngx_tavus_arg_number:
+        return tavus_query_number(value, len, 1, INT64_MAX, &number) == 0
+               ? NGX_OK : NGX_ERROR;
 
     case ngx_tavus_arg_time:
         if (tavus_event_time(value, len, &number) != 0) {

@@ -15,7 +15,7 @@
 
 /* after those of ngx_tavus_admin.c, which share the connection */
 #define NGX_TAVUS_STATUS_STATEMENT  15
-#define NGX_TAVUS_STATUS_TIMEOUT    3000
+#define NGX_TAVUS_STATUS_TIMEOUT    500
 
 
 typedef struct {
@@ -99,7 +99,9 @@ ngx_tavus_health_full(ngx_http_request_t *r)
 
     (void) ngx_tavus_health_status(&stats);
 
-    if (!stats.ready) {
+    /* one that is late ends the connection, and with it what else is asked */
+
+    if (!stats.ready || !ngx_tavus_store_query_idle()) {
         return ngx_tavus_health_send(r, NULL);
     }
 

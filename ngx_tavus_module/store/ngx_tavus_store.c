@@ -303,6 +303,15 @@ ngx_tavus_store_query(ngx_tavus_pg_op_t *op)
 }
 
 
+ngx_uint_t
+ngx_tavus_store_query_idle(void)
+{
+    return ngx_tavus_store.query
+           && ngx_tavus_pg_ready(ngx_tavus_store.query)
+           && ngx_tavus_pg_vacant(ngx_tavus_store.query);
+}
+
+
 void
 ngx_tavus_store_name(ngx_tavus_outcome_e outcome, ngx_str_t *name)
 {

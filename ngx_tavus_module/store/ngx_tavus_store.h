@@ -112,6 +112,9 @@ void ngx_tavus_store_forget(ngx_tavus_row_t *row);
 /* A query of the admin API; see ngx_tavus_pg_query(). */
 ngx_int_t ngx_tavus_store_query(ngx_tavus_pg_op_t *op);
 
+/* Whether a query would be answered at once, if at all. */
+ngx_uint_t ngx_tavus_store_query_idle(void);
+
 /* Where an event is, for $tavus_store: pg, journal, or empty. */
 void ngx_tavus_store_name(ngx_tavus_outcome_e outcome, ngx_str_t *name);
 
