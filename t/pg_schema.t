@@ -9,7 +9,8 @@ use Tavus::Test::Pg;
 use Tavus::Test::Process qw($ROOT);
 
 my $pg = Tavus::Test::Pg->new;
-my $t = Tavus::Test->new(db => $pg, sandbox => 0);
+my $t = Tavus::Test->new(db => $pg, sandbox => 0, locations => {'= /healthz' =>
+    'tavus_health; tavus_admin_users %%SECRETS%%/admin.htpasswd;'});
 my $n = 0;
 my $webhook = sub {
     $t->webhook(tavus_event('system.replica_joined', 'c' . ++$n))->code;
@@ -20,12 +21,18 @@ my @psql = ('psql', '-XAtq', '-h', $pg->socket_dir, '-p', $pg->port,
 $pg->db->do('DROP SCHEMA tavus CASCADE');
 $t->start;
 wait_ok { $t->get('/healthz')->code != 404 } 'up';
-wait_ok { $webhook->() == 503 && $t->grep_log(qr/3F000|42P01|42883|42501/) }
-    'no schema: refused, and the log says why';
+wait_ok { $t->grep_log(qr/database refused 0 events: 3F000 schema "tavus"/) }
+    'no schema: the log says so before an event comes';
+wait_ok { $t->get('/healthz')->code == 503 } 'and health';
+is $webhook->(), 503, 'refused';
+is $t->admin('/healthz?full')->code, 503;
+like $t->admin('/healthz?full')->json->{database}{error}, qr/schema "tavus"/;
 is $t->admin('/api/admin/events')->code, 500;
 
 is system(@psql, '-f', "$ROOT/sql/install.sql"), 0, 'installed';
-wait_ok { $webhook->() == 200 } 'stored';
+wait_ok { $t->get('/healthz')->code == 200 } 'healthy without an event';
+ok $t->grep_log(qr/database takes events again/);
+is $webhook->(), 200, 'stored';
 wait_ok { $t->admin('/api/admin/events')->code == 200 } 'asked';
 
 # dropped and made again while it is prepared

@@ -13,6 +13,9 @@
 #define NGX_TAVUS_BATCH_KEEP      (1024 * 1024)
 #define NGX_TAVUS_BATCH_RETRIES   3
 
+/* ms until an empty batch tells whether the database takes any again */
+#define NGX_TAVUS_BATCH_PROBE     1000
+
 /* replayed rows in a batch, so that they delay nobody */
 #define NGX_TAVUS_BATCH_REPLAYS   250
 
@@ -30,6 +33,8 @@ static ngx_int_t ngx_tavus_batch_params(void);
 static void ngx_tavus_batch_recorded(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_batch_refused(PGresult *res);
+static void ngx_tavus_batch_note(const char *state, const char *message);
+static void ngx_tavus_batch_accepted(void);
 static ngx_uint_t ngx_tavus_batch_unfit(const char *state, PGresult *res);
 static ngx_uint_t ngx_tavus_batch_distant(void);
 static void ngx_tavus_batch_split(const char *state);
@@ -57,15 +62,17 @@ ngx_tavus_batch_flush_handler(ngx_event_t *ev)
 
     st = &ngx_tavus_store;
 
-    if (st->nbatch || !ngx_tavus_pg_ready(st->record)) {
+    if (st->busy || !ngx_tavus_pg_ready(st->record)) {
         return;
     }
 
     ngx_tavus_batch_take();
 
-    if (st->nbatch == 0) {
+    if (st->nbatch == 0 && !st->probing) {
         return;
     }
+
+    st->probing = 0;
 
     if (ngx_tavus_batch_params() != NGX_OK) {
         ngx_tavus_batch_put_back();
@@ -82,11 +89,23 @@ ngx_tavus_batch_flush_handler(ngx_event_t *ev)
         return;
     }
 
+    st->busy = 1;
     st->sent = ngx_current_msec;
     st->sent_us = ngx_tavus_batch_clock();
 
-    tavus_metric_add(TAVUS_METRIC_BATCHES, 1);
-    tavus_metric_observe(TAVUS_METRIC_BATCH_ROWS, st->nbatch);
+    if (st->nbatch) {
+        tavus_metric_add(TAVUS_METRIC_BATCHES, 1);
+        tavus_metric_observe(TAVUS_METRIC_BATCH_ROWS, st->nbatch);
+    }
+}
+
+
+void
+ngx_tavus_batch_probe_handler(ngx_event_t *ev)
+{
+    ngx_tavus_store.probing = 1;
+
+    ngx_tavus_store_post_flush();
 }
 
 
@@ -231,6 +250,7 @@ ngx_tavus_batch_recorded(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
     ngx_tavus_store_t  *st;
 
     st = &ngx_tavus_store;
+    st->busy = 0;
 
     if (st->params_size > NGX_TAVUS_BATCH_KEEP) {
         ngx_free(st->params);
@@ -238,7 +258,7 @@ ngx_tavus_batch_recorded(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
         st->params_size = 0;
     }
 
-    if (rc == NGX_OK) {
+    if (rc == NGX_OK && st->nbatch) {
         tavus_metric_observe(TAVUS_METRIC_COMMIT,
                              ngx_tavus_batch_clock() - st->sent_us);
     }
@@ -247,6 +267,7 @@ ngx_tavus_batch_recorded(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
         && PQntuples(res) == 1
         && (ngx_uint_t) PQgetlength(res, 0, 0) == st->nbatch)
     {
+        ngx_tavus_batch_accepted();
         ngx_tavus_batch_outcomes(PQgetvalue(res, 0, 0));
 
     } else if (rc == NGX_ABORT || rc == NGX_BUSY) {
@@ -282,20 +303,19 @@ ngx_tavus_batch_refused(PGresult *res)
     }
 
     if (ngx_strncmp(state, "40", 2) == 0
+        && st->nbatch
         && st->batch[0]->tries < NGX_TAVUS_BATCH_RETRIES)
     {
         ngx_tavus_batch_put_back();
         return;
     }
 
-    if (ngx_tavus_batch_unfit(state, res)) {
+    if (st->nbatch && ngx_tavus_batch_unfit(state, res)) {
         ngx_tavus_batch_split(state);
         return;
     }
 
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "database refused %ui events: %s %s", st->nbatch, state,
-                  message ? message : "");
+    ngx_tavus_batch_note(state, message ? message : "");
 
     n = st->nbatch;
     st->nbatch = 0;
@@ -322,6 +342,59 @@ ngx_tavus_batch_refused(PGresult *res)
             ngx_tavus_store_overdue(row, NULL);
         }
     }
+}
+
+
+/* what lasts is logged once, but for events that it hits */
+
+static void
+ngx_tavus_batch_note(const char *state, const char *message)
+{
+    ngx_str_t           text;
+    u_char              buf[sizeof(ngx_tavus_store.refused_text)];
+    ngx_tavus_store_t  *st;
+
+    st = &ngx_tavus_store;
+
+    text.data = buf;
+    text.len = ngx_snprintf(buf, sizeof(buf), "%s %s", state, message) - buf;
+
+    if (st->nbatch
+        || text.len != st->refused.len
+        || ngx_memcmp(text.data, st->refused.data, text.len) != 0)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "database refused %ui events: %V", st->nbatch, &text);
+    }
+
+    ngx_memcpy(st->refused_text, buf, text.len);
+
+    st->refused.data = st->refused_text;
+    st->refused.len = text.len;
+
+    if (!st->probe.timer_set) {
+        ngx_add_timer(&st->probe, NGX_TAVUS_BATCH_PROBE);
+    }
+}
+
+
+static void
+ngx_tavus_batch_accepted(void)
+{
+    ngx_tavus_store_t  *st;
+
+    st = &ngx_tavus_store;
+
+    if (st->refused.len == 0) {
+        return;
+    }
+
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "database takes events again");
+
+    st->refused.len = 0;
+
+    ngx_tavus_journal_replay();
 }
 
 

@@ -61,6 +61,7 @@ typedef struct {
     ngx_queue_t           journaling;
     ngx_event_t           flush;
     ngx_event_t           timer;
+    ngx_event_t           probe;
 
     ngx_tavus_pg_op_t     op;
     ngx_tavus_row_t      *batch[NGX_TAVUS_STORE_ROWS];
@@ -78,12 +79,21 @@ typedef struct {
 
     void                (*missing)(void);
 
+    ngx_str_t             refused;      /* why; empty: it takes batches */
+    u_char                refused_text[256];
+
     ngx_tavus_store_stats_t  stats;
+
+    unsigned              busy:1;       /* a batch is in flight */
+    unsigned              probing:1;    /* an empty one is wanted */
 } ngx_tavus_store_t;
 
 
 /* Puts what waits into a batch and sends it, unless one is in flight. */
 void ngx_tavus_batch_flush_handler(ngx_event_t *ev);
+
+/* The timer that tries a database again that refuses everything. */
+void ngx_tavus_batch_probe_handler(ngx_event_t *ev);
 
 /* Sees to it that the above is called at the end of this turn. */
 void ngx_tavus_store_post_flush(void);

@@ -71,6 +71,11 @@ ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
         return NGX_ERROR;
     }
 
+    st->probe.data = &ngx_tavus_store_dummy;
+    st->probe.handler = ngx_tavus_batch_probe_handler;
+    st->probe.log = ngx_cycle->log;
+    st->probe.cancelable = 1;
+
     st->record = ngx_tavus_pg_open(conf->database, "record",
                                    "-c synchronous_commit=on "
                                    "-c statement_timeout=20s "
@@ -151,6 +156,10 @@ ngx_tavus_store_exit_process(void)
 
     if (st->timer.timer_set) {
         ngx_del_timer(&st->timer);
+    }
+
+    if (st->probe.timer_set) {
+        ngx_del_timer(&st->probe);
     }
 
     if (st->flush.posted) {
@@ -356,12 +365,20 @@ ngx_tavus_store_stats(ngx_tavus_store_stats_t *stats)
 
     stats->ready = ngx_tavus_pg_ready(st->record) && !ngx_tavus_store_slow();
     stats->error = ngx_tavus_pg_error(st->record);
+
+    if (stats->error->len == 0) {
+        stats->error = &st->refused;
+    }
 }
 
 
 static void
 ngx_tavus_store_ready(void *data)
 {
+    /* whether the schema is there is known before the first event comes */
+
+    ngx_tavus_store.probing = 1;
+
     ngx_tavus_store_post_flush();
     ngx_tavus_journal_replay();
 }
@@ -377,7 +394,9 @@ ngx_tavus_store_post_flush(void)
     st = &ngx_tavus_store;
 
     if (!st->flush.posted
-        && !(ngx_queue_empty(&st->waiting) && ngx_queue_empty(&st->replays)))
+        && (st->probing
+            || !ngx_queue_empty(&st->waiting)
+            || !ngx_queue_empty(&st->replays)))
     {
         ngx_post_event(&st->flush, &ngx_posted_events);
     }
@@ -485,7 +504,7 @@ ngx_tavus_store_left(ngx_tavus_row_t *row)
 }
 
 
-/* no connection after a try at one, or a batch that is overdue */
+/* no connection after a try at one, a batch overdue, or all are refused */
 
 static ngx_uint_t
 ngx_tavus_store_slow(void)
@@ -498,7 +517,8 @@ ngx_tavus_store_slow(void)
         return ngx_tavus_pg_error(st->record)->len != 0;
     }
 
-    return st->nbatch && ngx_current_msec - st->sent >= st->timeout;
+    return st->refused.len
+           || (st->busy && ngx_current_msec - st->sent >= st->timeout);
 }
 
 
