@@ -1,0 +1,21 @@
+import { Dialog } from '@/components/ui/dialog';
+import type { Vertical } from '@/lib/site';
+
+import { Session } from './Session';
+
+export interface Asked { vertical: Vertical; opener: HTMLElement | null }
+
+export function VideoChatWidget({ asked, onClose }:
+{ asked: Asked | undefined; onClose: () => void }) {
+  return (
+    <Dialog
+      open={asked !== undefined}
+      onClose={onClose}
+      opener={asked?.opener}
+      title="Video chat"
+      description="A conversation with an AI video agent. Press Escape to end it and go back to the page."
+    >
+      {asked && <Session vertical={asked.vertical} />}
+    </Dialog>
+  );
+}
