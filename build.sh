@@ -27,7 +27,7 @@ usage: ./build.sh COMMAND
                   the URLs; Ctrl-C stops all, --detach returns when healthy
   stop            stop all of it
   test [FILE...]  build all and run every test, or only these
-                  (t/unit/*.c, *.t, t/sql/*.sql)
+                  (t/unit/*.c, *.t, t/sql/*.sql, site/e2e/*/*.spec.ts)
   module          build/module/ngx_tavus_module.so
   site            build/site
   db              start the private PostgreSQL alone, with the schema
@@ -836,13 +836,59 @@ test_sql() {
     return "$rc"
 }
 
+# Two builds must not differ: what is served can be made again from what is
+# in the repository.
+site_again() {
+    local dir=$BUILD/again
+
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    (cd site && npm run -s generate \
+        && SITE_OUT=$dir/site npm run -s build) > "$BUILD/again.log" 2>&1 \
+        || { tail -n 30 "$BUILD/again.log" >&2; return 1; }
+    diff -r "$BUILD/site" "$dir/site" \
+        && cmp "$BUILD/site-csp.conf" "$dir/site-csp.conf" || return
+    rm -rf "$dir"
+    echo "two builds of the site: the same bytes"
+}
+
+# The pages in Chromium, before the real nginx, module, PostgreSQL and sandbox.
+test_browser() {
+    local dir rc=0
+
+    site_modules || return
+    if (( $# == 0 )); then
+        (cd site && npm run -s check) || return
+        site_again || return
+    fi
+
+    dir=$(mktemp -d /tmp/tavus-e2e.XXXXXX)
+    # with nothing of a service that is not the sandbox
+    env -u DATABASE_URL -u TAVUS_API_KEY -u PUBLIC_URL -u SANDBOX_PORT \
+        -u PG_PORT RUN_DIR="$dir" PORT="$(free_port)" ./build.sh run --detach \
+        > "$dir/run.log" 2>&1 || { cat "$dir/run.log"; rc=1; }
+    if (( rc == 0 )); then
+        (
+            set -a
+            # shellcheck disable=SC1091
+            . "$dir/env"
+            cd site
+            npx --no-install playwright test "${@#site/}"
+        ) || rc=$?
+    fi
+    RUN_DIR=$dir ./build.sh stop || :
+    rm -rf "$(readlink -f "$dir/live")" "$dir"
+    return "$rc"
+}
+
 cmd_test() {
-    local f unit=() tap=() sql=()
+    local f unit=() tap=() sql=() web=()
 
     for f in "$@"; do
         [[ -f $f ]] || die "no such test: $f"
         case $f in
             *.c)                unit+=("$f") ;;
+            site/e2e/*.ts)      web+=("$f") ;;
             *.sql|*t/sql/*.t)   sql+=("$f") ;;
             *.t)                tap+=("$f") ;;
             *)     die "not a test: $f" ;;
@@ -850,6 +896,7 @@ cmd_test() {
     done
 
     need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" "${PKG_TEST[@]}"
+    (( $# && ! ${#web[@]} )) || need "${PKG_SERVE[@]}" "${PKG_BROWSER[@]}"
 
     stage build build_all
     if (( ${#FAILED[@]} == 0 )); then
@@ -866,6 +913,7 @@ cmd_test() {
         (( $# && ! ${#unit[@]} )) || stage unit test_unit "${unit[@]}"
         (( ! ${#sql[@]} )) || stage sql test_sql "${sql[@]}"
         (( ! ${#tap[@]} )) || stage prove test_prove "${tap[@]}"
+        (( $# && ! ${#web[@]} )) || stage browser test_browser "${web[@]}"
     fi
 
     printf '\n'

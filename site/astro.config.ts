@@ -8,7 +8,7 @@ export default defineConfig({
   // a placeholder: nginx puts the real origin in (see site/nginx/site.conf)
   site: 'https://example.com',
   output: 'static',
-  outDir: '../build/site',
+  outDir: process.env.SITE_OUT ?? '../build/site',
   cacheDir: '../build/astro',
   // /pricing.html, served as /pricing: one URL a page, no directory redirect
   build: { format: 'file', assets: '_a', inlineStylesheets: 'never' },

@@ -25,11 +25,13 @@ export function finish(): AstroIntegration {
         writeFileSync(join(out, 'sitemap.xml'), sitemap(files));
         writeFileSync(join(out, 'robots.txt'),
           'User-agent: *\nDisallow: /admin\nDisallow: /api/\n\nSitemap: https://example.com/sitemap.xml\n');
-        // the style of the room comes with its code, after a click
+        // The style of the room comes with its code, after a click; the
+        // one rule that Astro writes into a page is in site.css.
         for (const file of files.filter((f) => f.endsWith('.html'))) {
           const html = readFileSync(join(out, file), 'utf8');
           writeFileSync(join(out, file),
-            html.replace(/<link rel="stylesheet" href="[^"]*\/DailyRoom\.[^"]*"\/?>/g, ''));
+            html.replace(/<link rel="stylesheet" href="[^"]*\/DailyRoom\.[^"]*"\/?>/g, '')
+              .replaceAll('<style>astro-island,astro-slot,astro-static-slot{display:contents}</style>', ''));
         }
         policy(out, files);
         for (const file of files) {

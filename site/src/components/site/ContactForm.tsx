@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'react';
 import { Alert } from '@/components/ui/alert';
 import { Button, ButtonLink } from '@/components/ui/button';
 import { Field, Input, Textarea } from '@/components/ui/field';
+import { LIVE } from '@/lib/client-intent';
 import { config } from '@/lib/config';
 import { EMAIL } from '@/lib/site';
 
@@ -30,7 +31,10 @@ export function ContactForm() {
   const [wait, setWait] = useState(0);
   const [email, setEmail] = useState(EMAIL);
 
-  useEffect(() => { void config().then((c) => setEmail(c.contact_email)); }, []);
+  useEffect(() => {
+    void config().then((c) => setEmail(c.contact_email));
+    form.current?.dispatchEvent(new Event(LIVE, { bubbles: true }));
+  }, []);
   useEffect(() => { if (state === 'sent') sent.current?.focus(); }, [state]);
 
   const field = (name: Name) => form.current?.elements.namedItem(name) as HTMLInputElement;

@@ -24,12 +24,16 @@ export function Pricing() {
   const [result, setResult] = useState<Result>({ kind: 'none' });
 
   useEffect(() => {
+    // perhaps another was chosen before the island was awake
+    const plan = form.current?.elements.namedItem('plan');
+    if (plan instanceof RadioNodeList && plan.value) setChosen(plan.value);
+
     void config().then((c) => {
       setEmail(c.contact_email);
       setPrices(Object.fromEntries(Object.entries(LISTED)
         .map(([id, p]) => [id, { ...p, ...c.plans[id] }])));
     });
-  }, []);
+  }, [form]);
 
   const conversations = number('conversations', 120);
   const length = number('length', 4);
@@ -43,14 +47,18 @@ export function Pricing() {
   const checkout = async () => {
     const { track } = await import('@/lib/tracking');
     const { post, problemOf } = await import('@/lib/tavus');
+    // as it stands in the form: this may be what was pressed before the island
+    // was awake, with no render since
+    const order = (form.current?.elements.namedItem('plan') as RadioNodeList).value;
+    const added = ADD_ONS.filter((a) => checked(`add_${a.id}`));
     const address = (form.current?.elements.namedItem('email') as HTMLInputElement).value.trim();
 
-    track('begin_checkout', { plan: chosen, add_ons: extras.map((a) => a.id), value: total, currency: 'USD' });
+    track('begin_checkout', { plan: order, add_ons: added.map((a) => a.id) });
     setResult({ kind: 'busy' });
     try {
       const response = await post('/api/stripe/checkout', {
-        plan: chosen,
-        ...(extras.length && { add_ons: extras.map((a) => a.id) }),
+        plan: order,
+        ...(added.length && { add_ons: added.map((a) => a.id) }),
         ...(address && { email: address })
       });
 

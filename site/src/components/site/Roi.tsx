@@ -19,7 +19,7 @@ const fields = [
 ] as const;
 
 export function Roi() {
-  const { form, number } = useForm();
+  const { form, number } = useForm<HTMLDivElement>();
   const v = Object.fromEntries(fields.map((f) => [f.name, number(f.name, f.value)])) as
     Record<(typeof fields)[number]['name'], number>;
 
@@ -36,7 +36,7 @@ export function Roi() {
   ];
 
   return (
-    <form ref={form} onSubmit={(e) => e.preventDefault()} className="grid items-start gap-8 lg:grid-cols-[1.200fr_1fr]">
+    <div ref={form} className="grid items-start gap-8 lg:grid-cols-[1.200fr_1fr]">
       <div className="grid gap-5 sm:grid-cols-2">
         {fields.map((f) => (
           <Field key={f.name} id={f.name} label={f.label}>
@@ -65,6 +65,6 @@ export function Roi() {
           Revenue now: {usd(now)} a month. The plan is the smallest that holds {v.minutes.toLocaleString('en-US')} minutes. Hours are counted with 4⅓ weeks a month.
         </p>
       </Card>
-    </form>
+    </div>
   );
 }

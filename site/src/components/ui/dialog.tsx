@@ -1,6 +1,6 @@
 import * as Radix from '@radix-ui/react-dialog';
 import { X } from 'lucide-react';
-import type { ReactNode } from 'react';
+import type { ReactNode, RefObject } from 'react';
 
 // Radix keeps the focus in, listens to Esc and hides the rest from readers.
 // Its Overlay is left out: it locks scrolling with a style element, which the
@@ -11,7 +11,7 @@ export function Dialog({ open, onClose, title, description, children, opener }: 
   title: string;
   description: string;
   children: ReactNode;
-  opener?: HTMLElement | null;
+  opener: RefObject<HTMLElement | null>;
 }) {
   return (
     <Radix.Root open={open} onOpenChange={(now) => { if (!now) onClose(); }}>
@@ -23,7 +23,7 @@ export function Dialog({ open, onClose, title, description, children, opener }: 
           onInteractOutside={(event) => event.preventDefault()}
           onCloseAutoFocus={(event) => {
             event.preventDefault();
-            opener?.focus();
+            opener.current?.focus();
           }}
         >
           <div className="flex items-center justify-between gap-4 px-5 py-3 sm:px-6">

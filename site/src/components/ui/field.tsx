@@ -18,8 +18,8 @@ export function Field({ id, label, hint, error, children }:
   );
 }
 
-export const Input = ({ className, ...rest }: InputHTMLAttributes<HTMLInputElement>) =>
-  <input className={cn(control, className)} {...rest} />;
+export const Input = ({ className, type = 'text', ...rest }: InputHTMLAttributes<HTMLInputElement>) =>
+  <input type={type} className={cn(control, className)} {...rest} />;
 
 export const Textarea = ({ className, ...rest }: TextareaHTMLAttributes<HTMLTextAreaElement>) =>
   <textarea className={cn(control, 'min-h-36 resize-y', className)} {...rest} />;
