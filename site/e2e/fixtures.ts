@@ -1,0 +1,91 @@
+import { type APIRequestContext, test as base, expect } from '@playwright/test';
+
+export const BASE = process.env.BASE_URL!;
+export const SANDBOX = process.env.SANDBOX_URL!;
+export const ADMIN = { username: process.env.ADMIN_USER!, password: process.env.ADMIN_PASSWORD! };
+
+export const MARKETING = ['/', '/demos', '/demos/healthcare', '/demos/legal', '/demos/ecommerce',
+  '/pricing', '/roi-calculator', '/contact', '/about', '/accessibility',
+  '/legal/privacy', '/legal/terms', '/legal/baa'];
+export const PAGES = [...MARKETING, '/thank-you'];
+
+let visitors = 0;
+
+interface Watch {
+  // what the policy refused, and what the console called an error
+  violations: string[];
+  errors: string[];
+  foreign: string[];
+}
+
+interface Fixtures {
+  watch: Watch;
+  strict: boolean;
+  visitor: string;
+}
+
+// Each test comes from an address of its own, as limits count addresses; and
+// none may see a violation of the policy.
+export const test = base.extend<Fixtures>({
+  strict: [true, { option: true }],
+  visitor: async ({}, use, info) => {
+    await use(`10.${info.parallelIndex}.${(Date.now() >> 8) & 255}.${++visitors & 255}`);
+  },
+  extraHTTPHeaders: async ({ visitor }, use) => { await use({ 'X-Forwarded-For': visitor }); },
+  watch: [async ({ page, strict }, use) => {
+    const watch: Watch = { violations: [], errors: [], foreign: [] };
+
+    await page.exposeFunction('violated', (what: string) => watch.violations.push(what));
+    await page.addInitScript(() => {
+      addEventListener('securitypolicyviolation', (e) =>
+        (window as unknown as { violated: (s: string) => void })
+          .violated(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}`));
+    });
+    page.on('pageerror', (e) => watch.errors.push(e.message));
+    page.on('console', (m) => {
+      if (m.type() === 'error') watch.errors.push(`${m.text()} ${m.location().url}`);
+    });
+    page.on('request', (r) => {
+      const url = new URL(r.url());
+      if (/^https?:|^wss?:/.test(url.protocol) && url.origin !== new URL(BASE).origin) watch.foreign.push(r.url());
+    });
+    await use(watch);
+    if (strict) expect(watch.violations, 'violations of the policy').toEqual([]);
+  }, { auto: true }]
+});
+
+export { expect };
+
+export async function settings(request: APIRequestContext): Promise<{ tracking: boolean }> {
+  return await (await request.get('/config.json')).json();
+}
+
+// ---- the sandbox -------------------------------------------------------------
+
+export interface Call { method: string; path: string; body: Record<string, unknown> }
+
+export class Sandbox {
+  constructor(readonly request: APIRequestContext) {}
+
+  async reset(): Promise<void> {
+    expect((await this.request.delete(`${SANDBOX}/_state`)).ok()).toBe(true);
+    await this.configure({ line_ms: 100 });
+  }
+
+  async configure(data: Record<string, unknown>): Promise<void> {
+    expect((await this.request.post(`${SANDBOX}/_config`, { data })).ok()).toBe(true);
+  }
+
+  async fault(data: Record<string, unknown>): Promise<void> {
+    expect((await this.request.post(`${SANDBOX}/_fault`, { data: { path: '/v2/conversations', method: 'POST', ...data } })).ok()).toBe(true);
+  }
+
+  async calls(path = '/v2/conversations'): Promise<Call[]> {
+    const response = await this.request.get(`${SANDBOX}/_calls?path=${encodeURIComponent(path)}`);
+    return ((await response.json()) as { calls: Call[] }).calls;
+  }
+
+  async ended(): Promise<number> {
+    return (await this.calls()).filter((c) => c.path.endsWith('/end')).length;
+  }
+}

@@ -1,0 +1,247 @@
+import type { Page } from '@playwright/test';
+
+import { expect, Sandbox, test } from '../fixtures';
+
+const opener = (page: Page) => page.getByRole('button', { name: 'Open video chat' });
+const dialog = (page: Page) => page.getByRole('dialog', { name: 'Video chat' });
+const room = (page: Page) => page.locator('iframe[title="Conversation with the video agent"]');
+const begin = (page: Page) => dialog(page).getByRole('button', { name: 'Start conversation' });
+
+let sandbox: Sandbox;
+
+test.beforeEach(async ({ request }) => {
+  sandbox = new Sandbox(request);
+  await sandbox.reset();
+});
+
+async function start(page: Page, path = '/'): Promise<void> {
+  await page.goto(path);
+  await opener(page).click();
+  await begin(page).click();
+}
+
+test('a click fetches the code, shows the devices, and opens a room within 3 s', async ({ page, watch }) => {
+  const scripts: string[] = [];
+  page.on('request', (r) => { if (r.resourceType() === 'script') scripts.push(r.url()); });
+
+  await page.goto('/');
+  await opener(page).click();
+  await expect(dialog(page)).toBeVisible();
+  expect(scripts.some((s) => /mount/.test(s))).toBe(true);
+  await expect(dialog(page).getByText('Camera found')).toBeVisible();
+  await expect(dialog(page).getByText('Microphone found')).toBeVisible();
+  expect(watch.foreign, 'nothing foreign before the start').toEqual([]);
+  expect(await sandbox.calls(), 'nothing is created before the start').toEqual([]);
+
+  const began = Date.now();
+  await begin(page).click();
+  await expect(room(page)).toBeVisible({ timeout: 3000 });
+  console.log(`room after ${Date.now() - began} ms`);
+  await expect(dialog(page).getByText('nobody real is on the line')).toBeVisible();
+  await expect(room(page).contentFrame().locator('#state')).toHaveText('Connected');
+  expect(scripts.some((s) => /DailyRoom/.test(s)), 'no Daily code for a page of its own').toBe(false);
+  await expect(room(page)).toHaveAttribute('allow', /camera; microphone/);
+});
+
+test('the camera can be tried first, and is let go', async ({ page }) => {
+  await page.goto('/');
+  await opener(page).click();
+  await dialog(page).getByRole('button', { name: 'Test them first' }).click();
+  const video = dialog(page).getByLabel('Your camera');
+  await expect(video).toBeVisible();
+  await expect.poll(() => video.evaluate((v: HTMLVideoElement) => v.videoWidth)).toBeGreaterThan(0);
+  const track = await video.evaluateHandle((v: HTMLVideoElement) => (v.srcObject as MediaStream).getVideoTracks()[0]!);
+  await begin(page).click();
+  await expect(room(page)).toBeVisible();
+  expect(await track.evaluate((t) => t.readyState)).toBe('ended');
+});
+
+test('End conversation ends it, at Tavus too', async ({ page }) => {
+  await start(page);
+  await expect(room(page)).toBeVisible();
+  await dialog(page).getByRole('button', { name: 'End conversation' }).click();
+  await expect(dialog(page).getByText('Thank you for the talk.')).toBeFocused();
+  await expect.poll(() => sandbox.ended()).toBe(1);
+});
+
+test('the keyboard alone is enough', async ({ page }) => {
+  await page.goto('/about');
+  await opener(page).focus();
+  await page.keyboard.press('Enter');
+  await expect(dialog(page)).toBeVisible();
+
+  // round and round: the focus does not leave
+  for (let i = 0; i < 12; i++) {
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate(() => !!document.activeElement?.closest('[role=dialog]'))).toBe(true);
+  }
+  for (let i = 0; i < 12 && !(await begin(page).evaluate((b) => b === document.activeElement)); i++) {
+    await page.keyboard.press('Tab');
+  }
+  await expect(begin(page)).toBeFocused();
+  await page.keyboard.press('Enter');
+  await expect(room(page)).toBeVisible();
+
+  await dialog(page).getByRole('button', { name: 'Close video chat' }).focus();
+  await page.keyboard.press('Escape');
+  await expect(dialog(page)).toBeHidden();
+  await expect(opener(page)).toBeFocused();
+  await expect.poll(() => sandbox.ended()).toBe(1);
+});
+
+test('leaving the page ends the conversation', async ({ page }) => {
+  await start(page);
+  await expect(room(page)).toBeVisible();
+  await page.goto('/about');
+  await expect.poll(() => sandbox.ended()).toBe(1);
+});
+
+test('closing while the room is being made ends it as well', async ({ page }) => {
+  await sandbox.fault({ kind: 'delay', ms: 1500, times: 1 });
+  await start(page);
+  await expect(dialog(page).getByText('Preparing your room')).toBeVisible();
+  await page.keyboard.press('Escape');
+  await expect(dialog(page)).toBeHidden();
+  // the module ends what nobody waits for
+  await expect.poll(() => sandbox.ended()).toBe(1);
+});
+
+test('too many requests: counted down from Retry-After', async ({ page, request, visitor }) => {
+  await page.goto('/');
+  const answers = [];
+  for (let i = 0; i < 6; i++) {
+    answers.push((await request.post('/api/tavus/create-conversation', { data: {}, headers: { 'X-Forwarded-For': visitor } })).status());
+  }
+  expect(answers).toEqual([200, 200, 200, 200, 200, 429]);
+
+  await page.clock.install();
+  await opener(page).click();
+  await begin(page).click();
+  await expect(dialog(page).getByRole('heading', { name: 'Too many requests' })).toBeFocused();
+  await expect(dialog(page).locator('[data-countdown]')).toHaveText(/You can try again in \d+ seconds?\./);
+  const again = dialog(page).getByRole('button', { name: 'Try Again' });
+  await expect(again).toBeDisabled();
+  await page.clock.fastForward(13_000);
+  await expect(again).toBeEnabled();
+  await expect(dialog(page).locator('[data-countdown]')).toBeHidden();
+});
+
+test('at capacity: no queue is pretended', async ({ page }) => {
+  await sandbox.configure({ max_concurrent: 0 });
+  await page.clock.install();
+  await start(page);
+  await expect(dialog(page).getByRole('heading', { name: 'All agents are in conversation' })).toBeVisible();
+  await expect(dialog(page).getByText('There is no queue')).toBeVisible();
+  await expect(dialog(page).getByRole('link', { name: 'Leave a message' })).toHaveAttribute('href', '/contact');
+
+  await sandbox.configure({ max_concurrent: 100 });
+  await page.clock.fastForward(3_600_000);
+  await dialog(page).getByRole('button', { name: 'Try Again' }).click();
+  await expect(room(page)).toBeVisible();
+});
+
+test('unavailable: says so, offers contact, and tries again by itself, once', async ({ page }) => {
+  await sandbox.fault({ kind: 'status', status: 401, body: { message: 'Invalid access token' } });
+  await page.clock.install();
+  await start(page);
+  const title = dialog(page).getByRole('heading', { name: 'Video service temporarily unavailable' });
+
+  await expect(title).toBeVisible();
+  await expect(dialog(page).getByRole('link', { name: 'Leave a message' })).toBeVisible();
+  await expect(dialog(page).locator('[data-countdown]')).toHaveText(/Trying again by itself in \d+ seconds\./);
+  await expect(dialog(page)).not.toContainText('access token');
+  const creates = async () => (await sandbox.calls()).filter((c) => c.method === 'POST' && c.path === '/v2/conversations').length;
+  expect(await creates()).toBe(1);
+
+  await page.clock.fastForward(61_000);
+  await expect.poll(creates).toBe(2);
+  await expect(title).toBeVisible();
+  await expect(dialog(page).locator('[data-countdown]')).toHaveText(/You can try again/);
+  await page.clock.fastForward(120_000);
+  await expect(dialog(page).getByRole('button', { name: 'Try Again' })).toBeEnabled();
+  expect(await creates(), 'once').toBe(2);
+});
+
+test('unavailable, and back: the retry leads into the room', async ({ page }) => {
+  await sandbox.fault({ kind: 'status', status: 401, times: 1 });
+  await page.clock.install();
+  await start(page);
+  await expect(dialog(page).getByRole('heading', { name: 'Video service temporarily unavailable' })).toBeVisible();
+  await page.clock.fastForward(61_000);
+  await expect(room(page)).toBeVisible();
+});
+
+test('an error upstream: Try Again, and no retry by itself', async ({ page }) => {
+  await sandbox.fault({ kind: 'status', status: 500, times: 1 });
+  await start(page);
+  await expect(dialog(page).getByRole('heading', { name: 'Video service temporarily unavailable' })).toBeVisible();
+  await expect(dialog(page).locator('[data-countdown]')).toBeHidden();
+  await dialog(page).getByRole('button', { name: 'Try Again' }).click();
+  await expect(room(page)).toBeVisible();
+});
+
+test('no connection', async ({ page }) => {
+  await page.route('**/api/tavus/create-conversation', (r) => r.abort());
+  await start(page);
+  await expect(dialog(page).getByRole('heading', { name: 'No connection' })).toBeVisible();
+  await page.unroute('**/api/tavus/create-conversation');
+  await dialog(page).getByRole('button', { name: 'Try Again' }).click();
+  await expect(room(page)).toBeVisible();
+});
+
+test('a weak line is offered sound alone', async ({ page }) => {
+  await page.addInitScript(() => {
+    Object.defineProperty(navigator, 'connection', { value: { effectiveType: '2g', downlink: 0.2, saveData: false } });
+  });
+  await page.goto('/');
+  await opener(page).click();
+  await expect(dialog(page).getByText('Your connection looks weak')).toBeVisible();
+  await expect(dialog(page).getByLabel('Audio only')).toBeChecked();
+  await begin(page).click();
+  await expect(room(page)).toHaveAttribute('allow', 'microphone; autoplay');
+});
+
+test.describe('without devices', () => {
+  test('can be listened to', async ({ page }) => {
+    await page.addInitScript(() => {
+      navigator.mediaDevices.enumerateDevices = () => Promise.resolve([]);
+    });
+    await page.goto('/');
+    await opener(page).click();
+    await expect(dialog(page).getByText('No microphone: you can listen')).toBeVisible();
+    await begin(page).click();
+    await expect(room(page)).toBeVisible();
+  });
+});
+
+// The sandbox cannot be a room at Daily, so only what comes before one: the
+// code that is loaded, and what it shows.  Daily's own is not reachable, and
+// the policy of a sandbox does not let it in.
+test.describe('a room at Daily', () => {
+  test.use({ strict: false });
+
+  test('is opened with cvi-ui, and left with it', async ({ page }) => {
+    const chunks: string[] = [];
+    page.on('request', (r) => { if (/DailyRoom/.test(r.url())) chunks.push(r.url()); });
+    await sandbox.fault({
+      kind: 'status', status: 200, times: 1,
+      body: { conversation_id: 'c0ffee00c0ffee', conversation_url: 'https://tavus.daily.co/c0ffee00c0ffee', status: 'active', conversation_name: 'x' }
+    });
+    await start(page);
+    await expect(dialog(page).getByRole('button', { name: 'Leave Call' })).toBeVisible();
+    expect(chunks.filter((c) => c.endsWith('.js'))).toHaveLength(1);
+    await expect(room(page)).toBeHidden();
+    await dialog(page).getByRole('button', { name: 'Leave Call' }).click();
+    await expect.poll(() => sandbox.ended()).toBe(1);
+  });
+});
+
+test('on a phone the widget fills the lower part, and everything fits', async ({ page }) => {
+  await page.setViewportSize({ width: 360, height: 640 });
+  await start(page, '/demos');
+  await expect(room(page)).toBeVisible();
+  const box = (await dialog(page).boundingBox())!;
+  expect(box.width).toBe(360);
+  expect(box.y + box.height).toBeLessThanOrEqual(641);
+  await expect(dialog(page).getByRole('button', { name: 'End conversation' })).toBeInViewport();
+});

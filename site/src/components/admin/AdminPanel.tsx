@@ -1,0 +1,177 @@
+import { RefreshCw } from 'lucide-react';
+import { useEffect, useReducer } from 'react';
+
+import { Button, buttonLook } from '@/components/ui/button';
+import { Card } from '@/components/ui/card';
+import { Table, Td, Th } from '@/components/ui/table';
+import { type Conversation, CONVERSATION_FILTERS, type ConversationDetail, EVENT_FILTERS, type SystemEvent } from '@/lib/admin';
+
+import { EventRows } from './EventList';
+import { type Filter, Filters } from './Filters';
+import { Failed, Go, StatusBadge, Time } from './parts';
+import { useAsk } from './use-ask';
+import { useUrl } from './use-url';
+
+const EVENTS: readonly Filter[] = [
+  { name: 'type', label: 'Type', options: ['webhook', 'error', 'info', 'conversion'] },
+  { name: 'source', label: 'Source', options: ['tavus', 'standard', 'stripe', 'server', 'browser'] },
+  { name: 'event_type', label: 'Event' },
+  { name: 'conversation_id', label: 'Conversation' },
+  { name: 'q', label: 'Text', type: 'search' },
+  { name: 'from', label: 'From (UTC)', type: 'datetime-local' },
+  { name: 'to', label: 'Before (UTC)', type: 'datetime-local' }
+];
+
+const CONVERSATIONS: readonly Filter[] = [
+  { name: 'status', label: 'Status', options: ['active', 'ended'] },
+  { name: 'vertical', label: 'Vertical', options: ['healthcare', 'legal', 'ecommerce', 'general'] },
+  { name: 'from', label: 'From (UTC)', type: 'datetime-local' },
+  { name: 'to', label: 'Before (UTC)', type: 'datetime-local' }
+];
+
+// A page of a list, and the way on.
+function query(path: string, url: URLSearchParams, names: readonly string[]): string {
+  const q = new URLSearchParams();
+
+  for (const name of [...names, 'cursor']) {
+    const value = url.get(name);
+    if (value) q.set(name, value);
+  }
+  q.set('limit', '50');
+  return `${path}?${q}`;
+}
+
+function Pages({ next, first }: { next?: string | null; first: boolean }) {
+  const [, set] = useUrl();
+
+  return (
+    <nav aria-label="Pages" className="flex gap-3">
+      {!first && <Button variant="outline" size="sm" onClick={() => set({ cursor: null })}>Newest</Button>}
+      {next && <Button variant="outline" size="sm" onClick={() => set({ cursor: next })}>Older</Button>}
+    </nav>
+  );
+}
+
+const Empty = ({ children }: { children: string }) =>
+  <Card className="text-center text-muted">{children}</Card>;
+
+function Events({ turn }: { turn: number }) {
+  const [url] = useUrl();
+  const { data, error, busy } = useAsk<{ events: SystemEvent[]; next_cursor: string | null }>(query('events', url, EVENT_FILTERS), turn);
+
+  return (
+    <>
+      <Filters key="events" filters={EVENTS} />
+      <div aria-busy={busy} className="flex flex-col gap-4">
+        {error && <Failed error={error} />}
+        {data && (data.events.length ? <EventRows events={data.events} /> : <Empty>No event fits these filters.</Empty>)}
+        {data && <Pages next={data.next_cursor} first={!url.get('cursor')} />}
+      </div>
+    </>
+  );
+}
+
+function Conversations({ turn }: { turn: number }) {
+  const [url] = useUrl();
+  const { data, error, busy } = useAsk<{ conversations: Conversation[]; next_cursor: string | null }>(query('conversations', url, CONVERSATION_FILTERS), turn);
+
+  return (
+    <>
+      <Filters key="conversations" filters={CONVERSATIONS} />
+      <div aria-busy={busy} className="flex flex-col gap-4">
+        {error && <Failed error={error} />}
+        {data && (data.conversations.length
+          ? (
+            <Table aria-label="Conversations">
+              <thead><tr><Th>Created</Th><Th>Conversation</Th><Th>Vertical</Th><Th>Status</Th><Th>Ended</Th><Th>Why</Th><Th>Campaign</Th></tr></thead>
+              <tbody>
+                {data.conversations.map((c) => (
+                  <tr key={c.id}>
+                    <Td><Time iso={c.createdAt} /></Td>
+                    <Td><Go to={`?view=conversation&id=${encodeURIComponent(c.id)}`}>{c.id}</Go></Td>
+                    <Td>{c.vertical}</Td>
+                    <Td><StatusBadge status={c.status} /></Td>
+                    <Td><Time iso={c.endedAt} /></Td>
+                    <Td>{c.shutdown_reason?.replaceAll('_', ' ') ?? '–'}</Td>
+                    <Td>{[c.utm_source, c.utm_medium, c.utm_campaign].filter(Boolean).join(' / ') || '–'}</Td>
+                  </tr>
+                ))}
+              </tbody>
+            </Table>
+          )
+          : <Empty>No conversation fits these filters.</Empty>)}
+        {data && <Pages next={data.next_cursor} first={!url.get('cursor')} />}
+      </div>
+    </>
+  );
+}
+
+function OneConversation({ id, turn }: { id: string; turn: number }) {
+  const { data: c, error, busy } = useAsk<ConversationDetail>(`conversations/${encodeURIComponent(id)}`, turn);
+  // what the agent was told is no part of the talk
+  const lines = c?.transcript?.filter((l) => l.role === 'user' || l.role === 'assistant') ?? [];
+
+  return (
+    <div aria-busy={busy} className="flex flex-col gap-6">
+      <Go to="?view=conversations">← All conversations</Go>
+      {error && <Failed error={error} />}
+      {c && (
+        <>
+          <Card>
+            <div className="flex flex-wrap items-center justify-between gap-3">
+              <h2 className="font-display text-2xl font-bold break-all">{c.id}</h2><StatusBadge status={c.status} />
+            </div>
+            <dl className="mt-5 grid gap-x-8 gap-y-3 sm:grid-cols-2 lg:grid-cols-3">
+              {([['Vertical', c.vertical], ['Created', <Time key="c" iso={c.createdAt} />], ['Ended', <Time key="e" iso={c.endedAt} />],
+                ['Why it ended', c.shutdown_reason?.replaceAll('_', ' ')], ['Persona', c.personaId], ['Replica', c.replicaId],
+                ['Documents', c.documentTags?.join(', ')], ['Memory', c.memoryStores?.join(', ')], ['Session', c.session_id]] as const).map(([name, value]) => (
+                <div key={name}><dt className="text-sm text-muted">{name}</dt><dd className="break-words">{value || '–'}</dd></div>
+              ))}
+            </dl>
+          </Card>
+          <section aria-labelledby="transcript" className="flex flex-col gap-3">
+            <h2 id="transcript" className="font-display text-xl font-bold">Transcript</h2>
+            {lines.length === 0 && <Empty>No transcript has come yet. It follows some time after the end.</Empty>}
+            <ol className="flex flex-col gap-2.5" data-transcript>
+              {lines.map((l, i) => (
+                <li key={i} className={l.role === 'user' ? 'max-w-2xl self-end rounded-2xl rounded-br-md bg-good-wash px-4 py-2.5' : 'max-w-2xl self-start rounded-2xl rounded-bl-md border border-line bg-surface px-4 py-2.5'}>
+                  <span className="block text-sm font-semibold text-muted">{l.role === 'user' ? 'Visitor' : 'Agent'}</span>{l.content}
+                </li>
+              ))}
+            </ol>
+          </section>
+          <section aria-labelledby="timeline" className="flex flex-col gap-3">
+            <h2 id="timeline" className="font-display text-xl font-bold">Timeline</h2>
+            <EventRows events={c.events} showConversation={false} />
+          </section>
+        </>
+      )}
+    </div>
+  );
+}
+
+export function AdminPanel() {
+  const [url] = useUrl();
+  const [turn, reload] = useReducer((n: number) => n + 1, 0);
+  const view = url.get('view') ?? 'events';
+  const id = url.get('id');
+  const tab = (name: string) => (view === name || (name === 'conversations' && view === 'conversation') ? 'page' : undefined);
+
+  useEffect(() => { document.title = `Admin: ${view === 'conversation' && id ? id : view}`; }, [view, id]);
+
+  return (
+    <div className="flex flex-col gap-6">
+      <div className="flex flex-wrap items-center justify-between gap-4">
+        <nav aria-label="Admin" className="flex gap-1 rounded-full border border-line bg-surface p-1">
+          {['events', 'conversations'].map((name) => (
+            <a key={name} href={`/admin?view=${name}`} aria-current={tab(name)}
+              className="rounded-full px-5 py-2.5 font-semibold capitalize hover:bg-wash aria-[current=page]:bg-primary aria-[current=page]:text-on-primary">{name}</a>
+          ))}
+        </nav>
+        <button type="button" onClick={reload} className={buttonLook({ variant: 'outline', size: 'sm' })}><RefreshCw aria-hidden="true" />Refresh</button>
+      </div>
+      {view === 'conversation' && id ? <OneConversation key={id} id={id} turn={turn} />
+        : view === 'conversations' ? <Conversations turn={turn} /> : <Events turn={turn} />}
+    </div>
+  );
+}

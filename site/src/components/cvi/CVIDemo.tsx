@@ -1,0 +1,12 @@
+import type { Vertical } from '@/lib/site';
+
+import { Session } from './Session';
+
+// The stage of a demo page: what the visitor pressed has said yes already.
+export function CVIDemo({ vertical }: { vertical: Vertical }) {
+  return (
+    <section aria-label="Live demo" className="flex h-full min-h-0 flex-col overflow-hidden rounded-card bg-surface">
+      <Session vertical={vertical} startNow />
+    </section>
+  );
+}

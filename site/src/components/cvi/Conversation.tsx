@@ -1,0 +1,32 @@
+import { lazy, Suspense, useEffect, useRef } from 'react';
+
+import type { Room } from '@/lib/tavus';
+
+const DailyRoom = lazy(() => import('./DailyRoom'));
+
+// A room at Daily gets the components of cvi-ui, which hear what is said in
+// it; any other is a page of its own.
+export function Conversation({ room, audioOnly, onLeave }:
+{ room: Room; audioOnly: boolean; onLeave: () => void }) {
+  const frame = useRef<HTMLIFrameElement>(null);
+
+  useEffect(() => { frame.current?.focus(); }, []);
+
+  if (room.daily) {
+    return (
+      <Suspense fallback={<p className="grid h-full place-items-center" role="status">Opening the room…</p>}>
+        <DailyRoom url={room.url} audioOnly={audioOnly} onLeave={onLeave} />
+      </Suspense>
+    );
+  }
+
+  return (
+    <iframe
+      ref={frame}
+      title="Conversation with the video agent"
+      src={room.url}
+      allow={audioOnly ? 'microphone; autoplay' : 'camera; microphone; fullscreen; display-capture; autoplay'}
+      className="size-full border-0"
+    />
+  );
+}

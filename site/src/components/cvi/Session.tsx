@@ -1,0 +1,81 @@
+// One conversation from the first look at the devices to the end: in the
+// dialog of the widget, and in the stage of a demo page.
+
+import { PhoneOff } from 'lucide-react';
+import { useEffect, useRef, useState } from 'react';
+
+import { Button, ButtonLink } from '@/components/ui/button';
+import { DEMOS, type Vertical } from '@/lib/site';
+
+import { Conversation } from './Conversation';
+import { DeviceCheck, poorNetwork } from './DeviceCheck';
+import { ProblemView } from './ProblemView';
+import { useConversation } from './use-conversation';
+
+export function Session({ vertical, startNow = false }: { vertical: Vertical; startNow?: boolean }) {
+  const { state, start, leave } = useConversation(vertical);
+  const [audioOnly, setAudioOnly] = useState(poorNetwork);
+  const begun = useRef(false);
+  const after = useRef<HTMLHeadingElement>(null);
+  const topic = DEMOS.find((d) => d.vertical === vertical)?.title;
+
+  useEffect(() => {
+    if (startNow && !begun.current) {
+      begun.current = true;
+      start();
+    }
+  }, [startNow, start]);
+
+  useEffect(() => { if (state.at === 'ended') after.current?.focus(); }, [state.at]);
+
+  return (
+    <div className="flex min-h-0 flex-1 flex-col" data-session={state.at}>
+      {state.at === 'ready' && (
+        <div className="m-auto flex w-full max-w-xl flex-col gap-5 p-6">
+          <div>
+            <h3 className="font-display text-2xl font-bold">{topic ? `Talk to the ${topic.toLowerCase()} agent` : 'Talk to our agent'}</h3>
+            <p className="mt-2 text-muted">You are about to meet an AI, not a person. Your browser asks before it opens camera or microphone, and you can leave at any time.</p>
+          </div>
+          <DeviceCheck audioOnly={audioOnly} onAudioOnly={setAudioOnly} />
+          <Button variant="accent" size="lg" onClick={start}>Start conversation</Button>
+          <p className="text-sm text-muted">A transcript of what is said is kept. See the <a className="link" href="/legal/privacy">privacy notice</a>.</p>
+        </div>
+      )}
+
+      {state.at === 'loading' && (
+        <div className="m-auto flex flex-col items-center gap-5 p-8" role="status">
+          <span className="waves" aria-hidden="true"><i /><i /><i /><i /><i /></span>
+          <p className="text-lg">Preparing your room…</p>
+        </div>
+      )}
+
+      {state.at === 'room' && (
+        <>
+          {state.room.sandbox && <p className="bg-accent-wash px-5 py-2 text-center text-sm font-semibold text-accent-ink">Sandbox: nobody real is on the line.</p>}
+          <div className="min-h-0 flex-1 bg-black">
+            <Conversation room={state.room} audioOnly={audioOnly} onLeave={leave} />
+          </div>
+          <div className="flex items-center justify-between gap-3 px-5 py-3">
+            <p className="text-sm text-muted" role="status">You are in the room.</p>
+            <Button variant="danger" size="sm" onClick={leave}><PhoneOff aria-hidden="true" />End conversation</Button>
+          </div>
+        </>
+      )}
+
+      {state.at === 'problem' && (
+        <ProblemView key={String(state.again) + state.problem.requestId} problem={state.problem} again={state.again} onRetry={start} />
+      )}
+
+      {state.at === 'ended' && (
+        <div className="m-auto flex max-w-md flex-col items-center gap-4 p-6 text-center">
+          <h3 ref={after} tabIndex={-1} className="font-display text-2xl font-bold outline-none">Thank you for the talk.</h3>
+          <p className="text-muted">The conversation has ended. If it left a question open, a person will read your message.</p>
+          <div className="flex flex-wrap justify-center gap-3">
+            <Button onClick={start}>Start another</Button>
+            <ButtonLink variant="outline" href="/contact">Leave a message</ButtonLink>
+          </div>
+        </div>
+      )}
+    </div>
+  );
+}

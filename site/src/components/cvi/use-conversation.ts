@@ -1,0 +1,95 @@
+import { useCallback, useEffect, useRef, useState } from 'react';
+
+import type { Vertical } from '@/lib/site';
+import { createConversation, endConversation, type Problem, ProblemError, type Room, roomOf }
+  from '@/lib/tavus';
+import { inConversation, track } from '@/lib/tracking';
+
+export type State =
+  | { at: 'ready' }
+  | { at: 'loading' }
+  | { at: 'room'; room: Room; id: string }
+  | { at: 'problem'; problem: Problem; again: number | undefined }
+  | { at: 'ended' };
+
+// Seconds until the one automatic retry, where waiting is likely to help.
+const RETRY = 30;
+const PASSING = ['service_unavailable', 'storage_unavailable'];
+
+export interface Conversing {
+  state: State;
+  start: () => void;
+  leave: () => void;
+}
+
+export function useConversation(vertical: Vertical): Conversing {
+  const [state, setState] = useState<State>({ at: 'ready' });
+  const call = useRef<{ id: string; token: string }>(undefined);
+  const abort = useRef<AbortController>(undefined);
+  const retried = useRef(false);
+
+  const end = useCallback((why: string) => {
+    abort.current?.abort();
+    if (!call.current) return;
+
+    const { id, token } = call.current;
+    call.current = undefined;
+    track('video_demo_ended', { vertical, why });
+    inConversation(undefined);
+    endConversation(id, token);
+  }, [vertical]);
+
+  const start = useCallback(async () => {
+    end('restarted');
+    const mine = abort.current = new AbortController();
+
+    setState({ at: 'loading' });
+    track('video_demo_started', { vertical });
+    const began = performance.now();
+
+    try {
+      const created = await createConversation(vertical, mine.signal);
+
+      call.current = { id: created.conversation_id, token: created.end_token };
+      // closed while the answer was on its way
+      if (mine.signal.aborted) return end('closed');
+
+      inConversation(call.current);
+      track('video_demo_connected', { vertical, ms: Math.round(performance.now() - began) });
+      setState({ at: 'room', room: roomOf(created.conversation_url), id: created.conversation_id });
+    } catch (error) {
+      if (mine.signal.aborted) return;
+
+      const problem = error instanceof ProblemError ? error.problem
+        : { code: 'unknown', status: 0, retryAfter: 0 };
+      const auto = !retried.current && problem.status === 503 && PASSING.includes(problem.code);
+
+      retried.current = true;
+      track('video_demo_failed', { vertical, code: problem.code, status: problem.status });
+      setState({ at: 'problem', problem, again: auto ? Math.max(RETRY, problem.retryAfter) : undefined });
+    }
+  }, [vertical, end]);
+
+  const leave = useCallback(() => {
+    end('left');
+    setState({ at: 'ended' });
+  }, [end]);
+
+  useEffect(() => {
+    const away = () => end('pagehide');
+    // back from the page cache: that room is gone
+    const back = (event: PageTransitionEvent) => {
+      if (event.persisted) setState((s) => (s.at === 'room' ? { at: 'ended' } : s));
+    };
+
+    addEventListener('pagehide', away);
+    addEventListener('pageshow', back);
+    return () => {
+      removeEventListener('pagehide', away);
+      removeEventListener('pageshow', back);
+      end('closed');
+    };
+  }, [end]);
+
+  return { state, start: () => { void start(); }, leave };
+}

@@ -1,0 +1,34 @@
+// What differs between deployments: ops write it in nginx.conf, as the answer
+// of /config.json.  A deployment without it gets the defaults.
+
+import { EMAIL, type Price, type Vertical } from './site';
+
+export interface Config {
+  contact_email: string;
+  tracking: boolean;
+  posthog_key: string;
+  ga_id: string;
+  verticals: Vertical[];
+  plans: Record<string, Partial<Price>>;
+  sandbox: boolean;
+}
+
+const DEFAULTS: Config = {
+  contact_email: EMAIL,
+  tracking: true,
+  posthog_key: '',
+  ga_id: '',
+  verticals: ['healthcare', 'legal', 'ecommerce', 'general'],
+  plans: {},
+  sandbox: false
+};
+
+let loaded: Promise<Config> | undefined;
+
+export function config(): Promise<Config> {
+  loaded ??= fetch('/config.json')
+    .then((r) => (r.ok ? r.json() : {}) as Promise<Partial<Config>>)
+    .then((c) => ({ ...DEFAULTS, ...c }))
+    .catch(() => DEFAULTS);
+  return loaded;
+}

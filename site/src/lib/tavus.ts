@@ -1,0 +1,103 @@
+// The browser's side of /api/tavus: create, end, and what went wrong.
+
+import { sessionId, utm } from './tracking';
+import type { Vertical } from './site';
+
+export interface Created {
+  conversation_id: string;
+  conversation_url: string;
+  status: 'pending' | 'active';
+  end_token: string;
+}
+
+export interface Problem {
+  code: string;
+  status: number;
+  detail?: string;
+  retryAfter: number;
+  requestId?: string;
+}
+
+export class ProblemError extends Error {
+  constructor(readonly problem: Problem) { super(problem.code); }
+}
+
+interface ProblemBody {
+  code?: string;
+  detail?: string;
+  retry_after?: number;
+  request_id?: string;
+}
+
+export async function problemOf(response: Response): Promise<Problem> {
+  const body = await response.json().catch(() => ({})) as ProblemBody;
+  const wait = Number(response.headers.get('Retry-After') ?? body.retry_after);
+
+  return {
+    code: body.code ?? 'unknown',
+    status: response.status,
+    detail: body.detail,
+    retryAfter: Number.isFinite(wait) ? Math.min(Math.max(Math.ceil(wait), 0), 3600) : 0,
+    requestId: body.request_id
+  };
+}
+
+export async function post(path: string, body: unknown,
+  signal?: AbortSignal): Promise<Response> {
+  try {
+    return await fetch(path, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+      body: JSON.stringify(body),
+      signal: signal ?? null
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ProblemError({ code: 'network', status: 0, retryAfter: 0 });
+  }
+}
+
+export async function createConversation(vertical: Vertical,
+  signal?: AbortSignal): Promise<Created> {
+  const response = await post('/api/tavus/create-conversation',
+    { vertical, session_id: sessionId(), ...utm() }, signal);
+
+  if (!response.ok) throw new ProblemError(await problemOf(response));
+
+  const created = await response.json() as Created;
+
+  try {
+    roomOf(created.conversation_url);
+  } catch (error) {
+    // a room that cannot be entered must not run on
+    endConversation(created.conversation_id, created.end_token);
+    throw error;
+  }
+  return created;
+}
+
+// A beacon, as the page may be on its way out.
+export function endConversation(id: string, token: string): void {
+  const path = '/api/tavus/end-conversation';
+  const body = JSON.stringify({ conversation_id: id, end_token: token });
+
+  if (!navigator.sendBeacon(path, body)) {
+    fetch(path, { method: 'POST', body, keepalive: true }).catch(() => {});
+  }
+}
+
+export interface Room { url: string; daily: boolean; sandbox: boolean }
+
+export function roomOf(text: string): Room {
+  const url = new URL(text);
+  const sandbox = /^(127\.0\.0\.1|localhost|\[::1\])$/.test(url.hostname);
+
+  if (url.protocol !== 'https:' && !(url.protocol === 'http:' && sandbox)) {
+    throw new ProblemError({ code: 'upstream_error', status: 502, retryAfter: 0 });
+  }
+  return {
+    url: url.href,
+    daily: url.hostname === 'daily.co' || url.hostname.endsWith('.daily.co'),
+    sandbox
+  };
+}

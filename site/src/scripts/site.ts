@@ -1,0 +1,88 @@
+// What every page runs.  React is not in it: the first click brings it.
+
+import { config } from '@/lib/config';
+import type { Vertical } from '@/lib/site';
+import { track } from '@/lib/tracking';
+
+import { reveal } from './reveal';
+
+const $$ = <T extends HTMLElement>(what: string) => document.querySelectorAll<T>(what);
+
+reveal();
+track('page_view', {
+  title: document.title,
+  referrer: document.referrer && new URL(document.referrer).origin !== location.origin
+    ? new URL(document.referrer).origin : undefined
+});
+
+// ---- theme -----------------------------------------------------------------
+
+const root = document.documentElement;
+const isDark = () => (root.dataset.theme
+  ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark';
+
+for (const button of $$<HTMLButtonElement>('[data-theme-switch]')) {
+  const show = () => button.setAttribute('aria-pressed', String(isDark()));
+
+  show();
+  button.addEventListener('click', () => {
+    root.dataset.theme = isDark() ? 'light' : 'dark';
+    try {
+      localStorage.setItem('theme', root.dataset.theme);
+    } catch { /* for this page, then */ }
+    show();
+  });
+}
+
+// ---- video chat --------------------------------------------------------------
+
+// Hovering says little; a finger or the mouse going down, or the keyboard on
+// it, says enough to fetch the code.
+const load = () => import('@/components/cvi/mount');
+
+document.addEventListener('pointerdown', (event) => {
+  if ((event.target as Element).closest('[data-video-chat], [data-demo]')) void load();
+});
+
+document.addEventListener('click', (event) => {
+  const target = event.target as Element;
+  const chat = target.closest<HTMLElement>('[data-video-chat]');
+  const demo = target.closest<HTMLElement>('[data-demo]');
+  const button = chat ?? demo;
+
+  if (!button || button.ariaBusy === 'true') return;
+  event.preventDefault();
+
+  const vertical = (button.dataset.videoChat || button.dataset.demo || 'general') as Vertical;
+
+  button.ariaBusy = 'true';
+  track('select_promotion', { vertical, place: button.dataset.place ?? (demo ? 'demo' : 'widget') });
+  void load()
+    .then(({ openWidget, playDemo }) => {
+      const stage = demo?.closest<HTMLElement>('[data-stage]');
+      if (stage) playDemo(stage, vertical);
+      else openWidget({ vertical, opener: button });
+    })
+    // a new release may have replaced the file this page knows
+    .catch(() => location.assign('/contact'))
+    .finally(() => { button.ariaBusy = null; });
+});
+
+for (const link of $$<HTMLElement>('[data-track]')) {
+  link.addEventListener('click', () => track('select_item', { item: link.dataset.track }));
+}
+
+// ---- what this deployment has ------------------------------------------------
+
+void config().then((c) => {
+  for (const link of $$<HTMLAnchorElement>('[data-email]')) {
+    link.href = `mailto:${c.contact_email}`;
+    if (link.dataset.email === 'text') link.textContent = c.contact_email;
+  }
+  for (const part of $$('[data-vertical]')) {
+    part.hidden = !c.verticals.includes(part.dataset.vertical as Vertical);
+  }
+  for (const mark of $$('[data-sandbox]')) mark.hidden = !c.sandbox;
+
+  if (c.posthog_key) void import('./consent').then((m) => m.ask());
+});
