@@ -873,7 +873,7 @@ test_browser() {
             # shellcheck disable=SC1091
             . "$dir/env"
             cd site
-            npx --no-install playwright test "${@#site/}"
+            npm run -s test -- "${@#site/}"
         ) || rc=$?
     fi
     RUN_DIR=$dir ./build.sh stop || :
