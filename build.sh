@@ -32,6 +32,10 @@ usage: ./build.sh COMMAND
   site            build/site
   db              start the private PostgreSQL alone, with the schema
   bench           the measurements in t/bench
+  lint            compilers' warnings, cppcheck, style, shell and Perl
+  fuzz [SECONDS]  t/fuzz, so many seconds for each program (60)
+  asan [FILE...]  the unit tests and t/*.t, or only these, with nginx and the
+                  module built for the address and undefined sanitizers
   clean           stop, then remove build/ and what run keeps
 
 environment: RUN_DIR (build/run), PORT (8080), SANDBOX_PORT (PORT + 1),
@@ -59,6 +63,10 @@ PKG_TEST=(postgresql-15-pgtap libio-socket-ssl-perl libdbd-pg-perl
           libcmocka-dev prometheus strace)
 PKG_SERVE=(libnginx-mod-http-brotli-static)
 PKG_BROWSER=(chromium fonts-liberation)
+PKG_FUZZ=(clang libclang-rt-14-dev libcjson-dev libssl-dev libjansson-dev
+          build-essential)
+PKG_LINT=(clang cppcheck shellcheck libperl-critic-perl)
+PKG_ASAN=(dpkg-dev libpcre2-dev zlib1g-dev libcrypt-dev)
 
 need() {
     local p status missing=()
@@ -881,6 +889,67 @@ test_browser() {
     return "$rc"
 }
 
+# What a fuzzer finds of new ways is kept in build/fuzz/corpus.
+test_fuzz() {
+    local seconds=$1 program name rc=0 options
+
+    make -s -j "${JOBS:-$(nproc)}" -C t/fuzz || return
+    for program in build/fuzz/fuzz_*; do
+        name=${program##*/fuzz_}
+        options=()
+        [[ ! -f t/fuzz/$name.dict ]] || options=(-dict="t/fuzz/$name.dict")
+        mkdir -p "build/fuzz/corpus/$name"
+        "$program" -max_total_time="$seconds" -max_len=2048 -timeout=10 \
+            -artifact_prefix="build/fuzz/$name-" "${options[@]}" \
+            "build/fuzz/corpus/$name" "t/fuzz/corpus/$name" \
+            > "build/fuzz/$name.log" 2>&1 \
+            || { rc=1; tail -n 40 "build/fuzz/$name.log" >&2; }
+        printf '%-10s %s\n' "$name" "$(grep DONE "build/fuzz/$name.log" \
+            | tr -s '\t ' ' ')"
+    done
+    return "$rc"
+}
+
+cmd_fuzz() {
+    local seconds=${1:-60}
+
+    [[ $seconds =~ ^[1-9][0-9]*$ ]] || die "not a number: $seconds"
+    need "${PKG_FUZZ[@]}"
+    test_fuzz "$seconds"
+}
+
+cmd_lint() {
+    need "${PKG_MODULE[@]}" "${PKG_LINT[@]}"
+    build_module
+    t/lint/run
+}
+
+cmd_asan() {
+    local out=$BUILD/asan tap=("$@")
+
+    need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" \
+        "${PKG_TEST[@]}" "${PKG_ASAN[@]}"
+    t/sanitize/build "$out"
+
+    export TAVUS_NGINX=$out/nginx TAVUS_MODULE=static
+    export ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1
+    export UBSAN_OPTIONS=print_stacktrace=1
+    export LSAN_OPTIONS=print_suppressions=0
+    UBSAN_OPTIONS+=:suppressions=$ROOT/t/sanitize/ubsan.supp
+    LSAN_OPTIONS+=:suppressions=$ROOT/t/sanitize/lsan.supp
+
+    if (( $# == 0 )); then
+        stage unit make -s -j "${JOBS:-$(nproc)}" -C t/unit SANITIZE=1 \
+            BUILD="$out/unit" test
+        tap=(t/*.t t/fault/*.t)
+    fi
+    stage prove test_prove "${tap[@]}"
+
+    printf '\n'
+    printf '%s\n' "${TIMES[@]}"
+    (( ${#FAILED[@]} == 0 )) || die "failed: ${FAILED[*]}"
+}
+
 cmd_test() {
     local f unit=() tap=() sql=() web=()
 
@@ -897,6 +966,7 @@ cmd_test() {
 
     need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" "${PKG_TEST[@]}"
     (( $# && ! ${#web[@]} )) || need "${PKG_SERVE[@]}" "${PKG_BROWSER[@]}"
+    (( $# )) || need "${PKG_LINT[@]}" "${PKG_FUZZ[@]}"
 
     stage build build_all
     if (( ${#FAILED[@]} == 0 )); then
@@ -911,6 +981,8 @@ cmd_test() {
             shopt -u nullglob
         fi
         (( $# && ! ${#unit[@]} )) || stage unit test_unit "${unit[@]}"
+        (( $# )) || stage lint cmd_lint
+        (( $# )) || stage fuzz test_fuzz 6
         (( ! ${#sql[@]} )) || stage sql test_sql "${sql[@]}"
         (( ! ${#tap[@]} )) || stage prove test_prove "${tap[@]}"
         (( $# && ! ${#web[@]} )) || stage browser test_browser "${web[@]}"
@@ -945,6 +1017,9 @@ case $command in
     site)   build_site ;;
     db)     cmd_db ;;
     bench)  cmd_bench "$@" ;;
+    lint)   cmd_lint ;;
+    fuzz)   cmd_fuzz "$@" ;;
+    asan)   cmd_asan "$@" ;;
     clean)  cmd_clean ;;
     help|-h|--help) usage ;;
     *)      usage >&2; exit 2 ;;

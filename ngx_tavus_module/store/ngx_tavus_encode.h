@@ -11,6 +11,9 @@
 
 /* An event's two forms outside of this process: batch and journal record. */
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "core/tavus_record.h"
 #include "store/ngx_tavus_store.h"
 

@@ -5,6 +5,9 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "core/tavus_metrics.h"
 #include "store/ngx_tavus_journal_file.h"
 
@@ -95,9 +98,14 @@ ngx_tavus_journal_exit_process(void)
 
     ngx_tavus_journal_answer(&j->writing, NGX_ERROR);
 
-    if (j->npending && !j->write_busy) {
-        w = j->write->ctx;
+    w = j->write->ctx;
 
+    if (w->buf.data) {
+        ngx_free(w->buf.data);
+        ngx_memzero(&w->buf, sizeof(ngx_tavus_journal_buf_t));
+    }
+
+    if (j->npending && !j->write_busy) {
         ngx_memzero(w, sizeof(ngx_tavus_journal_write_t));
 
         w->path = (char *) j->conf->path.data;

@@ -5,6 +5,9 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "core/tavus_metrics.h"
 #include "store/ngx_tavus_journal_file.h"
 

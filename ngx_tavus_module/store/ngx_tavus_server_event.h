@@ -11,6 +11,9 @@
 
 /* Events that this server itself has to tell: source "server". */
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "core/tavus_json.h"
 #include "store/ngx_tavus_store.h"
 

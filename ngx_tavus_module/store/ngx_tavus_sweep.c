@@ -5,6 +5,9 @@
  */
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+
 #include "core/tavus_json.h"
 #include "core/tavus_signature.h"
 #include "store/ngx_tavus_server_event.h"

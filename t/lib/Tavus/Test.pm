@@ -178,7 +178,8 @@ sub new ($class, %opt) {
     }, $class;
 
     croak Tavus::Test::Nginx::module() . ' is missing: ./build.sh module'
-        if $self->{module} && !-f Tavus::Test::Nginx::module();
+        if $self->{module} && Tavus::Test::Nginx::module() ne 'static'
+            && !-f Tavus::Test::Nginx::module();
 
     if ($self->{db}) {
         require Tavus::Test::Pg;

@@ -34,6 +34,7 @@ sub pid ($self)      { return $self->{pid} }
 sub url ($self)      { return "http://127.0.0.1:$self->{port}" }
 sub log_file ($self) { return "$self->{dir}/error.log" }
 
+# "static" is an nginx that has the module in it.
 sub module () {
     return $ENV{TAVUS_MODULE} // "$ROOT/build/module/ngx_tavus_module.so";
 }
@@ -49,7 +50,8 @@ sub give ($self, @files) {
 
 # nginx.conf around the http block's content.
 sub conf ($self, $http, %opt) {
-    my $load = $opt{module} ? 'load_module ' . module() . ';' : '';
+    my $load = $opt{module} && module() ne 'static'
+        ? 'load_module ' . module() . ';' : '';
     my $user = $> == 0 ? 'user www-data;' : '';
     my $main = $opt{main} // '';
     my $events = $opt{events} // '';

@@ -1,0 +1,55 @@
+#!/usr/bin/perl
+# nginx's style as far as a program can tell it, and the floors of the house:
+# http calls store, store calls event, event calls core, and never upwards.
+use v5.36;
+use File::Find;
+
+my %floor = (core => 0, event => 1, store => 2, http => 3);
+my ($bad, @files) = (0);
+
+find({no_chdir => 1, wanted => sub { push @files, $_ if /\.[ch]\z/ }},
+    qw(ngx_tavus_module t/unit t/fuzz));
+
+sub bad ($file, $line, $what) {
+    say "$file:$line: $what";
+    $bad = 1;
+}
+
+for my $file (sort @files) {
+    open my $in, '<', $file or die "$file: $!\n";
+    my @lines = <$in>;
+    close $in;
+    chomp @lines;
+
+    my ($room) = $file =~ m{^ngx_tavus_module/(\w+)/};
+
+    for my $n (1 .. @lines) {
+        my $text = $lines[$n - 1];
+        # what stands in quotes is no comment
+        my $code = $text =~ s/"(?:[^"\\]|\\.)*"/""/gr;
+
+        bad($file, $n, 'over 80 columns') if length $text =~ s/[\x80-\xbf]//gr
+            > 80;
+        bad($file, $n, 'a tab') if $text =~ /\t/;
+        bad($file, $n, 'trailing blanks') if $text =~ /\s\z/;
+        bad($file, $n, '// comment') if $code =~ m{(?<![:*])//};
+        bad($file, $n, 'an else behind its brace') if $code =~ /^\}\s*else/;
+
+        # a function begins two lines behind the one before or its comment
+        bad($file, $n, 'two blank lines between functions')
+            if $text eq '}' && $n < @lines
+                && ($lines[$n] ne '' || ($n + 1 < @lines
+                    && $lines[$n + 1] ne '' && $lines[$n + 1] !~ /^#/));
+
+        next unless defined $room && $text =~ /^#\s*include\s+[<"]([^>"]+)/;
+        my $header = $1;
+
+        bad($file, $n, 'core/ knows no nginx')
+            if $room eq 'core' && $header =~ /(?:^|\/)ngx_/;
+        bad($file, $n, "$room/ calls up to $1/")
+            if $header =~ m{^(core|event|store|http)/}
+                && $floor{$1} > $floor{$room};
+    }
+}
+
+exit $bad;
