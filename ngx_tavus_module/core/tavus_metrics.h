@@ -61,7 +61,7 @@ enum {
     TAVUS_SOURCE_SERVER
 };
 
-/* in the order of ngx_tavus_outcome_e */
+/* in the order of the outcomes that the store tells */
 
 enum {
     TAVUS_OUTCOME_STORED = 0,
@@ -72,7 +72,7 @@ enum {
     TAVUS_OUTCOME_UNAVAILABLE
 };
 
-/* in the order of ngx_tavus_scheme_e; results are a tavus_verify_t */
+/* as webhooks are configured; results are a tavus_verify_t */
 
 enum {
     TAVUS_SCHEME_TAVUS = 0,
