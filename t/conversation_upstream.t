@@ -6,7 +6,7 @@ use lib 't/lib';
 use Tavus::Test;
 use Mojo::JSON qw(decode_json);
 
-my $t = Tavus::Test->new(http => {tavus_api_timeout => '700ms'})->start;
+my $t = Tavus::Test->new(http => {tavus_api_timeout => '3s'})->start;
 my $box = $t->sandbox;
 my $db = $t->db;
 my $marker = 'upstream-text-9d3f';

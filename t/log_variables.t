@@ -12,7 +12,8 @@ my @names = qw(event_type conversation_id verify key_id store store_time
     upstream_time limit_status limit_remaining);
 my $t = Tavus::Test->new(
     http => {tavus_store_timeout => '500ms'},
-    http_extra => 'log_format vars escape=json \'{"status":"$status",'
+    http_extra => 'log_format vars escape=json '
+        . '\'{"args":"$args","status":"$status",'
         . join(',', map { qq("$_":"\$tavus_$_") } @names) . "}';",
     server => 'access_log %%DIR%%/vars.log vars;',
     locations => {'= /metrics' => 'tavus_metrics;',
@@ -27,7 +28,12 @@ $t->{http}{tavus_limit_zone} = [
 $t->start;
 wait_ok { $t->get('/healthz')->code == 200 } 'ready';
 
-sub lines { return split /\n/, slurp($t->dir . '/vars.log') // '' }
+# what this test asked for; Tavus's own callbacks, which carry a token in their
+# query, come when they like
+sub lines {
+    return grep { /^\{"args":"",/ } split /\n/,
+        slurp($t->dir . '/vars.log') // '';
+}
 
 # a request, and what is logged of it: a pattern for each that is not empty
 sub logs ($name, $ask, %want) {
