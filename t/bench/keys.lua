@@ -1,13 +1,17 @@
 -- GET requests with one of a number of keys in the query string.
+--
+-- Arguments: threads, path, keys.
+
+require "result"
 
 function init(args)
-    local keys = tonumber(args[2])
+    local keys = tonumber(args[3])
 
     requests = {}
     n = 0
 
     for i = 1, keys do
-        requests[i] = wrk.format("GET", args[1] .. "?k=" .. (i * 7919 % keys))
+        requests[i] = wrk.format("GET", args[2] .. "?k=" .. (i * 7919 % keys))
     end
 end
 
@@ -17,10 +21,5 @@ function request()
 end
 
 function done(summary, latency)
-    io.write(string.format(
-        "RESULT rps=%.1f p50=%.3f p99=%.3f errors=%d repeated=0\n",
-        summary.requests / summary.duration * 1e6,
-        latency:percentile(50) / 1000, latency:percentile(99) / 1000,
-        summary.errors.status + summary.errors.connect + summary.errors.read
-        + summary.errors.write + summary.errors.timeout))
+    result(summary, latency, 0)
 end

@@ -1,5 +1,9 @@
 -- Sends the requests of a file, each once: a thread takes every nth of them.
--- Lines are "signature<TAB>body"; what was sent and what came back is counted.
+-- Lines are "signature<TAB>body".
+--
+-- Arguments: threads, file, path, milliseconds between two of a connection.
+
+require "result"
 
 local threads = {}
 
@@ -9,24 +13,31 @@ function setup(thread)
 end
 
 function init(args)
-    local count = tonumber(args[2])
-    local path = args[3]
+    local count = tonumber(args[1])
+    local pause = tonumber(args[4] or 0)
     local n = 0
 
     requests = {}
     sent = 0
     repeated = 0
 
-    for line in io.lines(args[1]) do
+    for line in io.lines(args[2]) do
         if n % count == number then
             local tab = line:find("\t", 1, true)
 
-            requests[#requests + 1] = wrk.format("POST", path, {
+            requests[#requests + 1] = wrk.format("POST", args[3], {
                 ["Content-Type"] = "application/json",
                 ["X-Tavus-Signature"] = line:sub(1, tab - 1),
             }, line:sub(tab + 1))
         end
         n = n + 1
+    end
+
+    -- wrk asks for it if it is there
+    if pause > 0 then
+        function delay()
+            return pause
+        end
     end
 end
 
@@ -47,10 +58,5 @@ function done(summary, latency)
         again = again + thread:get("repeated")
     end
 
-    io.write(string.format(
-        "RESULT rps=%.1f p50=%.3f p99=%.3f errors=%d repeated=%d\n",
-        summary.requests / summary.duration * 1e6,
-        latency:percentile(50) / 1000, latency:percentile(99) / 1000,
-        summary.errors.status + summary.errors.connect + summary.errors.read
-        + summary.errors.write + summary.errors.timeout, again))
+    result(summary, latency, again)
 end

@@ -1,6 +1,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Request } from '@playwright/test';
 
+import type { SystemEvent } from '../../src/lib/admin';
 import { ADMIN, expect, settings, test } from '../fixtures';
 
 const problem = (status: number, code: string, more = {}) => ({
@@ -107,26 +108,30 @@ test('the calculator calculates', async ({ page }) => {
 test.describe('tracking', () => {
   test.use({ httpCredentials: { ...ADMIN, send: 'unauthorized' } });
 
-  test('one request carries what happened, and the first touch stays', async ({ page, request }) => {
+  test('what happened is on record, and the first touch stays', async ({ page, request }) => {
     test.skip(!(await settings(request)).tracking, 'this deployment has no /api/track');
-    test.fixme(true, 'not seen to pass since /api/track is there: how the page sends, or how this test listens');
-
-    const batches: { events: { name: string; event_id: string; properties: Record<string, string> }[] }[] = [];
-    page.on('request', (r) => { if (r.url().endsWith('/api/track')) batches.push(r.postDataJSON() as (typeof batches)[0]); });
 
     await page.goto('/?utm_source=first&utm_campaign=one');
     await page.getByRole('link', { name: 'Choose a demo' }).click();
     await expect(page).toHaveURL('/demos');
     await page.goto('/about?utm_source=second');
-    await expect.poll(() => batches.flatMap((b) => b.events).filter((e) => e.name === 'page_view').length).toBe(3);
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
 
-    const events = batches.flatMap((b) => b.events);
-    expect(new Set(events.map((e) => e.properties.session_id)).size).toBe(1);
-    expect(new Set(events.map((e) => e.properties.utm_source))).toEqual(new Set(['first']));
-    expect(new Set(events.map((e) => e.event_id)).size).toBe(events.length);
-    expect(events.find((e) => e.name === 'select_item')?.properties.item).toBe('hero-demos');
+    // What a page sends as it is left the browser does not show; the server has it.
+    const session = await page.evaluate(() => sessionStorage.getItem('session_id'));
+    let events: SystemEvent[] = [];
+    await expect.poll(async () => {
+      const response = await page.request.get(`/api/admin/events?source=browser&q=${session}`);
+      events = ((await response.json()) as { events: SystemEvent[] }).events;
+      return events.map((e) => e.event_type).sort();
+    }).toEqual(['page_view', 'page_view', 'page_view', 'select_item']);
 
-    await page.goto(`/admin?source=browser&q=${events[0]!.properties.session_id}`);
+    const data = events.map((e) => e.data as { event_id: string; properties: Record<string, string> });
+    expect(new Set(data.map((d) => d.properties.utm_source))).toEqual(new Set(['first']));
+    expect(new Set(data.map((d) => d.event_id)).size).toBe(4);
+    expect(data.filter((d) => d.properties.item).map((d) => d.properties.item)).toEqual(['hero-demos']);
+
+    await page.goto(`/admin?source=browser&q=${session}`);
     await expect(page.locator('[data-event="page_view"]')).toHaveCount(3);
   });
 });
