@@ -31,7 +31,8 @@ usage: ./build.sh COMMAND
   module          build/module/ngx_tavus_module.so
   site            build/site
   db              start the private PostgreSQL alone, with the schema
-  bench           the measurements in t/bench
+  bench [CASE...] the measurements in t/bench; "bench pages" those of the
+                  site
   lint            compilers' warnings, cppcheck, style, shell and Perl
   fuzz [SECONDS]  t/fuzz, so many seconds for each program (60)
   asan [FILE...]  the unit tests and t/*.t, or only these, with nginx and the
@@ -995,8 +996,23 @@ cmd_test() {
     (( ${#FAILED[@]} == 0 )) || die "failed: ${FAILED[*]}"
 }
 
+# The pages are measured by a browser, all else by wrk.
+bench_pages() {
+    need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" \
+        "${PKG_TEST[@]}" "${PKG_SERVE[@]}" "${PKG_BROWSER[@]}"
+    build_all
+    site_modules
+    t/bench/pages "$@"
+}
+
 cmd_bench() {
     local pkg=(wrk)
+
+    if [[ ${1:-} == pages ]]; then
+        shift
+        bench_pages "$@"
+        return
+    fi
 
     # where Node comes from elsewhere, Debian's must not get in its way
     command -v node > /dev/null || pkg+=(nodejs)
