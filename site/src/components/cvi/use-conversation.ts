@@ -20,6 +20,7 @@ export interface Conversing {
   state: State;
   start: () => void;
   leave: () => void;
+  fail: () => void;
 }
 
 export function useConversation(vertical: Vertical): Conversing {
@@ -71,9 +72,19 @@ export function useConversation(vertical: Vertical): Conversing {
   }, [vertical, end]);
 
   const leave = useCallback(() => {
+    // after a failure there is nothing to leave
+    if (!call.current) return;
     end('left');
     setState({ at: 'ended' });
   }, [end]);
+
+  // The room was made, and cannot be entered or has broken down.
+  const fail = useCallback(() => {
+    if (!call.current) return;
+    track('video_demo_failed', { vertical, code: 'room_failed', status: 0 });
+    end('failed');
+    setState({ at: 'problem', problem: { code: 'room_failed', status: 0, retryAfter: 0 }, again: undefined });
+  }, [vertical, end]);
 
   useEffect(() => {
     const away = () => end('pagehide');
@@ -91,5 +102,5 @@ export function useConversation(vertical: Vertical): Conversing {
     };
   }, [end]);
 
-  return { state, start: () => { void start(); }, leave };
+  return { state, start: () => { void start(); }, leave, fail };
 }
