@@ -102,7 +102,7 @@ test('closing while the room is being made ends it as well', async ({ page }) =>
   await expect(dialog(page).getByText('Preparing your room')).toBeVisible();
   await page.keyboard.press('Escape');
   await expect(dialog(page)).toBeHidden();
-  // the module ends what nobody waits for
+  // as soon as the answer is there
   await expect.poll(() => sandbox.ended()).toBe(1);
 });
 

@@ -49,12 +49,13 @@ export function useConversation(vertical: Vertical): Conversing {
     const began = performance.now();
 
     try {
-      const created = await createConversation(vertical, mine.signal);
+      const created = await createConversation(vertical);
+
+      // Closed while the answer was on its way.  The request itself is never
+      // cut off: an answer that was sent already would be heard by nobody.
+      if (mine.signal.aborted) return endConversation(created.conversation_id, created.end_token);
 
       call.current = { id: created.conversation_id, token: created.end_token };
-      // closed while the answer was on its way
-      if (mine.signal.aborted) return end('closed');
-
       inConversation(call.current);
       track('video_demo_connected', { vertical, ms: Math.round(performance.now() - began) });
       setState({ at: 'room', room: roomOf(created.conversation_url), id: created.conversation_id });
