@@ -1,14 +1,15 @@
 // The pages in Lighthouse, as on a phone, and what the home page weighs, beside
 // the same page as a Next.js export: t/bench/pages starts both and calls this.
 //
-//   BASE_URL=… NEXT_URL=… node scripts/measure.ts RUNS > table.md
+//   BASE_URL=… NEXT_URL=… node scripts/measure.ts RUNS [PATH…] > table.md
 
 import { launch } from 'chrome-launcher';
 import lighthouse from 'lighthouse';
 import type { Result } from 'lighthouse';
 
 const { BASE_URL: base, NEXT_URL: next, CHROMIUM: chromium = '/usr/bin/chromium' } = process.env;
-const runs = Number(process.argv[2] ?? 3);
+const [, , times = '3', ...some] = process.argv;
+const runs = Number(times);
 
 if (!base || !next) throw new Error('BASE_URL and NEXT_URL are needed: ./build.sh bench pages');
 
@@ -66,17 +67,17 @@ const bytes = (lhr: Result, kind?: string) =>
 
 const kib = (n: number) => `${(n / 1024).toFixed(1)} KiB`;
 
-// every page that the site map names
+// every page that the site map names; the home page always
 const map = await (await fetch(`${base}/sitemap.xml`)).text();
-const paths = [...map.matchAll(/<loc>(.*?)<\/loc>/g)].map((m) => new URL(m[1]!).pathname);
+const paths = [...map.matchAll(/<loc>(.*?)<\/loc>/g)].map((m) => new URL(m[1]!).pathname)
+  .filter((path) => path === '/' || !some.length || some.includes(path));
 
 const pages: Row[] = [];
 for (const path of paths) pages.push(await row(`\`${path}\``, base + path));
 const export_ = await row('Next.js export of `/`', `${next}/`);
 
 const head = (first: string) => `| ${first} | Performance | Accessibility | Best practices | SEO | FCP | LCP | TBT | CLS |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|`;
-const [home] = pages;
-const ours = home!.results[0]!;
+const ours = pages.find((p) => p.name === '`/`')!.results[0]!;
 const theirs = export_.results[0]!;
 
 console.log([
