@@ -65,7 +65,7 @@ PKG_SERVE=(libnginx-mod-http-brotli-static)
 PKG_BROWSER=(chromium fonts-liberation)
 PKG_FUZZ=(clang libclang-rt-14-dev libcjson-dev libssl-dev libjansson-dev
           build-essential)
-PKG_LINT=(clang cppcheck shellcheck libperl-critic-perl)
+PKG_LINT=(clang clang-tidy cppcheck shellcheck libperl-critic-perl)
 PKG_ASAN=(dpkg-dev libpcre2-dev zlib1g-dev libcrypt-dev)
 
 need() {
