@@ -32,10 +32,12 @@ usage: ./build.sh COMMAND
   site            build/site
   db              start the private PostgreSQL alone, with the schema
   bench           the measurements in t/bench
-  lint            compilers' warnings, cppcheck, style, shell and Perl
+  lint            compilers' warnings, clang-tidy, cppcheck, style, shell, Perl
   fuzz [SECONDS]  t/fuzz, so many seconds for each program (60)
   asan [FILE...]  the unit tests and t/*.t, or only these, with nginx and the
                   module built for the address and undefined sanitizers
+  valgrind [FILE...]
+                  some of t/*.t, or only these, with nginx under memcheck
   clean           stop, then remove build/ and what run keeps
 
 environment: RUN_DIR (build/run), PORT (8080), SANDBOX_PORT (PORT + 1),
@@ -66,6 +68,7 @@ PKG_BROWSER=(chromium fonts-liberation)
 PKG_FUZZ=(clang libclang-rt-14-dev libcjson-dev libssl-dev libjansson-dev
           build-essential)
 PKG_LINT=(clang clang-tidy cppcheck shellcheck libperl-critic-perl)
+PKG_VALGRIND=(valgrind)
 PKG_ASAN=(dpkg-dev libpcre2-dev zlib1g-dev libcrypt-dev)
 
 need() {
@@ -950,6 +953,32 @@ cmd_asan() {
     (( ${#FAILED[@]} == 0 )) || die "failed: ${FAILED[*]}"
 }
 
+# A tenth of the speed or less: these reach most of the module.
+CHECKED=(t/webhook_{signature,token,member,unfit,standard,stripe,reload}.t
+         t/conversation_{create,end,visitor,upstream}.t
+         t/{track_events,contact_form,admin_events,admin_event}.t
+         t/{auth_refused,cors_origin,limit_several,health_full}.t
+         t/{curl_faults,pg_restart,problem_early}.t
+         t/fault/{journal,journal_adopt,quarantine_split,unsettled}.t)
+
+cmd_valgrind() {
+    local out=$BUILD/valgrind
+
+    need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" \
+        "${PKG_TEST[@]}" "${PKG_ASAN[@]}" "${PKG_VALGRIND[@]}"
+    t/sanitize/build "$out" plain
+
+    export TAVUS_NGINX=$ROOT/t/sanitize/memcheck TAVUS_MODULE=static
+    export TAVUS_CHECKED=$out/nginx
+
+    (( $# )) || set -- "${CHECKED[@]}"
+    stage prove test_prove "$@"
+
+    printf '\n'
+    printf '%s\n' "${TIMES[@]}"
+    (( ${#FAILED[@]} == 0 )) || die "failed: ${FAILED[*]}"
+}
+
 cmd_test() {
     local f unit=() tap=() sql=() web=()
 
@@ -1020,6 +1049,7 @@ case $command in
     lint)   cmd_lint ;;
     fuzz)   cmd_fuzz "$@" ;;
     asan)   cmd_asan "$@" ;;
+    valgrind) cmd_valgrind "$@" ;;
     clean)  cmd_clean ;;
     help|-h|--help) usage ;;
     *)      usage >&2; exit 2 ;;

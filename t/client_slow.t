@@ -19,7 +19,7 @@ my @names = qw(client_header_timeout client_body_timeout send_timeout
 my $sample = slurp("$ROOT/site/nginx/nginx.conf");
 my @lines = map { $sample =~ /^ {4}($_ [^;]+;)/m } @names;
 is @lines, @names, 'the sample has them all';
-my ($most) = join(' ', @lines) =~ /limit_conn address (\d+)/;
+my ($most) = join(' ', @lines) =~ /limit_conn\s+address (\d+)/;
 
 my $t = Tavus::Test->new(sandbox => 0, http_extra => join "\n", @lines)->start;
 $t->file('large.bin', 'x' x (64 * 1024 * 1024));

@@ -313,7 +313,7 @@ sub finish ($self) {
     $tb->ok(!@bad, 'no alert in error.log') or $tb->diag(join "\n", @bad);
 
     my $stderr = slurp($self->dir . '/stderr.log') // '';
-    my @sanitizer = grep { /Sanitizer|runtime error:/ }
+    my @sanitizer = grep { /Sanitizer|runtime error:|^==\d+== / }
         @lines, split /\n/, $stderr;
     $tb->ok(!@sanitizer, 'no word of a sanitizer')
         or $tb->diag(join "\n", grep { defined } @sanitizer[0 .. 40]);
