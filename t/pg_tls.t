@@ -59,7 +59,7 @@ is $t->webhook($big)->code, 200, 'large in';
 my ($id) = $t->db->selectrow_array(
     q{SELECT id FROM tavus.events WHERE conversation_id = 'big'});
 for (1 .. 3) {
-    my $res = $t->admin("/api/admin/events/$id");
+    my $res = $t->admin_large("/api/admin/events/$id");
     is $res->code, 200, 'large out';
     ok length $res->body > 4_000_000;
 }
