@@ -26,7 +26,8 @@ $pg->restart;
 
 my $conninfo = 'port=%%PGPORT%% dbname=tavus user=tavus_app';
 my $t = Tavus::Test->new(db => $pg, sandbox => 0,
-    http => {tavus_database => qq{"host=localhost sslmode=require $conninfo"}})
+    http => {tavus_database => qq{"host=localhost sslmode=require $conninfo"},
+        tavus_store_timeout => '20s'})
     ->start;
 my $n = 0;
 my $works = sub ($name) {
