@@ -34,7 +34,7 @@ my $get = sub ($conversation) {
     return "GET /api/admin/events/$id HTTP/1.1\r\nHost: x\r\n"
         . "Authorization: " . $t->admin_headers->{Authorization} . "\r\n\r\n";
 };
-# a busy machine may need more than the time that a query has: then 503
+# a busy machine may need more than the 5 s that an answer has
 my $res;
 wait_ok {
     $res = $t->socket->send($get->('big'))->response(30) // {};

@@ -1077,7 +1077,7 @@ ngx_tavus_pg_send(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op)
     }
 
     if (PQsendQueryPrepared(pg->conn, stmt->name, stmt->nparams, op->values,
-                            op->lengths, op->formats, 0)
+                            op->lengths, op->formats, 1)
         == 0)
     {
         return NGX_ERROR;
@@ -1090,7 +1090,8 @@ ngx_tavus_pg_send(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op)
 static void
 ngx_tavus_pg_done(ngx_tavus_pg_op_t *op, ngx_int_t rc)
 {
-    PGresult  *res;
+    PGresult    *res;
+    ngx_uint_t   keep;
 
     if (op->timer.timer_set) {
         ngx_del_timer(&op->timer);
@@ -1100,6 +1101,7 @@ ngx_tavus_pg_done(ngx_tavus_pg_op_t *op, ngx_int_t rc)
     op->pg->nops--;
 
     res = op->res;
+    keep = op->keep;
     op->res = NULL;
 
     if (rc == NGX_ABORT || rc == NGX_BUSY) {
@@ -1107,9 +1109,13 @@ ngx_tavus_pg_done(ngx_tavus_pg_op_t *op, ngx_int_t rc)
         res = NULL;
     }
 
+    /* what comes after it finds no op any more */
+
     op->handler(op, rc, res);
 
-    PQclear(res);
+    if (!keep) {
+        PQclear(res);
+    }
 }
 
 
