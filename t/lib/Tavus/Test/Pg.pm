@@ -178,9 +178,13 @@ sub synchronous ($self) {
     return $self;
 }
 
+# It asks again, as what is replayed may cancel a query.
 sub promote ($self) {
-    $self->db->selectrow_array('SELECT pg_promote(true, 60)')
-        or croak "not promoted:\n" . $self->log;
+    wait_for { eval {
+        my $db = $self->connect;
+        $db->selectrow_array('SELECT pg_is_in_recovery()')
+            ? $db->do('SELECT pg_promote(false)') && 0 : 1;
+    } } 60 or croak "not promoted:\n" . $self->log;
     return $self;
 }
 
