@@ -45,6 +45,8 @@ struct ngx_tavus_pg_s {
 
     ngx_uint_t              state;
     ngx_uint_t              host;
+    ngx_uint_t              first;      /* host to begin with */
+    ngx_uint_t              tried;      /* hosts of this round */
     ngx_uint_t              addr;
     ngx_uint_t              naddrs;
     char                   *addrs[NGX_TAVUS_PG_MAX_ADDRS];
@@ -258,7 +260,7 @@ ngx_tavus_pg_query(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op)
 static void
 ngx_tavus_pg_connect(ngx_tavus_pg_t *pg)
 {
-    pg->host = (ngx_uint_t) -1;
+    pg->tried = 0;
 
     ngx_tavus_pg_next_host(pg);
 }
@@ -272,12 +274,12 @@ ngx_tavus_pg_next_host(ngx_tavus_pg_t *pg)
     ngx_tavus_pg_host_t  *host;
 
     for ( ;; ) {
-        pg->host++;
-
-        if (pg->host >= pg->conf->hosts.nelts) {
+        if (pg->tried == pg->conf->hosts.nelts) {
             ngx_tavus_pg_lost(pg, NULL);
             return;
         }
+
+        pg->host = (pg->first + pg->tried++) % pg->conf->hosts.nelts;
 
         host = (ngx_tavus_pg_host_t *) pg->conf->hosts.elts + pg->host;
 
@@ -550,6 +552,7 @@ ngx_tavus_pg_established(ngx_tavus_pg_t *pg)
 
     pg->state = ngx_tavus_pg_up;
     pg->backoff = NGX_TAVUS_PG_MIN_BACKOFF;
+    pg->first = 0;
     pg->error.len = 0;
 
     tavus_metric_set(ngx_tavus_pg_series(pg, TAVUS_METRIC_DATABASE_CONNECTED),
@@ -1142,7 +1145,13 @@ ngx_tavus_pg_op_timer_handler(ngx_event_t *ev)
         return;
     }
 
-    /* libpq 15 can only cancel by blocking, so the connection goes */
+    /*
+     * libpq 15 can only cancel by blocking, so the connection goes.  It was
+     * made without trouble, and would be again, as with a former primary that
+     * has lost its standby: the others are tried before.
+     */
+
+    pg->first = pg->host + 1;
 
     ngx_tavus_pg_lost(pg, "query timed out");
 }
