@@ -2,7 +2,8 @@ package Tavus::Test::Storm;
 
 # What t/fault/storm.t has beside the helpers of other tests.
 #
-#   my $load = Tavus::Test::Storm::Load->new($t, connections => 64, name => …);
+#   my $load = Tavus::Test::Storm::Load->new(nodes => [$t, …], name => …,
+#       connections => 64);
 #   $load->count                {acked, refused, cut, odd}, so far
 #   $load->stop;                no new event; the last ones are answered
 #   $load->acked($code)         calls the code with lines of the ledger
@@ -21,7 +22,8 @@ use v5.36;
 package Tavus::Test::Storm::Load;
 
 # Senders, as processes with some connections each.  An event that is not
-# acknowledged is sent again until it is, as a sender would.  Its name, the
+# acknowledged is sent again until it is, to the next node, as a sender behind a
+# balancer would; and so is one of eight that are acknowledged.  Its name, the
 # conversation and the type of event, is in the ledger once it is acknowledged.
 
 use Digest::SHA qw(hmac_sha256_hex);
@@ -42,34 +44,37 @@ my @TYPES = ('system.replica_joined', 'storm.spoke', 'storm.untimed',
     'storm.listened', 'storm.spoke_again', 'system.shutdown',
     'application.transcription_ready', 'storm.over');
 
-sub new ($class, $t, %opt) {
+sub new ($class, %opt) {
     my $self = bless {dir => new_dir(), pids => [], owner => $$,
-        name => 'storm', connections => 64, %opt}, $class;
+        connections => 64, %opt}, $class;
+    my @nodes = delete($self->{nodes})->@*;
+    my @ports = map { $_->port } @nodes;
 
     for (my $left = $self->{connections}, my $n = 1; $left > 0; $n++) {
         my $some = $left < $PER_PROCESS ? $left : $PER_PROCESS;
         push $self->{pids}->@*, background(sub {
-            $self->run($n, $some, $t->port, $t->webhook_secret);
+            $self->run($n, $some, $nodes[0]->webhook_secret, @ports);
         });
         $left -= $some;
     }
     return $self;
 }
 
-sub run ($self, $n, $connections, $port, $secret) {
+sub run ($self, $n, $connections, $secret, @ports) {
     my $stop = 0;
     local $SIG{TERM} = sub { $stop = 1 };
     local $SIG{PIPE} = 'IGNORE';
 
     my $s = {self => $self, name => "$self->{name}-$n", made => 0,
-        secret => $secret, where => pack_sockaddr_in($port,
-            inet_aton('127.0.0.1')), count => [0, 0, 0, 0], published => 0};
+        secret => $secret, count => [0, 0, 0, 0], published => 0,
+        nodes => [map { pack_sockaddr_in($_, inet_aton('127.0.0.1')) } @ports]};
     open $s->{ledger}, '>', "$self->{dir}/$n.ledger" or die $!;
     open $s->{odd}, '>', "$self->{dir}/$n.odd" or die $!;
     open $s->{counts}, '>', "$self->{dir}/$n.count" or die $!;
     $s->{$_}->autoflush(1) for qw(odd counts);
 
-    my @all = map { {ready => 0, at => @TYPES + 0} } 1 .. $connections;
+    my @all = map { {ready => 0, at => @TYPES + 0, node => $_} }
+        1 .. $connections;
     while (@all) {
         my $now = time;
         for my $c (@all) {
@@ -112,7 +117,7 @@ sub begin ($s, $c, $now) {
     if (!$c->{fh}) {
         socket my $fh, AF_INET, SOCK_STREAM, 0 or die "socket: $!";
         setsockopt $fh, IPPROTO_TCP, TCP_NODELAY, 1;
-        if (!connect $fh, $s->{where}) {
+        if (!connect $fh, $s->{nodes}[$c->{node} % $s->{nodes}->@*]) {
             $s->{count}[2]++;
             $c->{ready} = $now + 0.05;
             return;
@@ -150,10 +155,15 @@ sub make ($s, $c) {
 
 # The connection ends without an answer.
 sub lost ($s, $c, $which, $now) {
-    close delete $c->{fh};
-    delete $c->{sent};
     $s->{count}[$which]++;
-    $c->{ready} = $now + 0.02;
+    elsewhere($s, $c, $now + 0.02);
+}
+
+sub elsewhere ($s, $c, $when) {
+    close delete $c->{fh} if $c->{fh};
+    delete $c->{sent};
+    $c->{node}++;
+    $c->{ready} = $when;
 }
 
 sub receive ($s, $c, $now) {
@@ -170,25 +180,28 @@ sub receive ($s, $c, $now) {
     delete $c->{sent};
     close delete $c->{fh} if $head =~ /^Connection: close\r/mi;
 
-    my ($status) = $head =~ m{^HTTP/1\.1 (\d+) };
-    if (($status // 0) == 200 && $c->{in} =~ /\{"received":true\}\z/) {
-        $s->{count}[0]++;
-        printf {$s->{ledger}} "%.3f\t%s\n", $now, $c->{key};
-        delete $c->{bytes};
+    my $status = $head =~ m{^HTTP/1\.1 (\d+) } ? $1 : 0;
+    if ($status == 200 && $c->{in} =~ /\{"received":true\}\z/) {
+        if (!$c->{again}) {
+            $s->{count}[0]++;
+            printf {$s->{ledger}} "%.3f\t%s\n", $now, $c->{key};
+            $c->{again} = $s->{count}[0] % 8 == 0
+                and return elsewhere($s, $c, 0);
+        }
+        delete $c->@{qw(bytes again)};
         return;
     }
 
     # the designed one
-    if (($status // 0) == 503 && $head =~ /^Retry-After: [1-9]\d*\r/mi) {
+    if ($status == 503 && $head =~ /^Retry-After: [1-9]\d*\r/mi) {
         $s->{count}[1]++;
-        $c->{ready} = $now + 0.1;
-        return;
     }
-
-    $s->{count}[3]++;
-    $c->{ready} = $now + 0.1;
-    say {$s->{odd}} sprintf '%.3f %s: %s', $now, $c->{key} =~ s/\t/ /r,
-        ($head =~ /\A([^\r]*)/)[0];
+    else {
+        $s->{count}[3]++;
+        say {$s->{odd}} sprintf '%.3f %s: %s', $now, $c->{key} =~ s/\t/ /r,
+            ($head =~ /\A([^\r]*)/)[0];
+    }
+    return elsewhere($s, $c, $now + 0.1);
 }
 
 sub count ($self) {
