@@ -1018,6 +1018,14 @@ ngx_tavus_pg_result(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op, PGresult *res)
             pg->broken = 1;
         }
 
+        /* it is no primary, or none any more: another host may be one */
+
+        if (!pg->read_only && state && ngx_strcmp(state, "25006") == 0) {
+            pg->first = pg->host + 1;
+            pg->backoff = NGX_TAVUS_PG_MAX_BACKOFF;
+            pg->broken = 1;
+        }
+
         if (!op->failed) {
             op->failed = 1;
 

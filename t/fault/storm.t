@@ -37,9 +37,10 @@ my $mounted = !$> && system('mount', '-t', 'tmpfs', '-o',
     "size=${DISK}m,mode=0711", 'tmpfs', $disk) == 0;
 END { system('umount', '-l', $disk) if $mounted && $disk }
 
-my ($primary, $standby) = (Tavus::Test::Pg->new);
-$standby = Tavus::Test::Pg->new(from => $primary);
-my @pg = ($primary, $standby);
+# so that a crash is recovered from in seconds
+my @config = (config => ['checkpoint_timeout=30s']);
+my $primary = Tavus::Test::Pg->new(@config);
+my $standby = Tavus::Test::Pg->new(@config, from => $primary);
 
 my %site = (db => $primary, log_level => 'notice');
 my %http = (tavus_database => '"' . $primary->conninfo_of($standby) . '"',
@@ -80,7 +81,7 @@ my @watches = map { Tavus::Test::Storm::Watch->new($_) } @nodes;
 my $begin = time;
 
 my ($points, $broken) = (1);
-my (@disturbances, %did, @refused);
+my (@disturbances, %did, @refused, $seen);
 
 # Progress: so many more are acknowledged, and before that a worker may be
 # killed or nginx reloaded.  None is refused but where the disk is full.
@@ -94,14 +95,13 @@ sub goes_on ($what, %opt) {
     note join ', ', '        ' . ($now->{acked} - $from->{acked})
         . ' acknowledged', map { $now->{$_} - $from->{$_} . " $_" }
         grep { $now->{$_} > $from->{$_} } qw(refused cut odd);
-    push @refused, $what
-        if $now->{refused} > $from->{refused} && !$opt{full};
+    push @refused, $what if $now->{refused} > ($seen // 0) && !$opt{full};
+    $seen = $now->{refused};
     $came or $broken = !fail "it goes on: $what";
     return;
 }
 
 sub disturb ($how) {
-    return if $how eq 'nothing';
     my $node = $nodes[$did{$how}++ % @nodes];
     tell_of("  $how");
     return $node->kill_worker('KILL') if $how eq 'kill';
@@ -308,8 +308,11 @@ sub sizes () {
     return \%least;
 }
 sub calm_load () {
-    return push @loads, $load = Tavus::Test::Storm::Load->new(
-        nodes => \@nodes, name => "storm-$SEED-" . @loads);
+    $seen = 0;
+    $load = Tavus::Test::Storm::Load->new(nodes => \@nodes,
+        name => "storm-$SEED-" . @loads);
+    push @loads, $load;
+    return;
 }
 
 tell_of('-- the same workers');
