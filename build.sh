@@ -34,6 +34,8 @@ usage: ./build.sh COMMAND
   bench           the measurements in t/bench
   lint            compilers' warnings, clang-tidy, cppcheck, style, shell, Perl
   fuzz [SECONDS]  t/fuzz, so many seconds for each program (60)
+  storm [SEED]    t/fault/storm.t with a million events, 100 reloads and five
+                  rounds of faults: some 15 minutes
   asan [FILE...]  the unit tests and t/*.t, or only these, with nginx and the
                   module built for the address and undefined sanitizers
   valgrind [FILE...]
@@ -979,6 +981,18 @@ cmd_valgrind() {
     (( ${#FAILED[@]} == 0 )) || die "failed: ${FAILED[*]}"
 }
 
+cmd_storm() {
+    [[ ${1:-0} =~ ^[0-9]+$ ]] || die "not a number: $1"
+    need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" "${PKG_TEST[@]}"
+    build_module
+
+    export TAVUS_STORM_EVENTS=${TAVUS_STORM_EVENTS:-1000000}
+    export TAVUS_STORM_RELOADS=${TAVUS_STORM_RELOADS:-100}
+    export TAVUS_STORM_ROUNDS=${TAVUS_STORM_ROUNDS:-5}
+    [[ -z ${1:-} ]] || export TAVUS_STORM_SEED=$1
+    prove -v -I t/lib t/fault/storm.t
+}
+
 cmd_test() {
     local f unit=() tap=() sql=() web=()
 
@@ -1045,6 +1059,7 @@ case $command in
     bench)  cmd_bench "$@" ;;
     lint)   cmd_lint ;;
     fuzz)   cmd_fuzz "$@" ;;
+    storm)  cmd_storm "$@" ;;
     asan)   cmd_asan "$@" ;;
     valgrind) cmd_valgrind "$@" ;;
     clean)  cmd_clean ;;
