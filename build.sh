@@ -31,7 +31,8 @@ usage: ./build.sh COMMAND
   module          build/module/ngx_tavus_module.so
   site            build/site
   db              start the private PostgreSQL alone, with the schema
-  bench           the measurements in t/bench
+  bench [CASE...] the measurements in t/bench; "bench pages" those of the
+                  site
   lint            compilers' warnings, clang-tidy, cppcheck, style, shell, Perl
   fuzz [SECONDS]  t/fuzz, so many seconds for each program (60)
   storm [SEED]    t/fault/storm.t with a million events, 100 reloads and five
@@ -64,7 +65,7 @@ PKG_MODULE=(nginx nginx-dev build-essential libcurl4-openssl-dev libpq-dev
 PKG_DB=(postgresql-15 postgresql-client-15 openssl)
 PKG_SANDBOX=(libmojolicious-perl)
 PKG_TEST=(postgresql-15-pgtap libio-socket-ssl-perl libdbd-pg-perl
-          libcmocka-dev prometheus strace)
+          libcmocka-dev prometheus strace curl)
 PKG_SERVE=(libnginx-mod-http-brotli-static)
 PKG_BROWSER=(chromium fonts-liberation)
 PKG_FUZZ=(clang libclang-rt-14-dev libcjson-dev libssl-dev libjansson-dev
@@ -595,8 +596,10 @@ tavus_database_password  file:$RUN_DIR/secrets/db.password;"
     for file in site/nginx/*.conf; do
         render "$file" > "$conf/${file##*/}"
     done
-    [[ -z ${POSTHOG_KEY:-} ]] || render site/nginx/optional/posthog.conf \
-        > "$conf/optional/posthog.conf"
+    if [[ -n ${POSTHOG_KEY:-} ]]; then
+        need ca-certificates
+        render site/nginx/optional/posthog.conf > "$conf/optional/posthog.conf"
+    fi
 }
 
 # What the site's own files in site/nginx want to know.
@@ -605,12 +608,12 @@ configure_site() {
 
     export T_ROOM_SCRIPT='' T_ROOM_CONNECT='' T_LOAD_BROTLI='' T_BROTLI=''
     export T_CONTACT_EMAIL=${CONTACT_EMAIL:-hello@example.com}
-    export T_GA_ID=${GA_ID:-} T_POSTHOG_KEY=${POSTHOG_KEY:-}
+    export T_POSTHOG_KEY=${POSTHOG_KEY:-}
     export T_POSTHOG=${POSTHOG_REGION:-us} T_RESOLVER=127.0.0.1
     export T_SANDBOX_JSON=false T_TRACKING=false
 
-    [[ $T_CONTACT_EMAIL$T_GA_ID$T_POSTHOG_KEY =~ ^[A-Za-z0-9@._+-]*$ ]] \
-        || die "CONTACT_EMAIL, GA_ID or POSTHOG_KEY: unfit characters"
+    [[ $T_CONTACT_EMAIL$T_POSTHOG_KEY =~ ^[A-Za-z0-9@._+-]*$ ]] \
+        || die "CONTACT_EMAIL or POSTHOG_KEY: unfit characters"
     [[ $T_POSTHOG =~ ^(us|eu)$ ]] || die "POSTHOG_REGION is us or eu"
 
     # a page must not send what nobody takes
@@ -1036,7 +1039,22 @@ cmd_test() {
     (( ${#FAILED[@]} == 0 )) || die "failed: ${FAILED[*]}"
 }
 
+# The pages are measured by a browser, all else by wrk.
+bench_pages() {
+    need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" \
+        "${PKG_TEST[@]}" "${PKG_SERVE[@]}" "${PKG_BROWSER[@]}"
+    build_all
+    site_modules
+    t/bench/pages "$@"
+}
+
 cmd_bench() {
+    if [[ ${1:-} == pages ]]; then
+        shift
+        bench_pages "$@"
+        return
+    fi
+
     need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" \
         "${PKG_TEST[@]}" wrk
     build_module
