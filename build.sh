@@ -33,10 +33,14 @@ usage: ./build.sh COMMAND
   db              start the private PostgreSQL alone, with the schema
   bench [CASE...] the measurements in t/bench; "bench pages" those of the
                   site
-  lint            compilers' warnings, cppcheck, style, shell and Perl
+  lint            compilers' warnings, clang-tidy, cppcheck, style, shell, Perl
   fuzz [SECONDS]  t/fuzz, so many seconds for each program (60)
+  storm [SEED]    t/fault/storm.t with a million events, 100 reloads and five
+                  rounds of faults: some 15 minutes
   asan [FILE...]  the unit tests and t/*.t, or only these, with nginx and the
                   module built for the address and undefined sanitizers
+  valgrind [FILE...]
+                  some of t/*.t, or only these, with nginx under memcheck
   clean           stop, then remove build/ and what run keeps
 
 environment: RUN_DIR (build/run), PORT (8080), SANDBOX_PORT (PORT + 1),
@@ -66,7 +70,8 @@ PKG_SERVE=(libnginx-mod-http-brotli-static)
 PKG_BROWSER=(chromium fonts-liberation)
 PKG_FUZZ=(clang libclang-rt-14-dev libcjson-dev libssl-dev libjansson-dev
           build-essential)
-PKG_LINT=(clang cppcheck shellcheck libperl-critic-perl)
+PKG_LINT=(clang clang-tidy cppcheck shellcheck libperl-critic-perl)
+PKG_VALGRIND=(valgrind)
 PKG_ASAN=(dpkg-dev libpcre2-dev zlib1g-dev libcrypt-dev)
 
 need() {
@@ -953,6 +958,44 @@ cmd_asan() {
     (( ${#FAILED[@]} == 0 )) || die "failed: ${FAILED[*]}"
 }
 
+# A tenth of the speed or less: these reach most of the module.
+CHECKED=(t/webhook_{signature,token,member,unfit,standard,stripe,reload}.t
+         t/conversation_{create,end,visitor,upstream}.t
+         t/{track_events,contact_form,admin_events,admin_event}.t
+         t/{auth_refused,cors_origin,limit_several,health_full}.t
+         t/{curl_faults,pg_restart,problem_early}.t
+         t/fault/{journal,journal_adopt,quarantine_split,unsettled}.t)
+
+cmd_valgrind() {
+    local out=$BUILD/valgrind
+
+    need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" \
+        "${PKG_TEST[@]}" "${PKG_ASAN[@]}" "${PKG_VALGRIND[@]}"
+    t/sanitize/build "$out" plain
+
+    export TAVUS_NGINX=$ROOT/t/sanitize/memcheck TAVUS_MODULE=static
+    export TAVUS_CHECKED=$out/nginx
+
+    (( $# )) || set -- "${CHECKED[@]}"
+    stage prove test_prove "$@"
+
+    printf '\n'
+    printf '%s\n' "${TIMES[@]}"
+    (( ${#FAILED[@]} == 0 )) || die "failed: ${FAILED[*]}"
+}
+
+cmd_storm() {
+    [[ ${1:-0} =~ ^[0-9]+$ ]] || die "not a number: $1"
+    need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" "${PKG_TEST[@]}"
+    build_module
+
+    export TAVUS_STORM_EVENTS=${TAVUS_STORM_EVENTS:-1000000}
+    export TAVUS_STORM_RELOADS=${TAVUS_STORM_RELOADS:-100}
+    export TAVUS_STORM_ROUNDS=${TAVUS_STORM_ROUNDS:-5}
+    [[ -z ${1:-} ]] || export TAVUS_STORM_SEED=$1
+    prove -v -I t/lib t/fault/storm.t
+}
+
 cmd_test() {
     local f unit=() tap=() sql=() web=()
 
@@ -1034,7 +1077,9 @@ case $command in
     bench)  cmd_bench "$@" ;;
     lint)   cmd_lint ;;
     fuzz)   cmd_fuzz "$@" ;;
+    storm)  cmd_storm "$@" ;;
     asan)   cmd_asan "$@" ;;
+    valgrind) cmd_valgrind "$@" ;;
     clean)  cmd_clean ;;
     help|-h|--help) usage ;;
     *)      usage >&2; exit 2 ;;

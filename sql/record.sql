@@ -327,7 +327,8 @@ $$;
 
 -- Records a batch and returns a letter a row, in order: s stored, d duplicate, q quarantined,
 -- b nonce bound to another conversation (nothing stored).  In the plain case (every row new, of
--- known conversations, nothing that changes one) it is one read and one INSERT.
+-- known conversations, nothing that changes one) it is one read and one INSERT.  The commit is as
+-- durable for duplicates, and for no row at all, as for new rows.
 CREATE OR REPLACE FUNCTION tavus.record(
     ids uuid[], received timestamptz[], digests bytea[], kinds smallint[], sources text[],
     event_types text[], conversation_ids text[], nonces bytea[], verifications text[],
@@ -403,6 +404,11 @@ BEGIN
         END IF;
         marks := array_fill('s'::text, ARRAY[n]);
     ELSE
+        -- What stands there already may not be on a synchronous standby yet, as when the primary
+        -- was restarted while its commit waited.  A transaction that writes nothing would not wait
+        -- for it, so this one writes something.
+        PERFORM pg_logical_emit_message(true, 'tavus', '');
+
         marks := tavus.record_known(coalesce(marks, array_fill('.'::text, ARRAY[n])),
                                     coalesce(fresh, '{}'), ids, digests, sources, event_types,
                                     bodies);

@@ -45,6 +45,8 @@ struct ngx_tavus_pg_s {
 
     ngx_uint_t              state;
     ngx_uint_t              host;
+    ngx_uint_t              first;      /* host to begin with */
+    ngx_uint_t              tried;      /* hosts of this round */
     ngx_uint_t              addr;
     ngx_uint_t              naddrs;
     char                   *addrs[NGX_TAVUS_PG_MAX_ADDRS];
@@ -68,6 +70,7 @@ struct ngx_tavus_pg_s {
     unsigned                closing:1;
     unsigned                processing:1;
     unsigned                broken:1;
+    unsigned                unreplicated:1; /* what is committed now */
 };
 
 
@@ -92,14 +95,14 @@ static void ngx_tavus_pg_process(ngx_tavus_pg_t *pg);
 static ngx_int_t ngx_tavus_pg_consume(ngx_tavus_pg_t *pg);
 static void ngx_tavus_pg_flush(ngx_tavus_pg_t *pg);
 static ngx_int_t ngx_tavus_pg_results(ngx_tavus_pg_t *pg);
-static void ngx_tavus_pg_result(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op,
-    PGresult *res);
+static ngx_int_t ngx_tavus_pg_result(ngx_tavus_pg_t *pg,
+    ngx_tavus_pg_op_t *op, PGresult *res);
 static void ngx_tavus_pg_send_waiting(ngx_tavus_pg_t *pg);
 static ngx_int_t ngx_tavus_pg_send(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op);
 static void ngx_tavus_pg_done(ngx_tavus_pg_op_t *op, ngx_int_t rc);
 static void ngx_tavus_pg_op_timer_handler(ngx_event_t *ev);
 static void ngx_tavus_pg_clear_error(void);
-static void ngx_tavus_pg_notice(void *arg, const char *message);
+static void ngx_tavus_pg_notice(void *arg, const PGresult *res);
 
 
 /* debug logging reads the descriptor of a timer's "connection" */
@@ -257,7 +260,7 @@ ngx_tavus_pg_query(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op)
 static void
 ngx_tavus_pg_connect(ngx_tavus_pg_t *pg)
 {
-    pg->host = (ngx_uint_t) -1;
+    pg->tried = 0;
 
     ngx_tavus_pg_next_host(pg);
 }
@@ -271,12 +274,12 @@ ngx_tavus_pg_next_host(ngx_tavus_pg_t *pg)
     ngx_tavus_pg_host_t  *host;
 
     for ( ;; ) {
-        pg->host++;
-
-        if (pg->host >= pg->conf->hosts.nelts) {
+        if (pg->tried == pg->conf->hosts.nelts) {
             ngx_tavus_pg_lost(pg, NULL);
             return;
         }
+
+        pg->host = (pg->first + pg->tried++) % pg->conf->hosts.nelts;
 
         host = (ngx_tavus_pg_host_t *) pg->conf->hosts.elts + pg->host;
 
@@ -435,6 +438,7 @@ ngx_tavus_pg_start(ngx_tavus_pg_t *pg, const char *hostaddr)
     pg->state = ngx_tavus_pg_connecting;
     pg->prepared = 0;
     pg->broken = 0;
+    pg->unreplicated = 0;
 
     pg->conn = PQconnectStartParams(keywords, values, 0);
 
@@ -450,7 +454,7 @@ ngx_tavus_pg_start(ngx_tavus_pg_t *pg, const char *hostaddr)
         return;
     }
 
-    PQsetNoticeProcessor(pg->conn, ngx_tavus_pg_notice, pg);
+    PQsetNoticeReceiver(pg->conn, ngx_tavus_pg_notice, pg);
 
     ngx_add_timer(&pg->timer, pg->conf->connect_timeout);
 
@@ -548,6 +552,7 @@ ngx_tavus_pg_established(ngx_tavus_pg_t *pg)
 
     pg->state = ngx_tavus_pg_up;
     pg->backoff = NGX_TAVUS_PG_MIN_BACKOFF;
+    pg->first = 0;
     pg->error.len = 0;
 
     tavus_metric_set(ngx_tavus_pg_series(pg, TAVUS_METRIC_DATABASE_CONNECTED),
@@ -940,7 +945,9 @@ ngx_tavus_pg_results(ngx_tavus_pg_t *pg)
         q = ngx_queue_head(&pg->sent);
         op = ngx_queue_data(q, ngx_tavus_pg_op_t, queue);
 
-        ngx_tavus_pg_result(pg, op, res);
+        if (ngx_tavus_pg_result(pg, op, res) != NGX_OK) {
+            return NGX_ERROR;
+        }
 
         if (pg->conn == NULL) {
             return NGX_OK;
@@ -956,7 +963,7 @@ ngx_tavus_pg_results(ngx_tavus_pg_t *pg)
  * the result waits for it.
  */
 
-static void
+static ngx_int_t
 ngx_tavus_pg_result(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op, PGresult *res)
 {
     const char  *state;
@@ -965,9 +972,18 @@ ngx_tavus_pg_result(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op, PGresult *res)
 
     case PGRES_PIPELINE_SYNC:
         PQclear(res);
+
+        if (pg->unreplicated) {
+
+            /* as if the answer had been lost */
+
+            ngx_tavus_pg_failed(pg, "commit was not replicated");
+            return NGX_ERROR;
+        }
+
         ngx_tavus_pg_done(op, op->failed || op->res == NULL ? NGX_ERROR
                                                             : NGX_OK);
-        return;
+        return NGX_OK;
 
     case PGRES_COMMAND_OK:
         op->preparing = 0;
@@ -976,7 +992,7 @@ ngx_tavus_pg_result(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op, PGresult *res)
     case PGRES_TUPLES_OK:
         if (op->res == NULL) {
             op->res = res;
-            return;
+            return NGX_OK;
         }
 
         break;
@@ -1002,16 +1018,26 @@ ngx_tavus_pg_result(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op, PGresult *res)
             pg->broken = 1;
         }
 
+        /* it is no primary, or none any more: another host may be one */
+
+        if (!pg->read_only && state && ngx_strcmp(state, "25006") == 0) {
+            pg->first = pg->host + 1;
+            pg->backoff = NGX_TAVUS_PG_MAX_BACKOFF;
+            pg->broken = 1;
+        }
+
         if (!op->failed) {
             op->failed = 1;
 
             PQclear(op->res);
             op->res = res;
-            return;
+            return NGX_OK;
         }
     }
 
     PQclear(res);
+
+    return NGX_OK;
 }
 
 
@@ -1133,7 +1159,13 @@ ngx_tavus_pg_op_timer_handler(ngx_event_t *ev)
         return;
     }
 
-    /* libpq 15 can only cancel by blocking, so the connection goes */
+    /*
+     * libpq 15 can only cancel by blocking, so the connection goes.  It was
+     * made without trouble, and would be again, as with a former primary that
+     * has lost its standby: the others are tried before.
+     */
+
+    pg->first = pg->host + 1;
 
     ngx_tavus_pg_lost(pg, "query timed out");
 }
@@ -1151,12 +1183,14 @@ ngx_tavus_pg_clear_error(void)
 
 
 static void
-ngx_tavus_pg_notice(void *arg, const char *message)
+ngx_tavus_pg_notice(void *arg, const PGresult *res)
 {
     ngx_tavus_pg_t  *pg = arg;
 
-    size_t  len;
+    size_t       len;
+    const char  *message, *function;
 
+    message = PQresultErrorMessage(res);
     len = ngx_strlen(message);
 
     while (len && (message[len - 1] == '\n' || message[len - 1] == '\r')) {
@@ -1165,4 +1199,16 @@ ngx_tavus_pg_notice(void *arg, const char *message)
 
     ngx_log_error(NGX_LOG_NOTICE, pg->log, 0, "database (%s): %*s", pg->name,
                   len, message);
+
+    /*
+     * A commit whose wait for a synchronous standby was cancelled is answered
+     * like any other, after a warning that only its origin identifies: the
+     * text is in the server's language, and there is no SQLSTATE for it.
+     */
+
+    function = PQresultErrorField(res, PG_DIAG_SOURCE_FUNCTION);
+
+    if (function && ngx_strncmp(function, "SyncRepWait", 11) == 0) {
+        pg->unreplicated = 1;
+    }
 }

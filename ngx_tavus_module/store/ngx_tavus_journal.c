@@ -12,12 +12,14 @@
 #include "store/ngx_tavus_journal_file.h"
 
 #include <sys/file.h>
+#include <sys/mman.h>
 
 
 static void ngx_tavus_journal_flush(void);
 static void ngx_tavus_journal_write_thread(void *data, ngx_log_t *log);
 static void ngx_tavus_journal_undo(ngx_tavus_journal_write_t *w);
 static ngx_int_t ngx_tavus_journal_create(ngx_tavus_journal_write_t *w);
+static void ngx_tavus_journal_name(ngx_tavus_journal_file_t *file);
 static void ngx_tavus_journal_written(ngx_event_t *ev);
 static void ngx_tavus_journal_answer(ngx_queue_t *entries, ngx_int_t rc);
 static ngx_tavus_journal_file_t *ngx_tavus_journal_new_file(void);
@@ -154,7 +156,7 @@ ngx_tavus_journal_exit_process(void)
     }
 
     if (j->data) {
-        ngx_free(j->data);
+        (void) munmap(j->data, j->size);
     }
 
     if (j->aside.data) {
@@ -428,27 +430,55 @@ ngx_tavus_journal_undo(ngx_tavus_journal_write_t *w)
 static ngx_int_t
 ngx_tavus_journal_create(ngx_tavus_journal_write_t *w)
 {
-    char  path[NGX_MAX_PATH];
+    char         path[NGX_MAX_PATH];
+    ngx_int_t    rc;
+    struct stat  st;
 
-    if (snprintf(path, sizeof(path), "%s/%s", w->path, w->file->name)
-        >= (int) sizeof(path))
-    {
-        w->error = ENAMETOOLONG;
-        w->failed = "open()";
-        return NGX_ERROR;
-    }
+    for ( ;; ) {
+        ngx_tavus_journal_name(w->file);
 
-    w->file->fd = open(path, O_RDWR|O_APPEND|O_CREAT|O_EXCL|O_CLOEXEC,
-                       0600);
+        if (snprintf(path, sizeof(path), "%s/%s", w->path, w->file->name)
+            >= (int) sizeof(path))
+        {
+            w->error = ENAMETOOLONG;
+            w->failed = "open()";
+            return NGX_ERROR;
+        }
 
-    if (w->file->fd == -1) {
+        w->file->fd = open(path, O_RDWR|O_APPEND|O_CREAT|O_EXCL|O_CLOEXEC,
+                           0600);
+
+        if (w->file->fd == -1) {
+            w->error = ngx_errno;
+            w->failed = "open()";
+            return NGX_ERROR;
+        }
+
+        rc = flock(w->file->fd, LOCK_EX|LOCK_NB) == 0 ? NGX_OK : NGX_ERROR;
+
+        if (rc == NGX_OK
+            && fstat(w->file->fd, &st) == 0
+            && st.st_nlink != 0)
+        {
+            break;
+        }
+
         w->error = ngx_errno;
-        w->failed = "open()";
-        return NGX_ERROR;
-    }
 
-    if (flock(w->file->fd, LOCK_EX|LOCK_NB) != 0) {
-        w->error = ngx_errno;
+        (void) close(w->file->fd);
+        w->file->fd = -1;
+
+        if (rc == NGX_OK || w->error == NGX_EAGAIN) {
+
+            /*
+             * Who looks for files of workers that are gone found this one
+             * before it was locked, or has even removed it already.
+             */
+
+            w->error = 0;
+            continue;
+        }
+
         w->failed = "flock()";
         return NGX_ERROR;
     }
@@ -460,6 +490,18 @@ ngx_tavus_journal_create(ngx_tavus_journal_write_t *w)
     }
 
     return NGX_OK;
+}
+
+
+/* one write at a time is under way: nobody else counts meanwhile */
+
+static void
+ngx_tavus_journal_name(ngx_tavus_journal_file_t *file)
+{
+    (void) ngx_sprintf((u_char *) file->name,
+                       "%P-%T%03M-%ui" NGX_TAVUS_JOURNAL_SUFFIX "%Z",
+                       ngx_pid, file->began, file->began_msec,
+                       ngx_tavus_journal.number++);
 }
 
 
@@ -613,10 +655,7 @@ ngx_tavus_journal_close(void)
 static ngx_tavus_journal_file_t *
 ngx_tavus_journal_new_file(void)
 {
-    ngx_tavus_journal_t       *j;
     ngx_tavus_journal_file_t  *file;
-
-    j = &ngx_tavus_journal;
 
     file = ngx_calloc(sizeof(ngx_tavus_journal_file_t), ngx_cycle->log);
     if (file == NULL) {
@@ -624,12 +663,8 @@ ngx_tavus_journal_new_file(void)
     }
 
     file->fd = -1;
-    file->began = ngx_time();
-
-    (void) ngx_sprintf((u_char *) file->name,
-                       "%P-%T%03M-%ui" NGX_TAVUS_JOURNAL_SUFFIX "%Z",
-                       ngx_pid, ngx_cached_time->sec,
-                       ngx_cached_time->msec, j->number++);
+    file->began = ngx_cached_time->sec;
+    file->began_msec = ngx_cached_time->msec;
 
     return file;
 }

@@ -38,6 +38,7 @@ typedef struct {
     off_t                          size;
     ngx_uint_t                     records;
     time_t                         began;
+    ngx_uint_t                     began_msec;
     char                           name[NGX_TAVUS_JOURNAL_NAME];
 } ngx_tavus_journal_file_t;
 
@@ -69,6 +70,7 @@ typedef struct {
     ngx_tavus_journal_buf_t        aside;       /* damaged bytes to keep */
     u_char                        *data;
     size_t                         len;
+    size_t                         size;        /* of the mapping */
     const char                    *path;
     ngx_err_t                      error;
     const char                    *failed;
@@ -96,6 +98,7 @@ typedef struct {
     ngx_thread_task_t             *read;
     u_char                        *data;        /* of the file in replay */
     size_t                         len;
+    size_t                         size;        /* of the mapping */
     size_t                         pos;
     ngx_uint_t                     records;     /* found in the file */
     ngx_uint_t                     unanswered;

@@ -11,7 +11,9 @@
 #include "core/tavus_metrics.h"
 #include "store/ngx_tavus_journal_file.h"
 
+#include <malloc.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 
 
 static void ngx_tavus_journal_next(void);
@@ -292,11 +294,16 @@ ngx_tavus_journal_read_thread(void *data, ngx_log_t *log)
         return;
     }
 
-    r->data = ngx_alloc(st.st_size ? (size_t) st.st_size : 1, log);
+    /* malloc() would not give it back: it is of an arena of this thread */
 
-    if (r->data == NULL) {
-        r->error = ENOMEM;
-        r->failed = "malloc()";
+    r->size = st.st_size ? (size_t) st.st_size : 1;
+    r->data = mmap(NULL, r->size, PROT_READ|PROT_WRITE,
+                   MAP_PRIVATE|MAP_ANONYMOUS, -1, 0);
+
+    if (r->data == MAP_FAILED) {
+        r->data = NULL;
+        r->error = ngx_errno;
+        r->failed = "mmap()";
         return;
     }
 
@@ -312,7 +319,7 @@ ngx_tavus_journal_read_thread(void *data, ngx_log_t *log)
         if (n == -1) {
             r->error = ngx_errno;
             r->failed = "pread()";
-            ngx_free(r->data);
+            (void) munmap(r->data, r->size);
             r->data = NULL;
             return;
         }
@@ -355,6 +362,7 @@ ngx_tavus_journal_read_done(ngx_event_t *ev)
 
     j->data = r->data;
     j->len = r->len;
+    j->size = r->size;
     j->pos = 0;
     j->records = 0;
     j->unanswered = 0;
@@ -494,7 +502,7 @@ ngx_tavus_journal_end_file(void)
 
     j = &ngx_tavus_journal;
 
-    ngx_free(j->data);
+    (void) munmap(j->data, j->size);
     j->data = NULL;
 
     if (j->refused) {
@@ -612,6 +620,12 @@ ngx_tavus_journal_removed(ngx_event_t *ev)
 
     if (ngx_queue_empty(&j->closed) && j->active == NULL) {
         j->browser = 0;
+
+#if defined(__GLIBC__)
+        /* it keeps what rows and files took, or even asks for more */
+
+        (void) malloc_trim(0);
+#endif
     }
 
     ngx_tavus_journal_gauge();

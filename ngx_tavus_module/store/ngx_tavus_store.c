@@ -79,8 +79,11 @@ ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
     st->probe.log = ngx_cycle->log;
     st->probe.cancelable = 1;
 
+    /* warnings tell of a commit that no standby has: nobody may mute them */
+
     st->record = ngx_tavus_pg_open(conf->database, "record",
                                    "-c synchronous_commit=on "
+                                   "-c client_min_messages=notice "
                                    "-c statement_timeout=20s "
                                    "-c lock_timeout=5s "
                                    "-c jit=off", 0);

@@ -8,6 +8,10 @@ package Tavus::Test::Pg;
 #   $pg->kill;                                 as kill -9 would
 #   $pg->freeze; $pg->thaw;                    SIGSTOP, SIGCONT for all of it
 #   $pg->conninfo, $pg->socket_dir, $pg->port, $pg->log
+#   my $standby = Tavus::Test::Pg->new(from => $pg);   a copy that follows
+#   $pg->synchronous;                          commits wait for the standby
+#   $standby->promote; $pg->follow($standby);  the roles change
+#   $standby->conninfo_of($pg)                 the primary of the two
 #
 # What initdb and install.sql make is made once and copied; the copy is found
 # again by the digest of all that goes into it.
@@ -45,11 +49,11 @@ sub new ($class, %opt) {
     $self->{port} = free_port();
     mkdir "$self->{dir}/sock";
     spew($self->log_file, '');
-    copy_tree(template($self->{schema}), $self->{data});
     give($self->{dir} . '/sock', $self->log_file);
-    $self->start;
+    return $self->follow($self->{from}) if $self->{from};
 
-    return $self;
+    copy_tree(template($self->{schema}), $self->{data});
+    return $self->start;
 }
 
 sub dir ($self)        { return $self->{dir} }
@@ -62,6 +66,13 @@ sub pid ($self)        { return $self->{pid} }
 sub conninfo ($self, $user = 'tavus_app') {
     return "host=" . $self->socket_dir
         . " port=$self->{port} dbname=tavus user=$user";
+}
+
+# The primary among these, whichever it is.
+sub conninfo_of (@pg) {
+    return 'host=' . join(',', map { $_->socket_dir } @pg)
+        . ' port=' . join(',', map { $_->port } @pg)
+        . ' dbname=tavus user=tavus_app target_session_attrs=read-write';
 }
 
 sub start ($self) {
@@ -108,7 +119,7 @@ sub stop ($self, $signal = 'INT') {
 
 sub kill ($self) {
     my $pid = delete $self->{pid} or return $self;
-    delete $self->{db};
+    delete $self->@{qw(db frozen)};
     stop_process($pid);
     return $self;
 }
@@ -126,6 +137,54 @@ sub freeze ($self) {
 sub thaw ($self) {
     CORE::kill CONT => descendants($self->{pid}), $self->{pid};
     delete $self->{frozen};
+    return $self;
+}
+
+# ---- replication -----------------------------------------------------------
+
+# Begins anew as a copy of another one, which it follows.
+sub follow ($self, $primary) {
+    $self->kill;
+    remove_tree($self->{data});
+    mkdir $self->{data}, 0700;
+    give($self->{data});
+
+    my $pid = spawn([bin('pg_basebackup'), '-h', $primary->socket_dir,
+        '-p', $primary->port, '-U', 'postgres', '-D', $self->{data}, '-R',
+        '-X', 'stream', '-c', 'fast', '--no-sync'], user => 'postgres',
+        out => $self->log_file);
+    wait_for { !alive($pid) } 120;
+    stop_process($pid);
+    croak "no copy:\n" . $self->log unless -f "$self->{data}/standby.signal";
+
+    $self->start;
+    wait_for { $primary->db->selectrow_array(q{SELECT 1
+        FROM pg_stat_replication WHERE state = 'streaming'}) } 60
+        or croak "it does not follow:\n" . $self->log;
+    return $self;
+}
+
+# From here on a commit waits until a standby has it on disk.  The checkpointer
+# is who makes backends wait, and has read that before it makes a checkpoint.
+sub synchronous ($self) {
+    $self->db->do("ALTER SYSTEM SET synchronous_standby_names = '*'");
+    $self->db->do('SELECT pg_reload_conf()');
+    wait_for { my $db = $self->connect;
+        $db->selectrow_array('SHOW synchronous_standby_names') eq '*'
+            && $db->selectrow_array(q{SELECT 1 FROM pg_stat_replication
+                WHERE sync_state = 'sync'}) } 30
+        or croak 'no standby is synchronous';
+    $self->db->do('CHECKPOINT');
+    return $self;
+}
+
+# It asks again, as what is replayed may cancel a query.
+sub promote ($self) {
+    wait_for { eval {
+        my $db = $self->connect;
+        $db->selectrow_array('SELECT pg_is_in_recovery()')
+            ? $db->do('SELECT pg_promote(false)') && 0 : 1;
+    } } 60 or croak "not promoted:\n" . $self->log;
     return $self;
 }
 

@@ -104,12 +104,16 @@ sub config ($self, %in) {
     return $self->_call(POST => '/_config', json => \%in);
 }
 
-# What GET /v2/conversations lists, as the module would see it.
+# What GET /v2/conversations lists, as the module would see it; all pages.
 sub conversations ($self, $status) {
-    my $tx = $self->{ua}->get($self->url
-        . "/v2/conversations?limit=100&status=$status",
-        {'x-api-key' => $self->api_key});
-    return $tx->result->json->{data}->@*;
+    my @all;
+    for (my $page = 1; ; $page++) {
+        my $some = $self->{ua}->get($self->url
+            . "/v2/conversations?limit=100&status=$status&page=$page",
+            {'x-api-key' => $self->api_key})->result->json->{data};
+        push @all, @$some;
+        return @all if @$some < 100;
+    }
 }
 
 # The callback_url of the last create, or of the conversation of that name.
