@@ -964,7 +964,7 @@ CHECKED=(t/webhook_{signature,token,member,unfit,standard,stripe,reload}.t
          t/{track_events,contact_form,admin_events,admin_event}.t
          t/{auth_refused,cors_origin,limit_several,health_full}.t
          t/{curl_faults,pg_restart,problem_early}.t
-         t/fault/{journal,journal_adopt,quarantine_split,unsettled}.t)
+         t/fault/{journal,journal_adopt,quarantine_split}.t)
 
 cmd_valgrind() {
     local out=$BUILD/valgrind

@@ -116,10 +116,10 @@ sub start ($self) {
             . (slurp("$self->{dir}/stderr.log") // '')
             unless alive($self->{pid});
         $self->workers;
-    } 20 or croak 'nginx does not start: ' . substr $self->log, $from;
+    } 60 or croak 'nginx does not start: ' . substr $self->log, $from;
 
     # a worker is there when it answers
-    wait_for { eval { Tavus::Test::Socket->new($self->{port}) } } 10
+    wait_for { eval { Tavus::Test::Socket->new($self->{port}) } } 60
         or croak 'nginx does not listen';
     return $self;
 }
