@@ -1008,15 +1008,12 @@ cmd_test() {
 }
 
 cmd_bench() {
-    local pkg=(wrk)
-
-    # where Node comes from elsewhere, Debian's must not get in its way
-    command -v node > /dev/null || pkg+=(nodejs)
     need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" \
-        "${PKG_TEST[@]}" "${pkg[@]}"
-    [[ -x t/bench/run ]] || die "t/bench/run is missing"
-    build_all
-    exec t/bench/run "$@"
+        "${PKG_TEST[@]}" wrk
+    build_module
+    # the peers get the Node that the site is built with
+    site_node || return
+    t/bench/run "$@"
 }
 
 

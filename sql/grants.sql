@@ -22,5 +22,6 @@ GRANT EXECUTE ON FUNCTION
     tavus.admin_quarantine(int, bigint),
     tavus.admin_conversations(text, text, timestamptz, timestamptz, int, text),
     tavus.admin_conversation(text),
-    tavus.health()
+    tavus.health(),
+    tavus.pieces(text)
 TO tavus_admin;

@@ -58,3 +58,13 @@ RETURN CASE jsonb_typeof(doc -> name) WHEN 'array' THEN
                  WITH ORDINALITY AS e (value, ord)
            WHERE jsonb_typeof(e.value) = 'string'
            ORDER BY e.ord) END;
+
+-- A text in pieces of its bytes, so that whoever reads it can take one after the other.
+CREATE OR REPLACE FUNCTION tavus.pieces(value text) RETURNS SETOF bytea
+LANGUAGE sql IMMUTABLE STRICT SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+    SELECT substr(v.bytes, n, 131072)
+      FROM (SELECT convert_to(value, 'UTF8') OFFSET 0) v (bytes),
+           generate_series(1, octet_length(v.bytes), 131072) n
+$$;

@@ -16,6 +16,7 @@ my $full = sub { $t->admin('/healthz?full')->json };
 
 wait_ok { ($full->()->{database} // {})->{schema} } 'the database answers';
 my $json = $full->();
+is $json->{database}{answered}, true;
 is $json->{database}{schema}, $t->db->selectrow_array(
     'SELECT max(version) FROM tavus.migrations');
 is_deeply $json->{database}{missing_months}, [];
@@ -34,6 +35,14 @@ wait_ok { ($full->()->{database}{synchronous_replication} // 0) eq true }
 $t->db->do('SET synchronous_commit = local');
 $t->db->do('ALTER SYSTEM RESET synchronous_standby_names');
 $t->db->do('SELECT pg_reload_conf()');
+
+$t->pg->freeze;
+$json = $full->();
+is $json->{database}{connected}, true, 'nothing was stored since';
+is $json->{database}{answered}, false, 'but it does not answer';
+is $json->{database}{schema}, undef;
+$t->pg->thaw;
+wait_ok { ($full->()->{database}{answered} // 0) eq true } 'thawed';
 
 $t->pg->stop;
 is $t->webhook(tavus_event('system.replica_joined', "c$_"))->code, 200

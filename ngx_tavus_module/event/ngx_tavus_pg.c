@@ -1103,7 +1103,7 @@ ngx_tavus_pg_send(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op)
     }
 
     if (PQsendQueryPrepared(pg->conn, stmt->name, stmt->nparams, op->values,
-                            op->lengths, op->formats, 0)
+                            op->lengths, op->formats, 1)
         == 0)
     {
         return NGX_ERROR;
@@ -1116,7 +1116,8 @@ ngx_tavus_pg_send(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op)
 static void
 ngx_tavus_pg_done(ngx_tavus_pg_op_t *op, ngx_int_t rc)
 {
-    PGresult  *res;
+    PGresult    *res;
+    ngx_uint_t   keep;
 
     if (op->timer.timer_set) {
         ngx_del_timer(&op->timer);
@@ -1126,6 +1127,7 @@ ngx_tavus_pg_done(ngx_tavus_pg_op_t *op, ngx_int_t rc)
     op->pg->nops--;
 
     res = op->res;
+    keep = op->keep;
     op->res = NULL;
 
     if (rc == NGX_ABORT || rc == NGX_BUSY) {
@@ -1133,9 +1135,13 @@ ngx_tavus_pg_done(ngx_tavus_pg_op_t *op, ngx_int_t rc)
         res = NULL;
     }
 
+    /* what comes after it finds no op any more */
+
     op->handler(op, rc, res);
 
-    PQclear(res);
+    if (!keep) {
+        PQclear(res);
+    }
 }
 
 

@@ -66,7 +66,9 @@ typedef struct {
  * NGX_ERROR  the server refused; res has SQLSTATE and message;
  * NGX_ABORT  the connection was lost after sending: the outcome is unknown;
  * NGX_BUSY   never sent: no connection within the time.
- * res is freed after the handler; in the last two cases it is NULL.
+ * res is freed after the handler, or is the handler's to free if the query
+ * says so; in the last two cases it is NULL.  Values come in binary: text and
+ * bytea as their bytes.
  */
 typedef void (*ngx_tavus_pg_handler_pt)(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
@@ -84,6 +86,7 @@ struct ngx_tavus_pg_op_s {
     int                         formats[NGX_TAVUS_PG_MAX_PARAMS];
     ngx_msec_t                  timeout;
     ngx_uint_t                  background;     /* no exiting worker waits */
+    ngx_uint_t                  keep;           /* the handler frees res */
     ngx_tavus_pg_handler_pt     handler;
     void                       *data;
 

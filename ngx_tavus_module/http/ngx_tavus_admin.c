@@ -79,7 +79,9 @@ static ngx_int_t ngx_tavus_admin_invalid(ngx_http_request_t *r,
     const char *code, const char *detail, const char *name, size_t len);
 static void ngx_tavus_admin_answer(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
-static ngx_int_t ngx_tavus_admin_send(ngx_http_request_t *r, ngx_int_t rc,
+static ngx_int_t ngx_tavus_admin_send(ngx_http_request_t *r, PGresult *res);
+static void ngx_tavus_admin_clear(void *data);
+static ngx_int_t ngx_tavus_admin_failed(ngx_http_request_t *r, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_admin_cleanup(void *data);
 
@@ -107,7 +109,8 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
 
     { ngx_string("events"),
       { 0, "admin_events",
-        "SELECT tavus.admin_events($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "SELECT tavus.pieces(tavus.admin_events($1, $2, $3, $4, $5, $6, $7, "
+        "$8, $9))",
         9, ngx_tavus_admin_events_types },
       0,
       { { "type", 16, ngx_tavus_arg_type },
@@ -121,14 +124,16 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
         { "cursor", 36, ngx_tavus_arg_uuid } } },
 
     { ngx_string("events/"),
-      { 1, "admin_event", "SELECT tavus.admin_event($1)", 1,
-        ngx_tavus_admin_uuid_types },
+      { 1, "admin_event",
+        "SELECT tavus.pieces(tavus.admin_event($1))",
+        1, ngx_tavus_admin_uuid_types },
       1,
       { { "id", 36, ngx_tavus_arg_uuid } } },
 
     { ngx_string("conversations"),
       { 2, "admin_conversations",
-        "SELECT tavus.admin_conversations($1, $2, $3, $4, $5, $6)",
+        "SELECT tavus.pieces(tavus.admin_conversations($1, $2, $3, $4, $5, "
+        "$6))",
         6, ngx_tavus_admin_conversations_types },
       0,
       { { "status", 16, ngx_tavus_arg_status },
@@ -139,14 +144,16 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
         { "cursor", 400, ngx_tavus_arg_text } } },
 
     { ngx_string("conversations/"),
-      { 3, "admin_conversation", "SELECT tavus.admin_conversation($1)", 1,
-        ngx_tavus_admin_text_types },
+      { 3, "admin_conversation",
+        "SELECT tavus.pieces(tavus.admin_conversation($1))",
+        1, ngx_tavus_admin_text_types },
       1,
       { { "id", 200, ngx_tavus_arg_text } } },
 
     { ngx_string("quarantine"),
-      { 4, "admin_quarantine", "SELECT tavus.admin_quarantine($1, $2)", 2,
-        ngx_tavus_admin_quarantine_types },
+      { 4, "admin_quarantine",
+        "SELECT tavus.pieces(tavus.admin_quarantine($1, $2))",
+        2, ngx_tavus_admin_quarantine_types },
       0,
       { { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 20, ngx_tavus_arg_number } } },
@@ -270,6 +277,7 @@ ngx_tavus_admin_run(ngx_http_request_t *r, ngx_tavus_admin_route_t *route,
 
     query->op.stmt = &route->stmt;
     query->op.timeout = NGX_TAVUS_ADMIN_TIMEOUT;
+    query->op.keep = 1;
     query->op.handler = ngx_tavus_admin_answer;
     query->op.data = query;
 
@@ -517,20 +525,95 @@ ngx_tavus_admin_answer(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 
     r = query->request;
 
-    if (r != NULL) {
+    if (r == NULL) {
+        PQclear(res);
+
+    } else {
         query->cleanup->handler = NULL;
-        ngx_tavus_finalize(r, ngx_tavus_admin_send(r, rc, res));
+
+        if (rc == NGX_OK) {
+            rc = ngx_tavus_admin_send(r, res);
+
+        } else {
+            rc = ngx_tavus_admin_failed(r, rc, res);
+            PQclear(res);
+        }
+
+        ngx_tavus_finalize(r, rc);
     }
 
     ngx_destroy_pool(query->pool);
 }
 
 
+/*
+ * The answer is sent from where libpq has put it, a row a piece, so that no
+ * turn of the event loop copies all of a large one.
+ */
+
 static ngx_int_t
-ngx_tavus_admin_send(ngx_http_request_t *r, ngx_int_t rc, PGresult *res)
+ngx_tavus_admin_send(ngx_http_request_t *r, PGresult *res)
+{
+    int                  i, n;
+    off_t                len;
+    ngx_buf_t           *b;
+    ngx_chain_t         *out, **last;
+    ngx_pool_cleanup_t  *cln;
+
+    cln = ngx_pool_cleanup_add(r->pool, 0);
+    if (cln == NULL) {
+        PQclear(res);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    cln->handler = ngx_tavus_admin_clear;
+    cln->data = res;
+
+    n = PQntuples(res);
+
+    if (n == 0) {
+        return ngx_tavus_send_problem(r, NGX_HTTP_NOT_FOUND, "not_found", 0,
+                                      "There is no such resource.");
+    }
+
+    len = 0;
+    last = &out;
+
+    for (i = 0; i < n; i++) {
+        b = ngx_calloc_buf(r->pool);
+        *last = ngx_alloc_chain_link(r->pool);
+
+        if (b == NULL || *last == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        b->pos = (u_char *) PQgetvalue(res, i, 0);
+        b->last = b->pos + PQgetlength(res, i, 0);
+        b->memory = 1;
+
+        len += b->last - b->pos;
+
+        (*last)->buf = b;
+        last = &(*last)->next;
+    }
+
+    *last = NULL;
+
+    return ngx_tavus_send_chain(r, NGX_HTTP_OK, "application/json", out, len);
+}
+
+
+static void
+ngx_tavus_admin_clear(void *data)
+{
+    PQclear(data);
+}
+
+
+static ngx_int_t
+ngx_tavus_admin_failed(ngx_http_request_t *r, ngx_int_t rc, PGresult *res)
 {
     const char  *state, *message;
-    ngx_str_t    body;
 
     if (rc == NGX_ABORT || rc == NGX_BUSY) {
         return ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
@@ -539,53 +622,36 @@ ngx_tavus_admin_send(ngx_http_request_t *r, ngx_int_t rc, PGresult *res)
                                       "The database cannot be asked now.");
     }
 
-    if (rc == NGX_ERROR) {
-        state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+    state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
 
-        /* invalid_parameter_value: the only one that SQL itself judges */
+    /* invalid_parameter_value: the only one that SQL itself judges */
 
-        if (state && ngx_strcmp(state, "22023") == 0) {
-            return ngx_tavus_admin_invalid(r, "invalid_parameter",
-                                           "The parameter's value is not "
-                                           "valid.", "cursor",
-                                           sizeof("cursor") - 1);
-        }
-
-        message = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)
-                      : NULL;
-
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "database refused a query: %s %s", state ? state : "",
-                      message ? message : "unexpected answer");
-
-        /* query_canceled: its statement_timeout */
-
-        if (state && ngx_strcmp(state, "57014") == 0) {
-            return ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                          "query_timeout", 0,
-                                          "The query takes too long: narrow "
-                                          "its filter.");
-        }
-
-        return ngx_tavus_send_problem(r, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                                      "internal_error", 0,
-                                      "The query failed.");
+    if (state && ngx_strcmp(state, "22023") == 0) {
+        return ngx_tavus_admin_invalid(r, "invalid_parameter",
+                                       "The parameter's value is not "
+                                       "valid.", "cursor",
+                                       sizeof("cursor") - 1);
     }
 
-    if (PQntuples(res) != 1 || PQgetisnull(res, 0, 0)) {
-        return ngx_tavus_send_problem(r, NGX_HTTP_NOT_FOUND, "not_found", 0,
-                                      "There is no such resource.");
+    message = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)
+                  : NULL;
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "database refused a query: %s %s", state ? state : "",
+                  message ? message : "unexpected answer");
+
+    /* query_canceled: its statement_timeout */
+
+    if (state && ngx_strcmp(state, "57014") == 0) {
+        return ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      "query_timeout", 0,
+                                      "The query takes too long: narrow "
+                                      "its filter.");
     }
 
-    body.len = PQgetlength(res, 0, 0);
-    body.data = ngx_pnalloc(r->pool, body.len);
-    if (body.data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_memcpy(body.data, PQgetvalue(res, 0, 0), body.len);
-
-    return ngx_tavus_send(r, NGX_HTTP_OK, "application/json", &body);
+    return ngx_tavus_send_problem(r, NGX_HTTP_INTERNAL_SERVER_ERROR,
+                                  "internal_error", 0,
+                                  "The query failed.");
 }
 
 

@@ -392,10 +392,32 @@ ngx_int_t
 ngx_tavus_send(ngx_http_request_t *r, ngx_uint_t status, const char *type,
     ngx_str_t *body)
 {
-    ngx_int_t     rc;
-    ngx_str_t     value;
     ngx_buf_t    *b;
     ngx_chain_t   out;
+
+    b = ngx_calloc_buf(r->pool);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->pos = body->data;
+    b->last = body->data + body->len;
+    b->memory = body->len ? 1 : 0;
+
+    out.buf = b;
+    out.next = NULL;
+
+    return ngx_tavus_send_chain(r, status, type, &out, body->len);
+}
+
+
+ngx_int_t
+ngx_tavus_send_chain(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, ngx_chain_t *out, off_t len)
+{
+    ngx_int_t     rc;
+    ngx_str_t     value;
+    ngx_chain_t  *last;
 
     if (status >= NGX_HTTP_BAD_REQUEST) {
         /* a body that is of no use must not be asked for */
@@ -413,7 +435,7 @@ ngx_tavus_send(ngx_http_request_t *r, ngx_uint_t status, const char *type,
 
     r->headers_out.status = status;
     r->headers_out.status_line.len = 0;
-    r->headers_out.content_length_n = body->len;
+    r->headers_out.content_length_n = len;
 
     r->headers_out.content_type.data = (u_char *) type;
     r->headers_out.content_type.len = ngx_strlen(type);
@@ -429,19 +451,10 @@ ngx_tavus_send(ngx_http_request_t *r, ngx_uint_t status, const char *type,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b = ngx_calloc_buf(r->pool);
-    if (b == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
+    for (last = out; last->next; last = last->next) { /* void */ }
 
-    b->pos = body->data;
-    b->last = body->data + body->len;
-    b->memory = body->len ? 1 : 0;
-    b->last_buf = (r == r->main) ? 1 : 0;
-    b->last_in_chain = 1;
-
-    out.buf = b;
-    out.next = NULL;
+    last->buf->last_buf = (r == r->main) ? 1 : 0;
+    last->buf->last_in_chain = 1;
 
     rc = ngx_http_send_header(r);
 
@@ -449,7 +462,7 @@ ngx_tavus_send(ngx_http_request_t *r, ngx_uint_t status, const char *type,
         return rc;
     }
 
-    return ngx_http_output_filter(r, &out);
+    return ngx_http_output_filter(r, out);
 }
 
 

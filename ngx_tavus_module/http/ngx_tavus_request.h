@@ -46,6 +46,10 @@ ngx_int_t ngx_tavus_read_body(ngx_http_request_t *r, size_t max,
 ngx_int_t ngx_tavus_send(ngx_http_request_t *r, ngx_uint_t status,
     const char *type, ngx_str_t *body);
 
+/* The same for a body in pieces: len bytes, its last buffer not yet marked. */
+ngx_int_t ngx_tavus_send_chain(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, ngx_chain_t *out, off_t len);
+
 /* The same for JSON: printed into r->pool; the tree stays the caller's. */
 ngx_int_t ngx_tavus_send_json(ngx_http_request_t *r, ngx_uint_t status,
     cJSON *json);

@@ -154,7 +154,7 @@ ngx_tavus_health_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
         h->cleanup->handler = NULL;
 
         text = (rc == NGX_OK && PQntuples(res) == 1) ? PQgetvalue(res, 0, 0)
-                                                     : NULL;
+                                                     : "";
 
         ngx_tavus_finalize(r, ngx_tavus_health_send(r, text));
     }
@@ -171,6 +171,8 @@ ngx_tavus_health_cleanup(void *data)
     h->request = NULL;
 }
 
+
+/* text is the database's answer: NULL if not asked, empty if it was late */
 
 static ngx_int_t
 ngx_tavus_health_send(ngx_http_request_t *r, const char *text)
@@ -206,6 +208,10 @@ ngx_tavus_health_send(ngx_http_request_t *r, const char *text)
     }
 
     said = text ? cJSON_Parse(text) : NULL;
+
+    if (text != NULL) {
+        (void) cJSON_AddBoolToObject(part, "answered", said != NULL);
+    }
 
     while (said && said->child) {
         p = cJSON_DetachItemViaPointer(said, said->child);

@@ -13,6 +13,7 @@ package Bench;
 
 use v5.36;
 
+use IO::Handle;
 use POSIX qw(strftime);
 use Time::HiRes qw(time);
 
@@ -103,17 +104,35 @@ sub note ($self, $text) {
     return;
 }
 
-# Markdown, as the README has it.
-sub table ($self) {
+# What a commit cannot be faster than: milliseconds to have 8 KB on the disk.
+sub fsync_ms ($dir) {
+    my $name = "$dir/fsync";
+    open my $fh, '>', $name or die "$name: $!\n";
+
+    my @ms = map {
+        my $start = time;
+        syswrite $fh, 'x' x 8192;
+        $fh->sync or die "fsync: $!\n";
+        (time - $start) * 1000;
+    } 1 .. 200;
+
+    close $fh;
+    unlink $name;
+    return median(@ms);
+}
+
+# Markdown, as the README has it; dir is on the disk of the database.
+sub table ($self, $dir) {
     my ($cpu) = map { /model name\s*:\s*(.*)/ ? $1 : () } do {
         open my $fh, '<', '/proc/cpuinfo' or die "/proc/cpuinfo: $!\n";
         <$fh>;
     };
     chomp(my $cores = `nproc`);
 
-    return join "\n", sprintf('%s, %s cores, %s; medians of %d paired runs '
-        . 'of %g s.', $cpu, $cores, strftime('%Y-%m-%d', gmtime),
-        $self->@{qw(runs seconds)}), $self->{out}->@*, '';
+    return join "\n", sprintf('%s, %s cores, fsync of 8 KB %.2f ms, %s; '
+        . 'medians of %d paired runs of %g s.', $cpu, $cores, fsync_ms($dir),
+        strftime('%Y-%m-%d', gmtime), $self->@{qw(runs seconds)}),
+        $self->{out}->@*, '';
 }
 
 1;

@@ -39,13 +39,6 @@
 
 
 typedef struct {
-    ngx_tavus_pg_op_t  op;
-    const char        *values[NGX_TAVUS_ENCODE_COLUMNS];
-    int                lengths[NGX_TAVUS_ENCODE_COLUMNS];
-    int                formats[NGX_TAVUS_ENCODE_COLUMNS];
-} batch_t;
-
-typedef struct {
     size_t             batches;
     double             seconds;
     float              ms[MAX_BATCHES];
@@ -131,11 +124,11 @@ events_read(const char *path, size_t first, size_t nth, size_t *n)
 }
 
 
-static batch_t *
+static ngx_tavus_pg_op_t *
 batches_encode(ngx_tavus_event_t *events, size_t n, size_t rows)
 {
     size_t              i, k;
-    batch_t            *batches, *b;
+    ngx_tavus_pg_op_t  *batches;
     ngx_tavus_event_t **list;
 
     batches = calloc(n / rows, sizeof(*batches));
@@ -145,16 +138,11 @@ batches_encode(ngx_tavus_event_t *events, size_t n, size_t rows)
     }
 
     for (i = 0; i < n / rows; i++) {
-        b = &batches[i];
-        b->op.values = b->values;
-        b->op.lengths = b->lengths;
-        b->op.formats = b->formats;
-
         for (k = 0; k < rows; k++) {
             list[k] = &events[i * rows + k];
         }
 
-        ngx_tavus_encode_batch(&b->op,
+        ngx_tavus_encode_batch(&batches[i],
             malloc(ngx_tavus_encode_batch_size(list, rows)), list, rows);
     }
 
@@ -192,7 +180,7 @@ database(const char *conninfo)
 
 /* What did not come back as stored is an error: it would be cheaper. */
 static void
-run(PGconn *conn, batch_t *batches, size_t n, size_t rows, double seconds,
+run(PGconn *conn, ngx_tavus_pg_op_t *batches, size_t n, size_t rows, double seconds,
     result_t *result)
 {
     size_t     i;
@@ -247,7 +235,7 @@ main(int argc, char **argv)
     PGconn             *conn;
     double              rps;
     size_t              n, connections, rows, total;
-    batch_t            *batches;
+    ngx_tavus_pg_op_t  *batches;
     result_t           *results;
     ngx_tavus_event_t  *events;
 

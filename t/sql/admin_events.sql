@@ -1,6 +1,6 @@
 -- Pages, filters and single events, as the admin API shows them.
 \ir setup.sql
-SELECT plan(34);
+SELECT plan(37);
 
 -- numbers of the events of a page, and pages followed to the end
 CREATE TEMP TABLE numbers AS SELECT n, pg_temp.id(n) AS id FROM generate_series(1, 2000) n;
@@ -112,5 +112,12 @@ SELECT is(tavus.admin_quarantine(1)::jsonb #>> '{events,0,id}', pg_temp.id(51)::
 SELECT is(tavus.admin_quarantine(1, (tavus.admin_quarantine(1)::jsonb ->>
     'next_cursor')::bigint)::jsonb
           #>> '{events,0,id}', pg_temp.id(50)::text, 'page by page');
+
+-- what the API sends, in pieces of bytes: no character is too wide to be cut
+SELECT is((SELECT convert_from(string_agg(p, ''), 'UTF8')
+             FROM tavus.pieces(repeat('a€😀', 50000)) p), repeat('a€😀', 50000), 'pieces, whole');
+SELECT is((SELECT max(octet_length(p)) || ' ' || count(*)
+             FROM tavus.pieces(repeat('a€😀', 50000)) p), '131072 4', 'pieces, small');
+SELECT is_empty($$SELECT tavus.pieces(NULL)$$, 'nothing has none');
 SELECT * FROM finish();
 ROLLBACK;

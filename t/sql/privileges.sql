@@ -25,7 +25,7 @@ SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p,
     aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_admin'::regrole),
           '{admin_conversation,admin_conversations,admin_event,admin_events,admin_quarantine,'
-              'health,schema_version}',
+              'health,pieces,schema_version}',
           'tavus_admin: the admin API');
 SELECT is((SELECT array_agg(p.proname::text) FROM pg_proc p, aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee <> p.proowner
