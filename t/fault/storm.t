@@ -315,6 +315,9 @@ sub calm_load () {
     return;
 }
 
+# what was not found at Tavus would be looked for again, for an hour
+$primary->db->do('UPDATE tavus.intents SET due_at = NULL');
+
 tell_of('-- the same workers');
 @disturbances = ();
 $_->reload(drained => 1) for @nodes;
