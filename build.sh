@@ -31,13 +31,16 @@ usage: ./build.sh COMMAND
   module          build/module/ngx_tavus_module.so
   site            build/site
   db              start the private PostgreSQL alone, with the schema
-  bench           the measurements in t/bench
-  lint            compilers' warnings, cppcheck, style, shell and Perl
+  bench [CASE...] the measurements in t/bench; "bench pages" those of the
+                  site
+  lint            compilers' warnings, clang-tidy, cppcheck, style, shell, Perl
   fuzz [SECONDS]  t/fuzz, so many seconds for each program (60)
   storm [SEED]    t/fault/storm.t with a million events, 100 reloads and five
                   rounds of faults: some 15 minutes
   asan [FILE...]  the unit tests and t/*.t, or only these, with nginx and the
                   module built for the address and undefined sanitizers
+  valgrind [FILE...]
+                  some of t/*.t, or only these, with nginx under memcheck
   clean           stop, then remove build/ and what run keeps
 
 environment: RUN_DIR (build/run), PORT (8080), SANDBOX_PORT (PORT + 1),
@@ -62,12 +65,13 @@ PKG_MODULE=(nginx nginx-dev build-essential libcurl4-openssl-dev libpq-dev
 PKG_DB=(postgresql-15 postgresql-client-15 openssl)
 PKG_SANDBOX=(libmojolicious-perl)
 PKG_TEST=(postgresql-15-pgtap libio-socket-ssl-perl libdbd-pg-perl
-          libcmocka-dev prometheus strace)
+          libcmocka-dev prometheus strace curl)
 PKG_SERVE=(libnginx-mod-http-brotli-static)
 PKG_BROWSER=(chromium fonts-liberation)
 PKG_FUZZ=(clang libclang-rt-14-dev libcjson-dev libssl-dev libjansson-dev
           build-essential)
-PKG_LINT=(clang cppcheck shellcheck libperl-critic-perl)
+PKG_LINT=(clang clang-tidy cppcheck shellcheck libperl-critic-perl)
+PKG_VALGRIND=(valgrind)
 PKG_ASAN=(dpkg-dev libpcre2-dev zlib1g-dev libcrypt-dev)
 
 need() {
@@ -592,8 +596,10 @@ tavus_database_password  file:$RUN_DIR/secrets/db.password;"
     for file in site/nginx/*.conf; do
         render "$file" > "$conf/${file##*/}"
     done
-    [[ -z ${POSTHOG_KEY:-} ]] || render site/nginx/optional/posthog.conf \
-        > "$conf/optional/posthog.conf"
+    if [[ -n ${POSTHOG_KEY:-} ]]; then
+        need ca-certificates
+        render site/nginx/optional/posthog.conf > "$conf/optional/posthog.conf"
+    fi
 }
 
 # What the site's own files in site/nginx want to know.
@@ -602,12 +608,12 @@ configure_site() {
 
     export T_ROOM_SCRIPT='' T_ROOM_CONNECT='' T_LOAD_BROTLI='' T_BROTLI=''
     export T_CONTACT_EMAIL=${CONTACT_EMAIL:-hello@example.com}
-    export T_GA_ID=${GA_ID:-} T_POSTHOG_KEY=${POSTHOG_KEY:-}
+    export T_POSTHOG_KEY=${POSTHOG_KEY:-}
     export T_POSTHOG=${POSTHOG_REGION:-us} T_RESOLVER=127.0.0.1
     export T_SANDBOX_JSON=false T_TRACKING=false
 
-    [[ $T_CONTACT_EMAIL$T_GA_ID$T_POSTHOG_KEY =~ ^[A-Za-z0-9@._+-]*$ ]] \
-        || die "CONTACT_EMAIL, GA_ID or POSTHOG_KEY: unfit characters"
+    [[ $T_CONTACT_EMAIL$T_POSTHOG_KEY =~ ^[A-Za-z0-9@._+-]*$ ]] \
+        || die "CONTACT_EMAIL or POSTHOG_KEY: unfit characters"
     [[ $T_POSTHOG =~ ^(us|eu)$ ]] || die "POSTHOG_REGION is us or eu"
 
     # a page must not send what nobody takes
@@ -952,6 +958,32 @@ cmd_asan() {
     (( ${#FAILED[@]} == 0 )) || die "failed: ${FAILED[*]}"
 }
 
+# A tenth of the speed or less: these reach most of the module.
+CHECKED=(t/webhook_{signature,token,member,unfit,standard,stripe,reload}.t
+         t/conversation_{create,end,visitor,upstream}.t
+         t/{track_events,contact_form,admin_events,admin_event}.t
+         t/{auth_refused,cors_origin,limit_several,health_full}.t
+         t/{curl_faults,pg_restart,problem_early}.t
+         t/fault/{journal,journal_adopt,quarantine_split,unsettled}.t)
+
+cmd_valgrind() {
+    local out=$BUILD/valgrind
+
+    need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" \
+        "${PKG_TEST[@]}" "${PKG_ASAN[@]}" "${PKG_VALGRIND[@]}"
+    t/sanitize/build "$out" plain
+
+    export TAVUS_NGINX=$ROOT/t/sanitize/memcheck TAVUS_MODULE=static
+    export TAVUS_CHECKED=$out/nginx
+
+    (( $# )) || set -- "${CHECKED[@]}"
+    stage prove test_prove "$@"
+
+    printf '\n'
+    printf '%s\n' "${TIMES[@]}"
+    (( ${#FAILED[@]} == 0 )) || die "failed: ${FAILED[*]}"
+}
+
 cmd_storm() {
     [[ ${1:-0} =~ ^[0-9]+$ ]] || die "not a number: $1"
     need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" "${PKG_TEST[@]}"
@@ -1007,7 +1039,22 @@ cmd_test() {
     (( ${#FAILED[@]} == 0 )) || die "failed: ${FAILED[*]}"
 }
 
+# The pages are measured by a browser, all else by wrk.
+bench_pages() {
+    need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" \
+        "${PKG_TEST[@]}" "${PKG_SERVE[@]}" "${PKG_BROWSER[@]}"
+    build_all
+    site_modules
+    t/bench/pages "$@"
+}
+
 cmd_bench() {
+    if [[ ${1:-} == pages ]]; then
+        shift
+        bench_pages "$@"
+        return
+    fi
+
     need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" \
         "${PKG_TEST[@]}" wrk
     build_module
@@ -1032,6 +1079,7 @@ case $command in
     fuzz)   cmd_fuzz "$@" ;;
     storm)  cmd_storm "$@" ;;
     asan)   cmd_asan "$@" ;;
+    valgrind) cmd_valgrind "$@" ;;
     clean)  cmd_clean ;;
     help|-h|--help) usage ;;
     *)      usage >&2; exit 2 ;;

@@ -470,6 +470,7 @@ ngx_tavus_conf_check_peer(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
 
     if (mcf->trusted_certificate.len == 0) {
         ngx_str_set(&mcf->trusted_certificate, NGX_TAVUS_CA_BUNDLE);
+        mcf->trusted_place = mcf->api_place;
 
     } else if (ngx_conf_full_name(cf->cycle, &mcf->trusted_certificate, 1)
                != NGX_OK)
@@ -479,6 +480,10 @@ ngx_tavus_conf_check_peer(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
 
     mcf->trusted = ngx_tavus_curl_trust(cf, &mcf->trusted_certificate);
     if (mcf->trusted == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "could not load certificates from \"%V\" in %V:%ui",
+                      &mcf->trusted_certificate, &mcf->trusted_place.file,
+                      mcf->trusted_place.line);
         return NGX_ERROR;
     }
 

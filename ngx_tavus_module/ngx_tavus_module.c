@@ -57,6 +57,8 @@ static char *ngx_tavus_public_origin(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_tavus_api_url(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_tavus_trusted_certificate(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
 static char *ngx_tavus_sandbox(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_tavus_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
@@ -169,7 +171,7 @@ static ngx_command_t  ngx_tavus_commands[] = {
 
     { ngx_string("tavus_trusted_certificate"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot,
+      ngx_tavus_trusted_certificate,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_tavus_main_conf_t, trusted_certificate),
       NULL },
@@ -1041,6 +1043,17 @@ ngx_tavus_api_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mcf->api.peer = ngx_tavus_curl_parse(cf, &value[1]);
 
     return mcf->api.peer ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_tavus_trusted_certificate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_tavus_main_conf_t *mcf = conf;
+
+    ngx_tavus_conf_place(cf, &mcf->trusted_place);
+
+    return ngx_conf_set_str_slot(cf, cmd, conf);
 }
 
 

@@ -78,6 +78,7 @@ typedef struct {
     ngx_tavus_place_t          database_place;
     ngx_tavus_place_t          journal_place;
     ngx_tavus_place_t          api_place;
+    ngx_tavus_place_t          trusted_place;
     ngx_tavus_place_t          sandbox_place;
 
     ngx_array_t                verticals;       /* ngx_tavus_vertical_t */

@@ -16,9 +16,11 @@ sub ask {
     return $s;
 }
 
-$box->fault(kind => 'delay', ms => 700, times => 2);
+# Tavus answers neither before the reload nor before one of them is gone
+$box->fault(kind => 'delay', ms => 3000, times => 2);
 my ($stays, $leaves) = (ask(), ask());
 wait_ok { 2 == $box->calls('/v2/') } 'Tavus is asked twice';
+$box->freeze;
 
 my $key = 'another-key-0123456789';
 $t->configure(http => {
@@ -26,6 +28,9 @@ $t->configure(http => {
     tavus_vertical => ['general { persona_id p99; }'],
 })->reload;
 $leaves->abort;
+wait_ok { $t->access_log =~ m{/create-conversation HTTP/1\.1" 499 } }
+    'one leaves';
+$box->thaw;
 
 is $stays->response->{status}, 200, 'who waits is answered';
 $stays->close;

@@ -6,7 +6,7 @@ use lib 't/lib';
 use Tavus::Test;
 use Tavus::Test::Fault;
 
-my $t = Tavus::Test->new->start;
+my $t = Tavus::Test->new(measured())->start;
 wait_ok { $t->get('/healthz')->code == 200 } 'ready';
 my ($worker) = $t->workers;
 my $bytes = post_bytes('/api/tavus/create-conversation', '{}');
@@ -17,7 +17,8 @@ my $round = sub {
     return $status{200};
 };
 
-is $round->(), 20 for 1 .. 2;
+# until what is kept is kept: an allocator takes its time
+is $round->(), 20 for 1 .. 20;
 is $t->create->code, 200;
 my ($files, $tasks, $memory) = (open_files($worker), tasks($worker),
     rss($worker));

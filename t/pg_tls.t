@@ -26,7 +26,8 @@ $pg->restart;
 
 my $conninfo = 'port=%%PGPORT%% dbname=tavus user=tavus_app';
 my $t = Tavus::Test->new(db => $pg, sandbox => 0,
-    http => {tavus_database => qq{"host=localhost sslmode=require $conninfo"}})
+    http => {tavus_database => qq{"host=localhost sslmode=require $conninfo"},
+        tavus_store_timeout => '20s'})
     ->start;
 my $n = 0;
 my $works = sub ($name) {
@@ -59,7 +60,7 @@ is $t->webhook($big)->code, 200, 'large in';
 my ($id) = $t->db->selectrow_array(
     q{SELECT id FROM tavus.events WHERE conversation_id = 'big'});
 for (1 .. 3) {
-    my $res = $t->admin("/api/admin/events/$id");
+    my $res = $t->admin_large("/api/admin/events/$id");
     is $res->code, 200, 'large out';
     ok length $res->body > 4_000_000;
 }

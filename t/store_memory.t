@@ -6,7 +6,7 @@ use lib 't/lib';
 use Tavus::Test;
 use Tavus::Test::Fault;
 
-my $t = Tavus::Test->new(sandbox => 0, log_level => 'warn')->start;
+my $t = Tavus::Test->new(measured(), sandbox => 0, log_level => 'warn')->start;
 wait_ok { $t->get('/healthz')->code == 200 } 'ready';
 my ($worker) = $t->workers;
 

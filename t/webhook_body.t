@@ -145,7 +145,7 @@ subtest 'large' => sub {
 
     my ($id) = $t->db->selectrow_array(q{SELECT id FROM tavus.events
         WHERE conversation_id = 'c-seven'});
-    my $json = $t->admin("/api/admin/events/$id")->json;
+    my $json = $t->admin_large("/api/admin/events/$id")->json;
     is sha256_hex(b64_decode($json->{raw})), sha256_hex($body),
         'and whole to the admin';
     is $json->{verification}{method}, 'signature';

@@ -7,7 +7,8 @@ use lib 't/lib';
 use Tavus::Test;
 use Mojo::Util qw(b64_decode);
 
-my $t = Tavus::Test->new->start;
+# the largest of these are to be in PostgreSQL in this time
+my $t = Tavus::Test->new(http => {tavus_store_timeout => '20s'})->start;
 my $n = 0;
 
 sub count ($table) {

@@ -1015,8 +1015,6 @@ ngx_tavus_curl_trust(ngx_conf_t *cf, ngx_str_t *file)
     cln->data = store;
 
     if (X509_STORE_load_file(store, (char *) file->data) != 1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "could not load certificates from \"%V\"", file);
         ERR_clear_error();
         return NULL;
     }

@@ -85,7 +85,8 @@ ngx_tavus_curl_peer_t *ngx_tavus_curl_parse(ngx_conf_t *cf, ngx_str_t *url);
 
 /*
  * Loads the certificates that peers are verified with, once, in the master,
- * so that no worker ever does.  They live as long as cf->pool.
+ * so that no worker ever does.  They live as long as cf->pool.  NULL if that
+ * cannot be done, which the caller reports.
  */
 X509_STORE *ngx_tavus_curl_trust(ngx_conf_t *cf, ngx_str_t *file);
 

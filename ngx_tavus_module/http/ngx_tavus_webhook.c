@@ -959,10 +959,14 @@ ngx_tavus_webhook_signature_header(ngx_conf_t *cf, ngx_command_t *cmd,
         if (!((p[i] >= 'a' && p[i] <= 'z') || (p[i] >= '0' && p[i] <= '9')
               || p[i] == '-'))
         {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid header name \"%V\"", &value[1]);
-            return NGX_CONF_ERROR;
+            break;
         }
+    }
+
+    if (i != value[1].len || i == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid header name \"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
     }
 
     lcf->signature_header = value[1];

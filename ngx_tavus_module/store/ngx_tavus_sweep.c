@@ -319,7 +319,7 @@ ngx_tavus_sweep_match(cJSON *data)
         for (i = 0; i < s->n; i++) {
 
             if (s->items[i].id.len == 0
-                && s->items[i].name.len == name.len
+                && name.len && s->items[i].name.len == name.len
                 && ngx_memcmp(s->items[i].name.data, name.data, name.len)
                    == 0)
             {

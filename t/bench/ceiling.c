@@ -180,8 +180,8 @@ database(const char *conninfo)
 
 /* What did not come back as stored is an error: it would be cheaper. */
 static void
-run(PGconn *conn, ngx_tavus_pg_op_t *batches, size_t n, size_t rows, double seconds,
-    result_t *result)
+run(PGconn *conn, ngx_tavus_pg_op_t *batches, size_t n, size_t rows,
+    double seconds, result_t *result)
 {
     size_t     i;
     double     start, before, after;

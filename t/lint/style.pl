@@ -1,14 +1,15 @@
 #!/usr/bin/perl
 # nginx's style as far as a program can tell it, and the floors of the house:
 # http calls store, store calls event, event calls core, and never upwards.
+# All of core/ is tested alone, and fuzzed.
 use v5.36;
 use File::Find;
 
 my %floor = (core => 0, event => 1, store => 2, http => 3);
-my ($bad, @files) = (0);
+my ($bad, @files, %fuzzed, %tested) = (0);
 
 find({no_chdir => 1, wanted => sub { push @files, $_ if /\.[ch]\z/ }},
-    qw(ngx_tavus_module t/unit t/fuzz));
+    qw(ngx_tavus_module t/unit t/fuzz t/bench));
 
 sub bad ($file, $line, $what) {
     say "$file:$line: $what";
@@ -41,6 +42,12 @@ for my $file (sort @files) {
                 && ($lines[$n] ne '' || ($n + 1 < @lines
                     && $lines[$n + 1] ne '' && $lines[$n + 1] !~ /^#/));
 
+        if ($text =~ /^#\s*include\s+"(?:core\/)?(tavus_\w+)\.h"/) {
+            my $name = $1;
+            $fuzzed{$name} = 1 if $file =~ m{^t/fuzz/};
+            $tested{$name} = 1 if $file =~ m{^t/unit/};
+        }
+
         next unless defined $room && $text =~ /^#\s*include\s+[<"]([^>"]+)/;
         my $header = $1;
 
@@ -50,6 +57,12 @@ for my $file (sort @files) {
             if $header =~ m{^(core|event|store|http)/}
                 && $floor{$1} > $floor{$room};
     }
+}
+
+for my $file (sort grep { m{/core/\w+\.c\z} } @files) {
+    my ($name) = $file =~ m{(\w+)\.c\z};
+    bad($file, 1, 'no fuzzer includes its header') unless $fuzzed{$name};
+    bad($file, 1, 'no unit test includes its header') unless $tested{$name};
 }
 
 exit $bad;

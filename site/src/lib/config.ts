@@ -7,7 +7,6 @@ export interface Config {
   contact_email: string;
   tracking: boolean;
   posthog_key: string;
-  ga_id: string;
   verticals: Vertical[];
   plans: Record<string, Partial<Price>>;
   sandbox: boolean;
@@ -17,7 +16,6 @@ const DEFAULTS: Config = {
   contact_email: EMAIL,
   tracking: true,
   posthog_key: '',
-  ga_id: '',
   verticals: ['healthcare', 'legal', 'ecommerce', 'general'],
   plans: {},
   sandbox: false

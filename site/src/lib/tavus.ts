@@ -42,25 +42,21 @@ export async function problemOf(response: Response): Promise<Problem> {
   };
 }
 
-export async function post(path: string, body: unknown,
-  signal?: AbortSignal): Promise<Response> {
+export async function post(path: string, body: unknown): Promise<Response> {
   try {
     return await fetch(path, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
-      body: JSON.stringify(body),
-      signal: signal ?? null
+      body: JSON.stringify(body)
     });
-  } catch (error) {
-    if (signal?.aborted) throw error;
+  } catch {
     throw new ProblemError({ code: 'network', status: 0, retryAfter: 0 });
   }
 }
 
-export async function createConversation(vertical: Vertical,
-  signal?: AbortSignal): Promise<Created> {
+export async function createConversation(vertical: Vertical): Promise<Created> {
   const response = await post('/api/tavus/create-conversation',
-    { vertical, session_id: sessionId(), ...utm() }, signal);
+    { vertical, session_id: sessionId(), ...utm() });
 
   if (!response.ok) throw new ProblemError(await problemOf(response));
 

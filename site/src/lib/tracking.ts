@@ -2,6 +2,7 @@
 // and leave in one first-party request; the server feeds PostHog and GA4.
 
 import { config } from './config';
+import { uuid } from './uuid';
 
 export interface TrackingEvent {
   name: string;
@@ -44,7 +45,7 @@ function kept(store: 'localStorage' | 'sessionStorage', key: string,
 }
 
 export const sessionId = (): string =>
-  kept('sessionStorage', 'session_id', () => crypto.randomUUID());
+  kept('sessionStorage', 'session_id', uuid);
 
 // The first touch counts: what brought the visitor here is never replaced.
 export function utm(): Utm {
@@ -108,7 +109,7 @@ export function track(name: string,
 
   queue.push({
     name,
-    event_id: crypto.randomUUID(),
+    event_id: uuid(),
     properties: {
       ...utm(),
       ...(call && { conversation_id: call.id }),

@@ -9,7 +9,8 @@ export function CVIProvider({ audioOnly = false, children }:
     <DailyProvider
       dailyConfig={{ avoidEval: true }}
       subscribeToTracksAutomatically={!audioOnly}
-      videoSource={audioOnly ? false : undefined}
+      // daily-js refuses a source that is undefined
+      {...(audioOnly && { videoSource: false })}
     >
       {children}
     </DailyProvider>

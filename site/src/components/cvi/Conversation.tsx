@@ -1,13 +1,21 @@
-import { lazy, Suspense, useEffect, useRef } from 'react';
+import { type ComponentType, lazy, Suspense, useEffect, useRef } from 'react';
 
 import type { Room } from '@/lib/tavus';
 
-const DailyRoom = lazy(() => import('./DailyRoom'));
+import type { RoomProps } from './DailyRoom';
+
+// A new release may have replaced the file that this page knows.
+const DailyRoom = lazy<ComponentType<RoomProps>>(() => import('./DailyRoom').catch(() => ({ default: NoRoom })));
+
+function NoRoom({ onFail }: RoomProps) {
+  useEffect(onFail, [onFail]);
+  return null;
+}
 
 // A room at Daily gets the components of cvi-ui, which hear what is said in
 // it; any other is a page of its own.
-export function Conversation({ room, audioOnly, onLeave }:
-{ room: Room; audioOnly: boolean; onLeave: () => void }) {
+export function Conversation({ room, audioOnly, onLeave, onFail }:
+{ room: Room; audioOnly: boolean; onLeave: () => void; onFail: () => void }) {
   const frame = useRef<HTMLIFrameElement>(null);
 
   useEffect(() => { frame.current?.focus(); }, []);
@@ -15,7 +23,7 @@ export function Conversation({ room, audioOnly, onLeave }:
   if (room.daily) {
     return (
       <Suspense fallback={<p className="grid h-full place-items-center" role="status">Opening the room…</p>}>
-        <DailyRoom url={room.url} audioOnly={audioOnly} onLeave={onLeave} />
+        <DailyRoom url={room.url} audioOnly={audioOnly} onLeave={onLeave} onFail={onFail} />
       </Suspense>
     );
   }

@@ -14,49 +14,68 @@ export interface RoomProps {
   url: string;
   audioOnly: boolean;
   onLeave: () => void;
+  onFail: () => void;
 }
 
-function Inside({ url, audioOnly, onLeave }: RoomProps) {
+const SOUND = { setSubscribedTracks: { audio: true, video: false } } as const;
+
+function Inside({ url, audioOnly, onLeave, onFail }: RoomProps) {
   const daily = useDaily();
   const [quiet, setQuiet] = useState(audioOnly);
   const { networkState } = useNetwork();
 
   useAppMessage({ onAppMessage: useCallback((event: { data: AppMessage }) => relay(event.data), []) });
 
+  // cvi-ui leaves on an error, too, which would look like a good end
+  useDailyEvent('error', useCallback(() => onFail(), [onFail]));
+
   // Of the others only the sound is asked for; video that is not watched
   // would take what little there is.
-  const onlySound = useCallback(() => {
+  const hear = useCallback(() => {
     if (!daily) return;
-    daily.setLocalVideo(false);
-    daily.setSubscribeToTracksAutomatically(false);
     for (const p of Object.values(daily.participants())) {
-      if (!p.local) daily.updateParticipant(p.session_id, { setSubscribedTracks: { audio: true, video: false } });
+      if (!p.local) daily.updateParticipant(p.session_id, SOUND);
     }
   }, [daily]);
 
+  // the agent may be there before the visitor, or come after
+  useDailyEvent('joined-meeting', useCallback(() => { if (quiet) hear(); }, [quiet, hear]));
   useDailyEvent('participant-joined', useCallback((event) => {
-    if (quiet) daily?.updateParticipant(event.participant.session_id, { setSubscribedTracks: { audio: true, video: false } });
+    if (quiet) daily?.updateParticipant(event.participant.session_id, SOUND);
   }, [daily, quiet]));
+
+  const onlySound = () => {
+    daily?.setLocalVideo(false);
+    daily?.setSubscribeToTracksAutomatically(false);
+    hear();
+    setQuiet(true);
+  };
 
   useEffect(() => () => { void daily?.leave(); }, [daily]);
 
   return (
-    <div className="relative flex h-full min-h-0 flex-col">
+    <div className="room relative h-full min-h-0">
       <CviConversation conversationUrl={url} onLeave={onLeave} />
       {!quiet && networkState === 'bad' && (
-        <div className="absolute inset-x-4 top-4 flex flex-wrap items-center gap-3 rounded-2xl bg-surface px-4 py-3 shadow-soft" role="status">
+        <div className="absolute inset-x-4 top-4 z-30 flex flex-wrap items-center justify-between gap-3 rounded-2xl bg-surface px-5 py-3 shadow-soft" role="status">
           <span>Your connection is weak.</span>
-          <Button size="sm" onClick={() => { onlySound(); setQuiet(true); }}>Go on with sound only</Button>
+          <Button size="sm" onClick={onlySound}>Go on with sound only</Button>
         </div>
       )}
     </div>
   );
 }
 
+// cvi-ui joins once, as it is mounted, and then there must be something to
+// join with: the provider makes it in an effect.
+function WithCall(props: RoomProps) {
+  return useDaily() && <Inside {...props} />;
+}
+
 export default function DailyRoom(props: RoomProps) {
   return (
     <CVIProvider audioOnly={props.audioOnly}>
-      <Inside {...props} />
+      <WithCall {...props} />
     </CVIProvider>
   );
 }

@@ -17,6 +17,7 @@ const TEXTS: Record<string, { title: string; text: string }> = {
   service_unavailable: { title: UNAVAILABLE, text: 'This is on our side, not yours. Leave us a message and we will come back to you.' },
   storage_unavailable: { title: UNAVAILABLE, text: 'This is on our side, not yours. Leave us a message and we will come back to you.' },
   upstream_error: { title: UNAVAILABLE, text: 'The video service did not answer as it should. Try again, or leave us a message.' },
+  room_failed: { title: 'The room could not be opened', text: 'The way to the video service seems to be blocked, or the call broke down. Try again, or leave us a message.' },
   network: { title: 'No connection', text: 'The server could not be reached. Check your connection and try again.' }
 };
 
@@ -71,7 +72,7 @@ export function ProblemView({ problem, again, onRetry }:
         <Button onClick={onRetry} disabled={wait > 0}>Try Again</Button>
         <ButtonLink variant="outline" href="/contact">Leave a message</ButtonLink>
       </div>
-      {problem.requestId && <p className="text-sm text-muted">Reference: <code className="break-all">{problem.requestId}</code></p>}
+      {problem.requestId && <p className="text-sm text-muted">Reference <code className="block text-[0.8125rem]">{problem.requestId}</code></p>}
     </div>
   );
 }

@@ -9,11 +9,12 @@ import { DEMOS, type Vertical } from '@/lib/site';
 
 import { Conversation } from './Conversation';
 import { DeviceCheck, poorNetwork } from './DeviceCheck';
+import { Portrait } from './Portrait';
 import { ProblemView } from './ProblemView';
 import { useConversation } from './use-conversation';
 
 export function Session({ vertical, startNow = false }: { vertical: Vertical; startNow?: boolean }) {
-  const { state, start, leave } = useConversation(vertical);
+  const { state, start, leave, fail } = useConversation(vertical);
   const [audioOnly, setAudioOnly] = useState(poorNetwork);
   const begun = useRef(false);
   const after = useRef<HTMLHeadingElement>(null);
@@ -30,20 +31,27 @@ export function Session({ vertical, startNow = false }: { vertical: Vertical; st
 
   return (
     <div className="flex min-h-0 flex-1 flex-col" data-session={state.at}>
-      {state.at === 'ready' && (
-        <div className="m-auto flex w-full max-w-xl flex-col gap-5 p-6">
-          <div>
-            <h3 className="font-display text-2xl font-bold">{topic ? `Talk to the ${topic.toLowerCase()} agent` : 'Talk to our agent'}</h3>
-            <p className="mt-2 text-muted">You are about to meet an AI, not a person. Your browser asks before it opens camera or microphone, and you can leave at any time.</p>
+      {state.at === 'ready' && !startNow && (
+        <div className="grid flex-1 md:min-h-0 md:grid-cols-[1fr_1.200fr]">
+          <Portrait vertical={vertical} className="h-full min-h-0 max-md:hidden" />
+          <div className="flex flex-col overflow-y-auto">
+            <div className="m-auto flex w-full max-w-xl flex-col gap-5 p-6 md:p-8">
+              <Portrait vertical={vertical} className="size-24 rounded-full md:hidden" />
+              <div>
+                <h3 className="font-display text-2xl font-bold">{topic ? `Talk to the ${topic.toLowerCase()} agent` : 'Talk to our agent'}</h3>
+                <p className="mt-2 text-muted">You are about to meet an AI, not a person. Your browser asks before it opens camera or microphone, and you can leave at any time.</p>
+              </div>
+              <DeviceCheck audioOnly={audioOnly} onAudioOnly={setAudioOnly} />
+              <Button variant="accent" size="lg" onClick={start}>Start conversation</Button>
+              <p className="text-sm text-muted">A transcript of what is said is kept. See the <a className="link" href="/legal/privacy">privacy notice</a>.</p>
+            </div>
           </div>
-          <DeviceCheck audioOnly={audioOnly} onAudioOnly={setAudioOnly} />
-          <Button variant="accent" size="lg" onClick={start}>Start conversation</Button>
-          <p className="text-sm text-muted">A transcript of what is said is kept. See the <a className="link" href="/legal/privacy">privacy notice</a>.</p>
         </div>
       )}
 
       {state.at === 'loading' && (
         <div className="m-auto flex flex-col items-center gap-5 p-8" role="status">
+          <Portrait vertical={vertical} className="size-32 rounded-full" />
           <span className="waves" aria-hidden="true"><i /><i /><i /><i /><i /></span>
           <p className="text-lg">Preparing your room…</p>
         </div>
@@ -53,10 +61,10 @@ export function Session({ vertical, startNow = false }: { vertical: Vertical; st
         <>
           {state.room.sandbox && <p className="bg-accent-wash px-5 py-2 text-center text-sm font-semibold text-accent-ink">Sandbox: nobody real is on the line.</p>}
           <div className="min-h-0 flex-1 bg-black">
-            <Conversation room={state.room} audioOnly={audioOnly} onLeave={leave} />
+            <Conversation room={state.room} audioOnly={audioOnly} onLeave={leave} onFail={fail} />
           </div>
-          <div className="flex items-center justify-between gap-3 px-5 py-3">
-            <p className="text-sm text-muted" role="status">You are in the room.</p>
+          <div className="flex items-center justify-between gap-3 px-5 py-3 max-sm:justify-center">
+            <p className="text-sm text-muted max-sm:sr-only" role="status">You are in the room.</p>
             <Button variant="danger" size="sm" onClick={leave}><PhoneOff aria-hidden="true" />End conversation</Button>
           </div>
         </>
@@ -68,6 +76,7 @@ export function Session({ vertical, startNow = false }: { vertical: Vertical; st
 
       {state.at === 'ended' && (
         <div className="m-auto flex max-w-md flex-col items-center gap-4 p-6 text-center">
+          <Portrait vertical={vertical} className="size-24 rounded-full" />
           <h3 ref={after} tabIndex={-1} className="font-display text-2xl font-bold outline-none">Thank you for the talk.</h3>
           <p className="text-muted">The conversation has ended. If it left a question open, a person will read your message.</p>
           <div className="flex flex-wrap justify-center gap-3">

@@ -20,6 +20,7 @@ export interface Conversing {
   state: State;
   start: () => void;
   leave: () => void;
+  fail: () => void;
 }
 
 export function useConversation(vertical: Vertical): Conversing {
@@ -48,12 +49,13 @@ export function useConversation(vertical: Vertical): Conversing {
     const began = performance.now();
 
     try {
-      const created = await createConversation(vertical, mine.signal);
+      const created = await createConversation(vertical);
+
+      // Closed while the answer was on its way.  The request itself is never
+      // cut off: an answer that was sent already would be heard by nobody.
+      if (mine.signal.aborted) return endConversation(created.conversation_id, created.end_token);
 
       call.current = { id: created.conversation_id, token: created.end_token };
-      // closed while the answer was on its way
-      if (mine.signal.aborted) return end('closed');
-
       inConversation(call.current);
       track('video_demo_connected', { vertical, ms: Math.round(performance.now() - began) });
       setState({ at: 'room', room: roomOf(created.conversation_url), id: created.conversation_id });
@@ -71,9 +73,19 @@ export function useConversation(vertical: Vertical): Conversing {
   }, [vertical, end]);
 
   const leave = useCallback(() => {
+    // after a failure there is nothing to leave
+    if (!call.current) return;
     end('left');
     setState({ at: 'ended' });
   }, [end]);
+
+  // The room was made, and cannot be entered or has broken down.
+  const fail = useCallback(() => {
+    if (!call.current) return;
+    track('video_demo_failed', { vertical, code: 'room_failed', status: 0 });
+    end('failed');
+    setState({ at: 'problem', problem: { code: 'room_failed', status: 0, retryAfter: 0 }, again: undefined });
+  }, [vertical, end]);
 
   useEffect(() => {
     const away = () => end('pagehide');
@@ -91,5 +103,5 @@ export function useConversation(vertical: Vertical): Conversing {
     };
   }, [end]);
 
-  return { state, start: () => { void start(); }, leave };
+  return { state, start: () => { void start(); }, leave, fail };
 }

@@ -35,7 +35,7 @@ export function Pricing() {
     });
   }, [form]);
 
-  const conversations = number('conversations', 120);
+  const conversations = number('conversations', 30);
   const length = number('length', 4);
   const minutes = Math.ceil(conversations * length);
   const best = fitting(minutes, prices);
@@ -86,7 +86,7 @@ export function Pricing() {
           <h2 id="estimate" className="text-2xl font-bold">How many minutes is that?</h2>
           <p className="mt-2 text-muted">Plans are counted in minutes of conversation. Two numbers are enough for an estimate.</p>
           <div className="mt-6 grid gap-5 sm:grid-cols-2">
-            <Field id="conversations" label="Conversations a month"><Input id="conversations" name="conversations" type="number" inputMode="numeric" min={0} max={100000} step={1} defaultValue={120} /></Field>
+            <Field id="conversations" label="Conversations a month"><Input id="conversations" name="conversations" type="number" inputMode="numeric" min={0} max={100000} step={1} defaultValue={30} /></Field>
             <Field id="length" label="Minutes each"><Input id="length" name="length" type="number" inputMode="decimal" min={0} max={60} step={0.5} defaultValue={4} /></Field>
           </div>
         </div>

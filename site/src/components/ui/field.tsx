@@ -3,7 +3,7 @@ import type { InputHTMLAttributes, ReactNode, SelectHTMLAttributes, TextareaHTML
 
 import { cn } from '@/lib/cn';
 
-const control = 'w-full rounded-xl border border-line-strong bg-field px-4 py-2.5 text-base '
+const control = 'min-h-12 w-full rounded-xl border border-line-strong bg-field px-4 py-2.5 text-base '
   + 'text-ink placeholder:text-muted aria-invalid:border-danger';
 
 export function Field({ id, label, hint, error, children }:

@@ -14,6 +14,7 @@ package Tavus::Test::Fault;
 #   post_bytes($path, $body, %headers)          a request, for a socket
 #   webhook_bytes($t, $body)                    one signed
 #   open_files($pid), tasks($pid), rss($pid)    of a process
+#   Tavus::Test->new(measured(), …)             for who asserts an rss
 #   silent_port()                               takes connections, says nothing
 #   refused_port()                              nobody listens there
 
@@ -24,8 +25,8 @@ use IO::Socket::INET;
 use Tavus::Test::Process qw(free_port slurp);
 use Tavus::Test::Sign qw(sign_header tavus_event);
 
-our @EXPORT = our @EXPORT_OK = qw(answers open_files post_bytes refused_port rss
-    silent_port tasks webhook_bytes);
+our @EXPORT = our @EXPORT_OK = qw(answers measured open_files post_bytes
+    refused_port rss silent_port tasks webhook_bytes);
 
 sub post_bytes ($path, $body, %headers) {
     %headers = (Host => 'x', 'Content-Type' => 'application/json',
@@ -64,6 +65,14 @@ sub tasks ($pid) {
 sub rss ($pid) {
     my (undef, $pages) = split ' ', slurp("/proc/$pid/statm") // '0 0';
     return $pages * 4096;
+}
+
+# What is freed stays in the address sanitizer's quarantine, which would be
+# measured as growth: hundreds of megabytes.
+sub measured () {
+    return () unless defined $ENV{ASAN_OPTIONS};
+    return (env => {ASAN_OPTIONS => "$ENV{ASAN_OPTIONS}:quarantine_size_mb=0"
+        . ':thread_local_quarantine_size_kb=0'});
 }
 
 # The kernel completes its connections; nobody ever takes or answers them.

@@ -1,0 +1,107 @@
+import type { Page, Request } from '@playwright/test';
+
+import { BASE, expect, test } from '../fixtures';
+
+// What other ops would have written into nginx.conf: the answer of the real
+// /config.json with other values.  It is the one thing that differs between
+// deployments of a build.
+async function deployed(page: Page, other: Record<string, unknown>): Promise<void> {
+  await page.route('**/config.json', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, json: { ...await response.json() as object, ...other } });
+  });
+}
+
+test('a vertical that is not there is not offered', async ({ page }) => {
+  await deployed(page, { verticals: ['legal', 'general'] });
+  await page.goto('/demos');
+  await expect(page.getByRole('main').getByRole('heading', { name: 'Healthcare' })).toBeHidden();
+  await expect(page.getByRole('main').getByRole('heading', { name: 'Legal' })).toBeVisible();
+  await expect(page.getByRole('contentinfo').getByRole('link', { name: 'E-commerce' })).toBeHidden();
+});
+
+test('prices are the deployment’s', async ({ page }) => {
+  await deployed(page, { plans: { starter: { price: 149, minutes: 200 } } });
+  await page.goto('/pricing');
+  await page.getByLabel('Conversations a month').fill('50');
+  await expect(page.locator('[data-total]')).toHaveText('$149');
+  await expect(page.getByText('Starter, 200 minutes')).toBeVisible();
+  await expect(page.getByRole('status')).toContainText('200');
+});
+
+test('mail goes to the deployment’s address', async ({ page }) => {
+  await deployed(page, { contact_email: 'desk@clinic.example' });
+  await page.goto('/contact');
+  await expect(page.getByRole('link', { name: 'desk@clinic.example' })).toHaveAttribute('href', 'mailto:desk@clinic.example');
+});
+
+test('where nothing is counted, nothing is sent', async ({ page }) => {
+  const sent: string[] = [];
+  page.on('request', (r) => { if (r.url().endsWith('/api/track')) sent.push(r.url()); });
+  await deployed(page, { tracking: false });
+  await page.goto('/');
+  await page.getByRole('link', { name: 'Choose a demo' }).click();
+  await expect(page).toHaveURL('/demos');
+  await page.goto('about:blank');
+  expect(sent).toEqual([]);
+});
+
+test.describe('PostHog', () => {
+  // PostHog itself, behind /relay/: t/site_posthog.t has nginx's part
+  const relayed = async (page: Page): Promise<Request[]> => {
+    const requests: Request[] = [];
+    await page.route(`${BASE}/relay/**`, (route) => {
+      requests.push(route.request());
+      return route.fulfill({ json: { autocapture_opt_out: false, supportedCompression: [], featureFlags: {}, sessionRecording: false } });
+    });
+    return requests;
+  };
+  const bar = (page: Page) => page.getByRole('region', { name: 'Analytics' });
+  const scripts = (page: Page) => {
+    const urls: string[] = [];
+    page.on('request', (r) => { if (/module\.no-external|posthog[^/]*\.js/.test(r.url())) urls.push(r.url()); });
+    return urls;
+  };
+
+  test('is not asked about where there is no key', async ({ page }) => {
+    await page.goto('/', { waitUntil: 'networkidle' });
+    await expect(bar(page)).toBeHidden();
+  });
+
+  test('is not loaded without a yes', async ({ page }) => {
+    const code = scripts(page);
+    const requests = await relayed(page);
+
+    await deployed(page, { posthog_key: 'phc_test' });
+    await page.goto('/');
+    await bar(page).getByRole('button', { name: 'No, thanks' }).click();
+    await expect(bar(page)).toBeHidden();
+    await page.goto('/about', { waitUntil: 'networkidle' });
+    await expect(bar(page), 'asked once').toBeHidden();
+    expect(code).toEqual([]);
+    expect(requests).toEqual([]);
+  });
+
+  test('goes through this origin after a yes', async ({ page, watch, browser }) => {
+    // it counts no machines, and knows them by this
+    const ua = `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${browser.version().split('.')[0]}.0.0.0 Safari/537.36`;
+    await page.addInitScript((userAgent) => {
+      Object.defineProperties(Navigator.prototype, {
+        webdriver: { value: false }, userAgent: { value: userAgent }, userAgentData: { value: undefined }
+      });
+    }, ua);
+
+    const code = scripts(page);
+    const requests = await relayed(page);
+
+    await deployed(page, { posthog_key: 'phc_test' });
+    await page.goto('/');
+    await bar(page).getByRole('button', { name: 'Yes' }).click();
+    await expect.poll(() => code.length, 'its code is loaded').toBe(1);
+    await page.goto('/about');
+    await expect.poll(() => requests.length, 'it speaks').toBeGreaterThan(0);
+    await page.getByRole('button', { name: 'Dark theme' }).click();
+    await expect.poll(() => requests.some((r) => r.method() === 'POST' && /\/relay\/(?:e|i\/v0\/e)\//.test(r.url())), 'an event').toBe(true);
+    expect(watch.foreign).toEqual([]);
+  });
+});

@@ -1,0 +1,396 @@
+#!/usr/bin/perl
+
+# Every message with which the module refuses a configuration is provoked here,
+# with the file and line it names: one that the sources have, and that nothing
+# below brings up, fails the test.  So does a directive that may stand twice.
+
+use lib 't/lib';
+use Tavus::Test;
+use Tavus::Test::Conf;
+use Tavus::Test::Process qw($ROOT slurp);
+
+# What no configuration brings about, and why.
+my %unheard = (
+    'RAND_bytes() failed' => 'OpenSSL has no random numbers',
+    '"%V": fstat() "%V" failed' => 'of a file that is open',
+    'fstat() "%V" failed' => 'of a file that is open',
+    '"%V": read() "%V" failed' => 'the disk is broken',
+    'pread() "%V" failed' => 'the disk is broken',
+    'no memory for a user' => 'malloc() fails',
+    'out of memory' => 'malloc() fails',
+    'OpenSSL cannot set up the key' => 'OpenSSL fails',
+    'secret is shorter than 16 bytes' => 'found when the secret is read',
+);
+
+my $t = conf_test();
+my ($dir, $html) = ($t->dir . '/secrets', $t->dir . '/html');
+my $SECRET = 'a-secret-of-the-tests-0123456789';
+my $good = 'file:' . $t->secret('good', $SECRET);
+my $n = 0;
+sub keep { return $t->secret('s' . $n++, @_) }
+
+my (@said, $name);
+
+# The message in full but for errno and place, and the line that it names.
+sub says {
+    my ($message, $line, %conf) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $said = refused($message, qr/^\Q$message\E(?: \(\d+: [^)]+\))? in \S+\z/,
+        $line, %conf) // '';
+    push @said, $said =~ s/(?: \(\d+: [^)]+\))? in \S+:\d+\z//r;
+}
+
+sub http { return (http => {@_}) }
+sub x { return (locations => {'= /x' => $_[0]}) }
+
+my @create = map { "= /api/tavus/$_" } qw(create-conversation end-conversation);
+my $hook = '= /api/tavus/webhook';
+my %nothing = map { $_ => undef } @create, $hook, '= /api/track',
+    '= /api/contact', '/api/admin/';
+my %no_call = (locations => {'= /api/track' => undef, '= /api/contact' => undef,
+    '/api/admin/' => undef, $create[1] => undef});
+
+# ---- secrets
+my $key = qr/^\s*tavus_api_key /;
+sub key { return http(tavus_api_key => $_[0]) }
+says('"tavus_api_key" must be env:NAME, file:PATH or credential:NAME', $key,
+    key('literal'));
+says('"tavus_api_key": environment variable "T_NONE" is not set', $key,
+    key('env:T_NONE'));
+{
+    local $ENV{CREDENTIALS_DIRECTORY} = '';
+    says('"tavus_api_key": $CREDENTIALS_DIRECTORY is not set, nginx was not '
+        . 'started with LoadCredential=', $key, key('credential:tavus'));
+    $ENV{CREDENTIALS_DIRECTORY} = $dir;
+    says('"tavus_api_key": a credential is a name, not a path', $key,
+        key('credential:../x'));
+}
+says(qq("tavus_api_key": open() "$dir/none" failed), $key,
+    key("file:$dir/none"));
+says(qq("tavus_api_key": "$dir" is not a regular file), $key,
+    key("file:$dir"));
+$name = keep($SECRET, 0644);
+says(qq("tavus_api_key": "$name" is open to all users, make it 0600), $key,
+    key("file:$name"));
+$name = keep('x' x 4097);
+says(qq("tavus_api_key": "$name" has 4097 bytes, at most 4096 may be), $key,
+    key("file:$name"));
+says('"tavus_api_key": the secret holds a NUL byte', $key,
+    key('file:' . keep("$SECRET\0")));
+says('"tavus_api_key": the secret has 15 bytes, at least 16 are needed', $key,
+    key('file:' . keep('x' x 15)));
+says('"tavus_api_key": the key holds a blank, a control character or one '
+    . 'outside of ASCII', $key, key('file:' . keep("$SECRET x")));
+
+# ---- what an endpoint needs
+for (qw(tavus_public_origin tavus_vertical tavus_api_key tavus_database)) {
+    says(qq("$_" is missing, which this location needs), qr/tavus_conversation;/,
+        http($_ => undef), %no_call);
+}
+says('"tavus_admin_users" is missing, which this location needs',
+    qr/tavus_admin;/, x('tavus_admin;'));
+says('no location with "tavus_webhook tavus" at the path '
+    . '"/api/tavus/webhook", where calls would be sent back',
+    qr/tavus_conversation;/, locations => {$hook => undef});
+says('"tavus_health": the location has a handler already', qr/tavus_health;/,
+    x('tavus_metrics; tavus_health;'));
+
+# ---- Tavus
+my $url = qr/^\s*tavus_api_url /;
+sub api { return http(tavus_api_url => $_[0]) }
+says('invalid URL "ftp://x", it must start with "https://"', $url,
+    api('ftp://x'));
+says('invalid URL "https://u@x", it must be a literal base without user, '
+    . 'query or variables', $url, api('https://u@x'));
+says('invalid URL "https://127.0.0.1:x": invalid port', $url,
+    api('https://127.0.0.1:x'));
+says('"tavus_api_url" must be https, or http to a loopback address together '
+    . 'with "tavus_sandbox on", but is "http://192.0.2.1"', $url,
+    api('http://192.0.2.1'));
+says('host not found in "https://no.invalid" of "tavus_api_url", and no '
+    . '"resolver" is configured', $url, api('https://no.invalid'));
+says(qq(could not load certificates from "$html/index.html"),
+    qr/^\s*tavus_trusted_certificate /,
+    http(tavus_trusted_certificate => "$html/index.html"));
+says('"tavus_sandbox on" allows only loopback addresses in "listen", not '
+    . '"192.0.2.1:80"', qr/^\s*tavus_sandbox on/,
+    server => 'listen 192.0.2.1:80;');
+
+# ---- the database
+my $database = qr/^\s*tavus_database /;
+sub db { return http(tavus_database => qq("$_[0]")) }
+my %reason = (password => 'use "tavus_database_password"',
+    passfile => 'use "tavus_database_password"',
+    service => 'write its settings here',
+    replication => 'this is no replication client',
+    client_encoding => 'the module speaks UTF-8',
+    sslpassword => 'use a key without a passphrase',
+    connect_timeout => 'the module has its own');
+says(qq("$_" is not allowed in the connection string: $reason{$_}), $database,
+    db("host=/run/x $_=1")) for sort keys %reason;
+says('invalid connection URI', $database, db('postgresql://[::1/x'));
+says('invalid connection string: invalid connection option "nonsense"',
+    $database, db('nonsense=1'));
+says('target_session_attrs "standby" is not supported, use read-write, '
+    . 'primary or any', $database, db('host=/x target_session_attrs=standby'));
+says('sslmode "prefer" is not supported, use disable, require, verify-ca or '
+    . 'verify-full', $database, db('host=127.0.0.1 sslmode=prefer'));
+says('no "host" in the connection string', $database, db('dbname=x'));
+says('the connection string has 3 hosts, 0 addresses and 2 ports', $database,
+    db('host=/a,/b,/c port=1,2'));
+says('invalid port "0" in the connection string', $database,
+    db('host=/x port=0'));
+says('empty host in the connection string', $database, db('host=/a,'));
+says('invalid hostaddr "y" in the connection string', $database,
+    db('host=x hostaddr=y'));
+says('host not found in "no.invalid" of "tavus_database", and no "resolver" '
+    . 'is configured', $database, db('host=no.invalid'));
+says('"tavus_store_timeout" directive must be from 100ms to 10m',
+    qr/tavus_store_timeout/, http(tavus_store_timeout => '99ms'));
+says('"tavus_retention" directive must be at least 60d', qr/tavus_retention/,
+    http(tavus_retention => '59d'));
+
+# ---- the journal
+my $journal = qr/^\s*tavus_journal /;
+sub journal { return http(tavus_journal => $_[0]) }
+says('invalid path ""', $journal, journal('""'));
+says('invalid parameter "size=1g"', $journal, journal("$dir/j size=1g"));
+says('invalid "max_size=1m", it must be a size of at least 16m', $journal,
+    journal("$dir/j max_size=1m"));
+says('"tavus_journal" needs "tavus_database"', $journal,
+    http(tavus_journal => "$dir/j", tavus_database => undef),
+    locations => \%nothing);
+
+# ---- verticals
+my $vertical = qr/^\s*tavus_vertical x /;
+sub v { return http(tavus_vertical => ["x { persona_id p; $_[0] }"]) }
+says('duplicate vertical "x"', $vertical, http(tavus_vertical =>
+    [('x { persona_id p; }') x 2]));
+says('invalid vertical "X", its name is up to 32 of a-z 0-9 - _',
+    qr/tavus_vertical X/, http(tavus_vertical => 'X { persona_id p; }'));
+says('vertical "x" has neither "persona_id" nor "replica_id"', $vertical,
+    http(tavus_vertical => 'x { }'));
+says('invalid number of arguments in "replica_id"', $vertical,
+    v('replica_id a b;'));
+says('invalid "max_call_duration" "29", it is a number of seconds from 30 to '
+    . '3600', $vertical, v('max_call_duration 29;'));
+says('unknown directive "nonsense" in "tavus_vertical"', $vertical,
+    v('nonsense 1;'));
+says('duplicate "replica_id"', $vertical, v('replica_id a; replica_id b;'));
+says('duplicate "document_tags"', $vertical,
+    v('document_tags a; document_tags b;'));
+says('invalid "language" "Klingon"', $vertical, v('language Klingon;'));
+says('invalid "document_tags" ""', $vertical, v('document_tags a "";'));
+says('"memory_stores" takes 1 to 8 values', $vertical, v('memory_stores;'));
+
+# ---- origins
+my $origin = qr/tavus_cors_origin /;
+my %origin = (
+    "https://b\xc3\xbccher.example" =>
+        'it must be ASCII, an international name as punycode',
+    'https://A.example' => 'it must be in lower case',
+    'https://$host' => 'variables are not allowed',
+    '*' => 'wildcards are not allowed',
+    'null' => 'it must be scheme://host[:port]',
+    'https://a.example/' => 'it must end after the host and port',
+    'http://[::1' => 'its host is not an IPv6 address',
+    'https://a.example:0' => 'its port is invalid',
+    'https://a.example:443' => 'a default port must be left out',
+    'https://a..example' => 'its host is invalid',
+    'https://1.2.3' => 'its host is not an IPv4 address in canonical form',
+    'http://[::0]' => 'its host is not an IPv6 address in canonical form',
+);
+says(qq(invalid origin "$_": $origin{$_}), $origin, x("tavus_cors_origin $_;"))
+    for sort keys %origin;
+says('duplicate origin "https://a.example"', $origin,
+    x('tavus_cors_origin https://a.example https://a.example;'));
+says('invalid origin "ftp://a.example": its scheme is neither https nor http',
+    qr/^\s*tavus_public_origin /, http(tavus_public_origin => 'ftp://a.example'));
+
+# ---- limits
+my $limits = qr/^\s*tavus_limit_zone /;
+sub zone { return (http_extra => "\ntavus_limit_zone $_[0];\n") }
+says('invalid zone "zone=a", it must be name:size', $limits,
+    zone('all zone=a rate=1r/s capacity=1'));
+says('invalid zone size "zone=a:x"', $limits,
+    zone('all zone=a:x rate=1r/s capacity=1'));
+says('zone "zone=a:4k" is too small, it needs 32768 bytes', $limits,
+    zone('all zone=a:4k rate=1r/s capacity=1'));
+says('invalid zone name "a,b"', $limits,
+    zone('all zone=a,b:1m rate=1r/s capacity=1'));
+says('invalid rate "rate=1r/d", it must be a number between 1 and 1000000 '
+    . 'followed by r/s, r/m or r/h', $limits,
+    zone('all zone=a:1m rate=1r/d capacity=1'));
+says('invalid capacity "capacity=0", it must be between 1 and 1000000',
+    $limits, zone('all zone=a:1m rate=1r/s capacity=0'));
+says('invalid prefix length "v4=33"', $limits,
+    zone('$binary_remote_addr zone=a:1m rate=1r/s capacity=1 v4=33'));
+says('invalid parameter "burst=1"', $limits,
+    zone('all zone=a:1m rate=1r/s capacity=1 burst=1'));
+says('"tavus_limit_zone" must have "capacity" parameter', $limits,
+    zone('all zone=a:1m rate=1r/s'));
+says('"v4" and "v6" of limit zone "a" need the key "$binary_remote_addr"',
+    $limits, zone('all zone=a:1m rate=1r/s capacity=1 v4=24'));
+says('limit zone "site" is already defined', $limits,
+    http(tavus_limit_zone => [('all zone=site:1m rate=1r/s capacity=1') x 2]),
+    locations => \%nothing);
+
+my $limit = qr/tavus_limit /;
+says('invalid parameter "nodelay"', $limit, x('tavus_limit zone=site nodelay;'));
+says('"tavus_limit" must have "zone" parameter', $limit,
+    x('tavus_limit dry_run;'));
+says('unknown limit zone "none", "tavus_limit_zone" must come before its use',
+    $limit, x('tavus_limit zone=none;'));
+says('limit zone "site" is used twice here', $limit,
+    x('tavus_limit zone=site; tavus_limit zone=site;'));
+says('more than 8 limits in one place', $limit,
+    http(tavus_limit_zone => [map { "all zone=$_:32k rate=1r/s capacity=1" }
+        'create', 'site', 1 .. 9]),
+    x(join ' ', map { "tavus_limit zone=$_;" } 1 .. 9));
+
+# ---- webhooks
+my $webhook = qr/tavus_webhook /;
+my $with = "tavus_webhook_secret $good id=s1;";
+says('unknown webhook scheme "github", it is tavus, standard or stripe',
+    $webhook, x('tavus_webhook github;'));
+says('"tavus_webhook_secret" needs an "id=" after the secret',
+    qr/tavus_webhook_secret/, x("tavus_webhook_secret $good s1;"));
+says('duplicate secret id "s1"', qr/tavus_webhook_secret/, x($with x 2));
+says('more than 16 secrets in one place', qr/tavus_webhook_secret/,
+    x(join ' ', map { "tavus_webhook_secret $good id=s$_;" } 1 .. 17));
+says("invalid header name \"$_\"", qr/tavus_webhook_signature_header/,
+    x("tavus_webhook tavus; tavus_webhook_signature_header \"$_\";"))
+    for 'x sig', '';
+says('"tavus_webhook" has no "tavus_webhook_secret"', $webhook,
+    x('tavus_webhook stripe;'));
+says('"tavus_webhook_tolerance" has no effect, as "tavus_webhook tavus" signs '
+    . 'no time', $webhook, x('tavus_webhook tavus; tavus_webhook_tolerance 1m;'));
+says("\"$_->[0]\" is for \"tavus_webhook tavus\"", $webhook,
+    x("tavus_webhook stripe; $with $_->[0] $_->[1];"))
+    for ['tavus_webhook_verify', 'any'],
+        ['tavus_webhook_signature_header', 'X-Sig'];
+says('"tavus_webhook_tolerance" must not be 0', $webhook,
+    x("tavus_webhook stripe; $with tavus_webhook_tolerance 0;"));
+my $keys = qr/tavus_webhook_secret/;
+says('secret "s.1": key id must be 1 to 32 of A-Z a-z 0-9 _ -', $keys,
+    x("tavus_webhook stripe; tavus_webhook_secret $good id=s.1;"));
+says('secret "s1": secret is not base64', $keys,
+    x('tavus_webhook standard; tavus_webhook_secret file:'
+        . keep('whsec_' . '!' x 32) . ' id=s1;'));
+says('secret "s1": secret is not 24 to 64 bytes of base64', $keys,
+    x('tavus_webhook standard; tavus_webhook_secret file:'
+        . keep('whsec_' . 'AAAA' x 4) . ' id=s1;'));
+
+# ---- users
+my $users = qr/tavus_admin_users /;
+my $hash = crypt 'pass', '$6$rounds=1000$saltstring$';
+sub users {
+    my ($message, $bytes, $mode) = @_;
+    local $Test::Builder::Level = $Test::Builder::Level + 1;
+    my $file = $t->secret('users', $bytes, $mode // 0600);
+    says($message =~ s/%%/user file "$file"/r, $users,
+        x("tavus_admin_users $file;"));
+}
+users('%% must not be accessible to others, use mode 0640 or 0600',
+    "a:$hash\n", 0644);
+users('%% is larger than 64k', '#' x 65537);
+users('no users in %%', "# none\n");
+users('no "user:hash" in %% at line 1', "a\n");
+users('invalid length of a user name in %% at line 2', "# one\n:$hash\n");
+users('invalid character in a user name in %% at line 1', "a\tb:$hash\n");
+users('duplicate user in %% at line 2', "a:$hash\na:$hash\n");
+users('too many users in %% at line 1001',
+    join '', map { "u$_:ab2RmhfeGz9J6\n" } 1 .. 1001);
+users('plain-text password in %% at line 1', "a:{PLAIN}secret\n");
+users('unknown format of a password hash in %% at line 1', "a:secret\n");
+users('damaged password hash in %% at line 1', "a:${hash}x\n");
+says(qq(open() "$dir/none" failed), $users,
+    x("tavus_admin_users $dir/none;"));
+says(qq(user file "$dir" is not a file), $users, x("tavus_admin_users $dir;"));
+$t->secret('users', "a:$hash\n");
+says('invalid realm "a"b"', $users,
+    x("tavus_admin_users $dir/users 'realm=a\"b';"));
+says('invalid parameter "other"', $users,
+    x("tavus_admin_users $dir/users other;"));
+
+# ---- twice
+my %repeated = map { $_ => 1 } qw(tavus_limit_zone tavus_limit tavus_vertical
+    tavus_cors_origin tavus_webhook_secret);
+my %twice = (
+    tavus_database => '"host=/run/x"', tavus_database_password => $good,
+    tavus_store_timeout => '1s', tavus_store_buffer => '16m',
+    tavus_journal => "$dir/j", tavus_retention => '60d',
+    tavus_api_key => $good, tavus_api_url => 'https://127.0.0.1',
+    tavus_api_timeout => '1s', tavus_sandbox => 'on',
+    tavus_trusted_certificate => '/etc/ssl/certs/ca-certificates.crt',
+    tavus_public_origin => 'https://a.example',
+    tavus_admin_users => "$dir/users", tavus_webhook_verify => 'any',
+    tavus_webhook_signature_header => 'X-Sig',
+    tavus_webhook_tolerance => '1m', tavus_callback => '/x',
+);
+my $source = slurp("$ROOT/ngx_tavus_module/ngx_tavus_module.c");
+my ($commands) = $source =~ /^static ngx_command_t .*?\{(.*?)^\};/ms;
+my @directives = $commands =~
+    /\{ ngx_string\("(\w+)"\),\s+([A-Z0-9_|]+),\s+(\w+),/g;
+cmp_ok scalar(@directives) / 3, '>', 20, 'directives are found';
+while (my ($directive, $where, $function) = splice @directives, 0, 3) {
+    # a location's handler is asserted above
+    next if $repeated{$directive} || $function eq 'ngx_tavus_endpoint';
+    my $value = $twice{$directive};
+    ok defined $value, "$directive has a value here" or next;
+    my @twice = $where =~ /LOC_CONF/ ? x("$directive $value; " x 2)
+        : http($directive => [$value, $value]);
+    says("\"$directive\" directive is duplicate", qr/\b$directive /, @twice);
+}
+
+# ---- what the sources say ---------------------------------------------------
+
+my %macro = (ngx_open_file_n => 'open()', ngx_fd_info_n => 'fstat()',
+    ngx_read_fd_n => 'read()', ngx_read_file_n => 'pread()');
+my $literal = qr/"(?:[^"\\]|\\.)*"/;
+my $piece = qr/$literal|ngx_\w+_n\b/;
+my $sentence = qr/$piece(?:\s+$piece)*/;
+
+# C's literals beside each other, as one
+sub unquote {
+    my ($text) = @_;
+    $text =~ s/\b(ngx_\w+_n)\b/"$macro{$1}"/g;
+    return join '', map { s/^"|"\z//gr =~ s/\\(.)/$1/gr } $text =~ /$literal/g;
+}
+
+my (%formats, %reasons);
+for my $file (split /\n/, `find $ROOT/ngx_tavus_module -name '*.c'`) {
+    my $text = slurp($file) =~ s{/\*.*?\*/}{}gsr;
+
+    # the call without its file's other arguments: those have no blanks
+    while ($text =~ /log_error\(NGX_LOG_EMERG,(.*?)\);\n/gs) {
+        my $call = $1;
+        $formats{$_}++ for grep { /\w.* / } map { unquote($_) }
+            $call =~ /($sentence)/g;
+    }
+
+    # what a "%s" of them says
+    my $assigned = qr/return|\*?(?:error|reason) =/;
+    $reasons{$_}++ for grep { /\w .*\w/ } map { unquote($_) }
+        $text =~ /$assigned\s+(?:\([^;"]*\?\s*NULL\s*:\s*)?($sentence);/g,
+        $text =~ /\{ "\w+", ($literal) \}/g;
+}
+cmp_ok scalar(keys %formats), '>', 60, 'formats are found';
+cmp_ok scalar(keys %reasons), '>', 30, 'reasons are found';
+
+for my $format (sort keys %formats) {
+    next if $unheard{$format};
+    my $bare = $format =~ s/ in %V:%ui\z//r;
+    my $pattern = join '', map {
+        /^%(?:\*s|[sV])\z/ ? '.*' : /^%/ ? '-?\d+' : quotemeta
+    } split /(%\*s|%u?[a-zA-Z])/, $bare;
+    ok scalar(grep { /^$pattern\z/ } @said), "heard: $format";
+}
+for my $reason (sort keys %reasons) {
+    next if $unheard{$reason};
+    ok scalar(grep { index($_, $reason) >= 0 } @said), "heard: $reason";
+}
+ok $formats{$_} || $reasons{$_}, "still in the sources: $_"
+    for sort keys %unheard;
+
+done_testing;

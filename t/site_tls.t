@@ -1,0 +1,95 @@
+#!/usr/bin/perl
+
+# site/nginx/examples/tls.conf in the place of nginx.conf's server: TLS, HTTP/2,
+# the headers of every answer, and visitors' addresses from behind a balancer.
+
+use lib 't/lib';
+use IO::Socket::IP;
+use Tavus::Test;
+use Tavus::Test::Process qw(free_port);
+use Tavus::Test::Site;
+use Tavus::Test::Tls;
+
+my $ca = Tavus::Test::Tls->new;
+my ($cert, $key) = $ca->cert(name => 'example.com');
+my $tls = free_port();
+my $ipv6 = IO::Socket::IP->new(LocalHost => '::1', Listen => 1);
+
+# What a test cannot have of the example: its paths and ports, and IPv6 where
+# there is none.  The balancer is commented out there, and is this machine.
+my $site = Tavus::Test::Site->new(server => sub ($text, $dir, $plain) {
+    $text =~ s{/etc/tavus/example\.com\.pem}{$cert};
+    $text =~ s{/etc/tavus/example\.com\.key}{$key};
+    $text =~ s{/etc/tavus/nginx/}{$dir/conf/}g;
+    $text =~ s/^(\s*listen\s+(?:\[::\]:)?)443\b/$1$tls/mg;
+    $text =~ s/^(\s*listen\s+(?:\[::\]:)?)80\b/$1$plain/mg;
+    $text =~ s/^\s*listen\s+\[::\].*\n//mg unless $ipv6;
+    $text =~ s{# (set_real_ip_from) 10\.0\.0\.0/8;}{$1 127.0.0.1;};
+    $text =~ s{# (real_ip_header )}{$1};
+    return $text;
+});
+
+my ($exit, $says) = $site->nginx_t;
+is $exit, 0, 'nginx -t' or diag $says;
+unlike $says, qr/\[(?:warn|emerg)\]/, 'without a word';
+$site->start;
+
+# curl, for HTTP/2: the lines of the head, and the version that was spoken
+sub head ($path, @more) {
+    my @line = ('curl', '-sS', '-o', '/dev/null', '-D', '-', '-w',
+        'version %{http_version}\n', '--cacert', $ca->file, '--resolve',
+        "example.com:$tls:127.0.0.1", @more, "https://example.com:$tls$path");
+    open my $out, '-|', @line or die "curl: $!";
+    my @lines = map { s/\r?\n\z//r } <$out>;
+    close $out;
+    my ($version) = map { /^version (.*)/ ? $1 : () } @lines;
+    my ($status) = ($lines[0] // '') =~ m{^HTTP/\S+ (\d+)};
+    my %head = map { /^([^:]+): (.*)/ ? (lc $1 => $2) : () } @lines;
+    return {exit => $? >> 8, version => $version, status => $status, %head};
+}
+
+my %ask = ('/' => 200, '/pricing' => 200, '/none' => 404, '/pricing/' => 301,
+    '/_a/x.1a2b.js' => 200, '/config.json' => 200, '/api/none' => 404,
+    '/admin' => 401, '/health' => 301);
+
+for my $path (sort keys %ask) {
+    subtest $path => sub {
+        my $h = head($path);
+        is $h->{status}, $ask{$path}, 'status';
+        is $h->{version}, 2, 'HTTP/2';
+        is $h->{'strict-transport-security'}, 'max-age=31536000', 'HSTS';
+        like $h->{'content-security-policy'}, qr/^default-src 'none'; script-src 'self' 'sha256-script' https:/;
+        unlike $h->{'content-security-policy'}, qr/'unsafe-(?:inline|eval)'/;
+        is $h->{'x-content-type-options'}, 'nosniff';
+        is $h->{'referrer-policy'}, 'strict-origin-when-cross-origin';
+        is $h->{'cross-origin-opener-policy'}, 'same-origin';
+        is $h->{'cross-origin-resource-policy'}, 'same-origin';
+        like $h->{'permissions-policy'}, qr/camera=\(self "https:/;
+        done_testing;
+    };
+}
+
+is head('/pricing', '--http1.1')->{version}, '1.1', 'HTTP/1.1 is spoken, too';
+is head('/pricing')->{link}, '<https://example.com/pricing>; rel="canonical"';
+is head('/pricing/')->{location}, '/pricing', 'a redirect names no port';
+is head('/', '--tls-max', '1.2')->{status}, 200, 'TLS 1.2';
+is head('/', '--tlsv1.0', '--tls-max', '1.1', '--ciphers', 'ALL:@SECLEVEL=0')
+    ->{exit}, 35, 'TLS 1.1 is refused';
+
+my $res = $site->get('/pricing?a=b', {Host => 'example.com'});
+is $res->code, 301, 'without TLS';
+is $res->headers->location, 'https://example.com/pricing?a=b', 'elsewhere';
+
+# real_ip at server level: log and limits see the visitor
+my $left = sub ($visitor) {
+    head('/api/tavus/create-conversation', '-H', "X-Forwarded-For: $visitor",
+        '-H', 'Content-Type: application/json', '-d', '{}')
+        ->{'x-ratelimit-remaining'};
+};
+is $left->('192.0.2.1'), 4, 'a visitor';
+is $left->('192.0.2.1'), 3, 'the same';
+is $left->('192.0.2.2'), 4, 'another one behind the same balancer';
+like $site->access_log, qr/^192\.0\.2\.2 .* "POST /m, 'in the log';
+
+$site->done;
+done_testing;
