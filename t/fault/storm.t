@@ -379,6 +379,10 @@ sub none ($name, $sql) {
 my $acked = sum map { $_->count->{acked} } @loads;
 is $db->selectrow_array('SELECT count(*) FROM acked'), $acked,
     "the ledger has all: $acked";
+my $sum = $loads[0]->count;
+note sprintf '%d of them in %d s, %d a second; %d answers 503, %d cut',
+    $sum->{acked}, $took, $sum->{acked} / $took, $sum->@{qw(refused cut)};
+note join ', ', map { "$_: $did->{count}{$_}" } sort keys $did->{count}->%*;
 none('nothing that was acknowledged is lost', 'SELECT conversation_id,
     event_type, at FROM acked a WHERE NOT EXISTS (SELECT FROM stored s
      WHERE (s.conversation_id, s.event_type)
