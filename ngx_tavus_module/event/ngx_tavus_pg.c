@@ -1021,6 +1021,8 @@ ngx_tavus_pg_result(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op, PGresult *res)
         /* it is no primary, or none any more: another host may be one */
 
         if (!pg->read_only && state && ngx_strcmp(state, "25006") == 0) {
+            ngx_tavus_pg_failed(pg, "server is read-only");
+
             pg->first = pg->host + 1;
             pg->backoff = NGX_TAVUS_PG_MAX_BACKOFF;
             pg->broken = 1;
