@@ -992,7 +992,7 @@ cmd_storm() {
     export TAVUS_STORM_EVENTS=${TAVUS_STORM_EVENTS:-1000000}
     export TAVUS_STORM_RELOADS=${TAVUS_STORM_RELOADS:-100}
     export TAVUS_STORM_ROUNDS=${TAVUS_STORM_ROUNDS:-5}
-    [[ -z ${1:-} ]] || export TAVUS_STORM_SEED=$1
+    export TAVUS_STORM_SEED=${1:-$((SRANDOM % 1000000))}
     prove -v -I t/lib t/fault/storm.t
 }
 
