@@ -10,6 +10,8 @@ package Bench;
 #
 # A result has rps, p50 and p99 (ms), errors, and cpu: cores that the load
 # generator took.  Ratios are of runs of the same round, against the first.
+# Where all answers are errors, and the same requests do, a candidate says so:
+# refused => 1.
 
 use v5.36;
 
@@ -52,8 +54,6 @@ sub generate ($self, @cmd) {
         : die "$cmd[0] said:\n$out\n";
     $r{cpu} = ($after[2] + $after[3] - $before[2] - $before[3])
         / (time - $start);
-    $self->warn("$r{repeated} requests were repeated: make more")
-        if $r{repeated};
     return \%r;
 }
 
@@ -68,6 +68,9 @@ sub compare ($self, $title, @candidates) {
             $c->{before}->() if $c->{before};
             my $r = $c->{run}->();
             $c->{after}->($r) if $c->{after};
+            $r->@{qw(errors repeated)} = (0, 0) if $c->{refused};
+            $self->warn("$r->{repeated} requests were repeated: make more")
+                if $r->{repeated};
             push $got{$c->{name}}->@*, $r;
             printf STDERR "  %-40s %8.0f/s  p50 %7.2f  p99 %7.2f ms  "
                 . "errors %d  generator %.2f\n",
