@@ -36,7 +36,7 @@ usage: ./build.sh COMMAND
   lint            compilers' warnings, clang-tidy, cppcheck, style, shell, Perl
   fuzz [SECONDS]  t/fuzz, so many seconds for each program (60)
   storm [SEED]    t/fault/storm.t with a million events, 100 reloads and five
-                  rounds of faults: some 15 minutes
+                  rounds of faults: up to half an hour
   asan [FILE...]  the unit tests and t/*.t, or only these, with nginx and the
                   module built for the address and undefined sanitizers
   valgrind [FILE...]
