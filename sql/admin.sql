@@ -177,7 +177,7 @@ AS $$
     SELECT concat(tavus.event_json(x.id, x.received_at, x.kind, x.source, x.event_type,
                                    x.conversation_id,
                                    CASE WHEN x.reason IS NULL THEN x.body
-                                        ELSE tavus.body_shown(x.body) END, NULL),
+                                        ELSE tavus.body_shown(x.body, x.reason) END, NULL),
                   ',"verification":', coalesce(tavus.text_json(x.verification), 'null'),
                   ',"quarantine":{"reason":' || to_json(x.reason) || '}',
                   ',"raw":"', replace(encode(x.body, 'base64'), E'\n', ''), '"}')
@@ -210,7 +210,7 @@ AS $$
     )
     SELECT '{"events":[' || coalesce(string_agg(
                tavus.event_json(p.id, p.received_at, 0::smallint, p.source, p.event_type,
-                                p.conversation_id, tavus.body_shown(p.body), 65536)
+                                p.conversation_id, tavus.body_shown(p.body, p.reason), 65536)
                || ',"quarantine":{"reason":' || to_json(p.reason) || '}}', ',' ORDER BY p.nth)
                FILTER (WHERE p.nth <= w.n), '')
            || '],"next_cursor":'

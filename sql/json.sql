@@ -34,10 +34,11 @@ EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
 END
 $$;
 
--- A quarantined body as JSON that every reader takes: as a string if jsonb would not have it.
-CREATE OR REPLACE FUNCTION tavus.body_shown(body bytea) RETURNS bytea
+-- A quarantined body as JSON that every reader takes: as a string if jsonb would not have it, or if
+-- it is nested deeper than most readers go.
+CREATE OR REPLACE FUNCTION tavus.body_shown(body bytea, reason text) RETURNS bytea
 LANGUAGE sql STABLE STRICT
-RETURN CASE WHEN tavus.body_jsonb(body) IS NULL
+RETURN CASE WHEN reason = 'too_deep' OR tavus.body_jsonb(body) IS NULL
             THEN pg_catalog.convert_to(
                      pg_catalog.to_json(tavus.body_text(body))::pg_catalog.text, 'UTF8')
             ELSE body END;

@@ -29,6 +29,12 @@ my $one = $t->admin("/api/admin/events/$id")->json;
 is $one->{quarantine}{reason}, $rest->{events}[0]{quarantine}{reason},
     'one of them whole';
 
+# readers of JSON go only so deep
+my $deep = '{"event_type":"x","a":' . '[' x 5000 . ']' x 5000 . '}';
+is $t->webhook($deep)->code, 200;
+is $t->admin('/api/admin/quarantine?limit=1')->json->{events}[0]{data}, $deep,
+    'a deeply nested one is shown as a string';
+
 for my $bad ('cursor=x', 'cursor=0', 'cursor=99999999999999999999', 'limit=0',
     'limit=201')
 {

@@ -44,6 +44,7 @@ for (@faults) {
 my ($worker) = $t->workers;
 my $most = $ENV{TAVUS_CHECKED} ? 400 : 100;
 cmp_ok rss($worker), '<', $most * 1024 * 1024, 'in little memory';
+like $t->error_log, qr/failed: its answer is too large/, 'and the log says so';
 
 $t->configure(http => {tavus_api_url => 'http://127.0.0.1:' . refused_port()})
     ->reload(drained => 1);

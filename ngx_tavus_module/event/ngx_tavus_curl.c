@@ -769,7 +769,8 @@ ngx_tavus_curl_finish(ngx_tavus_curl_t *t, CURLcode rc)
     if (rc != CURLE_OK) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "request to \"%V\" failed: %s", &t->peer->url,
-                      t->error[0] ? t->error : curl_easy_strerror(rc));
+                      t->excess ? "its answer is too large"
+                      : t->error[0] ? t->error : curl_easy_strerror(rc));
     }
 
     t->handler(t);
@@ -853,6 +854,7 @@ ngx_tavus_curl_write(char *buf, size_t size, size_t n, void *data)
     len = size * n;
 
     if (len > t->max - t->answer.len) {
+        t->excess = 1;
         return 0;
     }
 

@@ -74,6 +74,7 @@ struct ngx_tavus_curl_s {
     ngx_msec_t              start;
     char                    error[CURL_ERROR_SIZE];
     unsigned                added:1;
+    unsigned                excess:1;   /* more than max came */
 };
 
 

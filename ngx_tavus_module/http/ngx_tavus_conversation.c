@@ -496,9 +496,8 @@ ngx_tavus_create_failed(ngx_tavus_job_t *job, ngx_tavus_curl_t *t)
     ngx_log_error(NGX_LOG_ERR,
                   job->request ? job->request->connection->log
                                : ngx_cycle->log,
-                  0, "conversation could not be created: %s, status %ui, %s",
-                  reason, t ? t->status : 0,
-                  t && t->rc != CURLE_OK ? curl_easy_strerror(t->rc) : "");
+                  0, "conversation could not be created: %s, status %ui",
+                  reason, t ? t->status : 0);
 
     data = cJSON_CreateObject();
 

@@ -16,8 +16,8 @@
 ngx_int_t ngx_tavus_webhook_handler(ngx_http_request_t *r);
 
 /*
- * Copies the value of the argument "token" into the context and, if it has
- * the form of a callback token, masks it wherever the request line is kept.
+ * Copies the value of the argument "token" into the context and, if it begins
+ * like a callback token, masks it wherever the request line is kept.
  * NGX_DECLINED, or a status.
  */
 ngx_int_t ngx_tavus_webhook_take_token(ngx_http_request_t *r,

@@ -362,12 +362,15 @@ ngx_tavus_batch_note(const char *state, const char *message)
     text.data = buf;
     text.len = ngx_snprintf(buf, sizeof(buf), "%s %s", state, message) - buf;
 
-    if (st->nbatch
-        || text.len != st->refused.len
-        || ngx_memcmp(text.data, st->refused.data, text.len) != 0)
-    {
+    if (st->nbatch) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "database refused %ui events: %V", st->nbatch, &text);
+
+    } else if (text.len != st->refused.len
+               || ngx_memcmp(text.data, st->refused.data, text.len) != 0)
+    {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "database is not usable: %V", &text);
     }
 
     ngx_memcpy(st->refused_text, buf, text.len);

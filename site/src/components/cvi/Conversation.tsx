@@ -18,7 +18,11 @@ export function Conversation({ room, audioOnly, onLeave, onFail }:
 { room: Room; audioOnly: boolean; onLeave: () => void; onFail: () => void }) {
   const frame = useRef<HTMLIFrameElement>(null);
 
-  useEffect(() => { frame.current?.focus(); }, []);
+  // Esc that is pressed in the frame stays there: the dialog around it, if
+  // there is one, keeps the focus and is left with a single key.
+  useEffect(() => {
+    (frame.current?.closest<HTMLElement>('[role=dialog]') ?? frame.current)?.focus();
+  }, []);
 
   if (room.daily) {
     return (
