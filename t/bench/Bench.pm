@@ -15,6 +15,7 @@ package Bench;
 
 use v5.36;
 
+use File::Temp ();
 use IO::Handle;
 use POSIX qw(strftime);
 use Time::HiRes qw(time);
@@ -35,6 +36,10 @@ sub wrk ($self, $script, $url, %opt) {
     my $threads = $connections > 1 ? 2 : 1;
     my $seconds = $opt{seconds} // $self->{seconds};
     my ($home) = __FILE__ =~ m{^(.*)/};
+
+    state $ready = File::Temp->newdir;
+    state $n = 0;
+    local $ENV{WRK_READY} = join '-', "$ready/$$", ++$n;
 
     return $self->generate('wrk', "-t$threads", "-c$connections",
         "-d${seconds}s", '--timeout', '30s', '--latency', '-s',

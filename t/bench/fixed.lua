@@ -3,10 +3,9 @@
 -- Arguments: threads, method, path, body, Authorization, milliseconds between
 -- two of a connection.
 
-require "result"
+require "thread"
 
 function init(args)
-    local pause = tonumber(args[6] or 0)
     local headers = {["Content-Type"] = "application/json"}
 
     if (args[5] or "") ~= "" then
@@ -15,14 +14,11 @@ function init(args)
 
     bytes = wrk.format(args[2], args[3], headers, args[4] or "")
 
-    if pause > 0 then
-        function delay()
-            return pause
-        end
-    end
+    prepared(args, args[6])
 end
 
 function request()
+    start()
     return bytes
 end
 

@@ -2,7 +2,7 @@
 --
 -- Arguments: threads, path, keys.
 
-require "result"
+require "thread"
 
 function init(args)
     local keys = tonumber(args[3])
@@ -13,9 +13,12 @@ function init(args)
     for i = 1, keys do
         requests[i] = wrk.format("GET", args[2] .. "?k=" .. (i * 7919 % keys))
     end
+
+    prepared(args)
 end
 
 function request()
+    start()
     n = n + 1
     return requests[(n - 1) % #requests + 1]
 end

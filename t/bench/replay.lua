@@ -3,18 +3,10 @@
 --
 -- Arguments: threads, file, path, milliseconds between two of a connection.
 
-require "result"
-
-local threads = {}
-
-function setup(thread)
-    thread:set("number", #threads)
-    table.insert(threads, thread)
-end
+require "thread"
 
 function init(args)
     local count = tonumber(args[1])
-    local pause = tonumber(args[4] or 0)
     local n = 0
 
     requests = {}
@@ -33,15 +25,11 @@ function init(args)
         n = n + 1
     end
 
-    -- wrk asks for it if it is there
-    if pause > 0 then
-        function delay()
-            return pause
-        end
-    end
+    prepared(args, args[4])
 end
 
 function request()
+    start()
     sent = sent + 1
 
     if sent > #requests then
