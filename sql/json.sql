@@ -50,15 +50,20 @@ RETURN CASE jsonb_typeof(doc -> name) WHEN 'string' THEN doc ->> name END;
 
 -- The strings in a member that is an array, else NULL.
 CREATE OR REPLACE FUNCTION tavus.strs(doc jsonb, name text) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE jsonb_typeof(doc -> name) WHEN 'array' THEN
-    ARRAY(SELECT e.value #>> '{}'
-            FROM jsonb_array_elements(CASE jsonb_typeof(doc -> name)
-                                           WHEN 'array' THEN doc -> name
-                                           ELSE '[]' END)
-                 WITH ORDINALITY AS e (value, ord)
-           WHERE jsonb_typeof(e.value) = 'string'
-           ORDER BY e.ord) END;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+BEGIN
+    IF jsonb_typeof(doc -> name) = 'array' THEN
+        RETURN ARRAY(
+            SELECT e.value #>> '{}'
+              FROM jsonb_array_elements(doc -> name) WITH ORDINALITY AS e (value, ord)
+             WHERE jsonb_typeof(e.value) = 'string'
+             ORDER BY e.ord);
+    END IF;
+
+    RETURN NULL;
+END
+$$;
 
 -- A text in pieces of its bytes, so that whoever reads it can take one after the other.
 CREATE OR REPLACE FUNCTION tavus.pieces(value text) RETURNS SETOF bytea

@@ -345,6 +345,7 @@ DECLARE
     odd    boolean;     -- a row may need the gate
     news   boolean;     -- a conversation may change
     fates  boolean;     -- an intent may change
+    wishes boolean;     -- by what is asked for, or was not made
     marks  text[];
     fresh  uuid[];
 BEGIN
@@ -368,8 +369,10 @@ BEGIN
                            'system.replica_joined', 'system.pal_joined', 'system.shutdown',
                            'application.transcription_ready', 'application.recording_ready',
                            'application.perception_analysis'))),
-           bool_or(r.source = 'server' AND r.nonce IS NOT NULL)
-      INTO odd, news, fates
+           bool_or(r.source = 'server' AND r.nonce IS NOT NULL),
+           bool_or(r.source = 'server' AND r.nonce IS NOT NULL
+                   AND r.event_type IN ('conversation.requested', 'conversation.create_failed'))
+      INTO odd, news, fates, wishes
       FROM (SELECT u.*, u.source IN ('tavus', 'server') AS ours
               FROM unnest(ids, sources, event_types, conversation_ids, nonces)
                    AS u (id, source, event_type, conversation_id, nonce)) r
@@ -419,8 +422,11 @@ BEGIN
                                            nonces, bodies);
     END IF;
 
-    IF fates THEN
+    IF wishes THEN
         PERFORM tavus.record_intents(marks, ids, sources, event_types, nonces, bodies);
+    END IF;
+
+    IF fates THEN
         PERFORM tavus.record_settle(marks, sources, event_types, nonces, bodies);
     END IF;
 
