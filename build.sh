@@ -604,7 +604,7 @@ tavus_database_password  file:$RUN_DIR/secrets/db.password;"
 
 # What the site's own files in site/nginx want to know.
 configure_site() {
-    local brotli=/usr/lib/nginx/modules/ngx_http_brotli_static_module.so
+    local brotli=/usr/lib/nginx/modules/ngx_http_brotli_static_module.so domain
 
     export T_ROOM_SCRIPT='' T_ROOM_CONNECT='' T_LOAD_BROTLI='' T_BROTLI=''
     export T_CONTACT_EMAIL=${CONTACT_EMAIL:-hello@example.com}
@@ -622,9 +622,13 @@ configure_site() {
     if [[ -n $SANDBOX_URL ]]; then
         T_SANDBOX_JSON=true
     else
-        # Daily's code, its signalling, and its noise suppression
-        T_ROOM_SCRIPT=" https://*.daily.co 'wasm-unsafe-eval'"
-        T_ROOM_CONNECT=' https://*.daily.co wss://*.daily.co'
+        # Daily's code, its signalling, where daily-js tries next, and its noise
+        # suppression
+        for domain in daily.co dailywebrtc.com dailywebrtc.net; do
+            T_ROOM_SCRIPT+=" https://*.$domain"
+            T_ROOM_CONNECT+=" https://*.$domain wss://*.$domain"
+        done
+        T_ROOM_SCRIPT+=" 'wasm-unsafe-eval'"
     fi
 
     if [[ -f $brotli ]]; then

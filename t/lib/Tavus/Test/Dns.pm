@@ -14,7 +14,7 @@ use Carp qw(croak);
 use IO::Socket::INET;
 use Mojo::JSON qw(decode_json encode_json);
 use Socket qw(inet_aton);
-use Tavus::Test::Process qw(background new_dir slurp stop_process);
+use Tavus::Test::Process qw(background new_dir release slurp stop_process);
 
 sub new ($class, %names) {
     my $socket = IO::Socket::INET->new(Proto => 'udp',
@@ -71,11 +71,10 @@ sub serve ($self, $socket) {
 }
 
 sub DESTROY ($self) {
-    return unless $self->{owner} == $$;
-    local ($@, $!, $?);
-    stop_process(delete $self->{pid}, TERM => 5) if $self->{pid};
-    File::Path::remove_tree($self->{dir}, {error => \my $ignored});
-    Tavus::Test::Process::unwatch(dir => $self->{dir});
+    release($self, sub {
+        stop_process(delete $self->{pid}, TERM => 5) if $self->{pid};
+    });
+    return;
 }
 
 1;

@@ -90,7 +90,7 @@ sub refused_port () { return free_port() }
 
 package Tavus::Test::Fault::Load;
 
-use Tavus::Test::Process qw(background new_dir pause slurp stop_process);
+use Tavus::Test::Process qw(background new_dir pause release slurp stop_process);
 use Tavus::Test::Sign qw(tavus_event);
 use Tavus::Test::Socket;
 
@@ -152,11 +152,10 @@ sub missing ($self, $result, $db) {
 }
 
 sub DESTROY ($self) {
-    return unless $self->{owner} == $$;
-    local ($@, $!, $?);
-    stop_process($_, TERM => 5) for splice $self->{pids}->@*;
-    File::Path::remove_tree($self->{dir}, {error => \my $ignored});
-    Tavus::Test::Process::unwatch(dir => $self->{dir});
+    release($self, sub {
+        stop_process($_, TERM => 5) for splice $self->{pids}->@*;
+    });
+    return;
 }
 
 

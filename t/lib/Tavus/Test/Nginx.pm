@@ -4,10 +4,9 @@ package Tavus::Test::Nginx;
 
 use v5.36;
 use Carp qw(croak);
-use File::Path qw(remove_tree);
 
-use Tavus::Test::Process qw($ROOT alive children free_port new_dir slurp spawn
-    spew stop_process wait_for);
+use Tavus::Test::Process qw($ROOT alive children free_port new_dir release slurp
+    spawn spew stop_process wait_for);
 use Tavus::Test::Socket;
 
 my $NGINX = $ENV{TAVUS_NGINX} // '/usr/sbin/nginx';
@@ -193,11 +192,10 @@ sub log ($self) { return slurp($self->log_file) // '' }
 sub access_log ($self) { return slurp("$self->{dir}/access.log") // '' }
 
 sub DESTROY ($self) {
-    return unless $self->{owner} == $$;
-    local ($@, $!, $?);
-    stop_process(delete $self->{pid}, TERM => 3) if $self->{pid};
-    remove_tree($self->{dir}, {error => \my $ignored});
-    Tavus::Test::Process::unwatch(dir => $self->{dir});
+    release($self, sub {
+        stop_process(delete $self->{pid}, TERM => 3) if $self->{pid};
+    });
+    return;
 }
 
 1;

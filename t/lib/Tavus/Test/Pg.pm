@@ -23,8 +23,8 @@ use Digest::SHA;
 use Fcntl qw(:flock);
 use File::Path qw(make_path remove_tree);
 
-use Tavus::Test::Process qw($ROOT alive descendants free_port new_dir slurp spawn
-    spew stop_process wait_for);
+use Tavus::Test::Process qw($ROOT alive descendants free_port new_dir release slurp
+    spawn spew stop_process wait_for);
 
 my @BIN = ($ENV{PG_BIN} // (), '/usr/lib/postgresql/15/bin',
     reverse sort glob '/usr/lib/postgresql/*/bin');
@@ -189,16 +189,15 @@ sub promote ($self) {
 }
 
 sub DESTROY ($self) {
-    return unless $self->{owner} == $$;
-    local ($@, $!, $?);
-    if ($self->{pid}) {
-        CORE::kill CONT => $self->{pid}, descendants($self->{pid})
-            if delete $self->{frozen};
-        delete $self->{db};
-        stop_process(delete $self->{pid}, QUIT => 10);
-    }
-    remove_tree($self->{dir}, {error => \my $ignored});
-    Tavus::Test::Process::unwatch(dir => $self->{dir});
+    release($self, sub {
+        if ($self->{pid}) {
+            CORE::kill CONT => $self->{pid}, descendants($self->{pid})
+                if delete $self->{frozen};
+            delete $self->{db};
+            stop_process(delete $self->{pid}, QUIT => 10);
+        }
+    });
+    return;
 }
 
 # ---- the template ----------------------------------------------------------

@@ -15,8 +15,8 @@ use IO::Socket::INET;
 use POSIX qw(WNOHANG _exit setgid setsid setuid);
 use Time::HiRes qw(time);
 
-our @EXPORT_OK = qw($ROOT alive background children descendants free_port new_dir pause slurp
-    spawn spew stop_process unwatch wait_for);
+our @EXPORT_OK = qw($ROOT alive background children descendants free_port new_dir pause release
+    slurp spawn spew stop_process wait_for);
 
 # the checkout
 our $ROOT = abs_path(__FILE__ =~ s{[^/]+\z}{../../../..}r);
@@ -70,6 +70,18 @@ sub watch ($kind, $what) {
 sub unwatch ($kind, $what) {
     return unless $owner == $$ && delete $watched{"$kind $what"};
     print {reaper()} "-$kind $what\n";
+}
+
+# What every DESTROY of an object with a new_dir() does, if it is called where the
+# object was made and not in a child.
+sub release ($self, $stop = undef) {
+    return unless $self->{owner} == $$;
+
+    local ($@, $!, $?);
+    $stop->() if $stop;
+    remove_tree($self->{dir}, {error => \my $ignored});
+    unwatch(dir => $self->{dir});
+    return;
 }
 
 END {

@@ -15,12 +15,11 @@ package Tavus::Test::Sandbox;
 
 use v5.36;
 use Carp qw(croak);
-use File::Path qw(remove_tree);
 use Mojo::URL;
 use Mojo::UserAgent;
 
-use Tavus::Test::Process qw($ROOT alive free_port new_dir slurp spawn stop_process
-    wait_for);
+use Tavus::Test::Process qw($ROOT alive free_port new_dir release slurp spawn
+    stop_process wait_for);
 
 sub new ($class, %opt) {
     my $self = bless {
@@ -132,11 +131,8 @@ sub token ($self, $name = undef) {
 }
 
 sub DESTROY ($self) {
-    return unless $self->{owner} == $$;
-    local ($@, $!, $?);
-    $self->stop;
-    remove_tree($self->{dir}, {error => \my $ignored});
-    Tavus::Test::Process::unwatch(dir => $self->{dir});
+    release($self, sub { $self->stop });
+    return;
 }
 
 1;

@@ -30,7 +30,7 @@ use Digest::SHA qw(hmac_sha256_hex);
 use Errno qw(EAGAIN EINTR EWOULDBLOCK);
 use Socket qw(AF_INET IPPROTO_TCP SOCK_STREAM TCP_NODELAY inet_aton
     pack_sockaddr_in);
-use Tavus::Test::Process qw(background new_dir slurp stop_process);
+use Tavus::Test::Process qw(background new_dir release slurp stop_process);
 use Tavus::Test::Sign qw(now_iso);
 use Time::HiRes qw(time);
 
@@ -237,11 +237,8 @@ sub odd ($self) {
 }
 
 sub DESTROY ($self) {
-    return unless $self->{owner} == $$;
-    local ($@, $!, $?);
-    stop_process($_) for splice $self->{pids}->@*;
-    File::Path::remove_tree($self->{dir}, {error => \my $ignored});
-    Tavus::Test::Process::unwatch(dir => $self->{dir});
+    release($self, sub { stop_process($_) for splice $self->{pids}->@* });
+    return;
 }
 
 
@@ -250,7 +247,7 @@ package Tavus::Test::Storm::Visitors;
 # Some who begin conversations, of which they end three of four.
 
 use Mojo::JSON qw(decode_json encode_json);
-use Tavus::Test::Process qw(background new_dir pause slurp stop_process);
+use Tavus::Test::Process qw(background new_dir pause release slurp stop_process);
 use Tavus::Test::Socket;
 use Time::HiRes qw(time);
 
@@ -320,11 +317,8 @@ sub stop ($self) {
 }
 
 sub DESTROY ($self) {
-    return unless $self->{owner} == $$;
-    local ($@, $!, $?);
-    stop_process($_) for splice $self->{pids}->@*;
-    File::Path::remove_tree($self->{dir}, {error => \my $ignored});
-    Tavus::Test::Process::unwatch(dir => $self->{dir});
+    release($self, sub { stop_process($_) for splice $self->{pids}->@* });
+    return;
 }
 
 
@@ -336,7 +330,7 @@ package Tavus::Test::Storm::Watch;
 
 use IO::Socket::INET;
 use List::Util qw(max);
-use Tavus::Test::Process qw(background new_dir slurp stop_process);
+use Tavus::Test::Process qw(background new_dir release slurp stop_process);
 use Time::HiRes qw(time);
 
 sub new ($class, $t, $path = '/index.html') {
@@ -409,11 +403,8 @@ sub stop ($self) {
 }
 
 sub DESTROY ($self) {
-    return unless $self->{owner} == $$;
-    local ($@, $!, $?);
-    stop_process($self->{pid}) if $self->{pid};
-    File::Path::remove_tree($self->{dir}, {error => \my $ignored});
-    Tavus::Test::Process::unwatch(dir => $self->{dir});
+    release($self, sub { stop_process($self->{pid}) if $self->{pid} });
+    return;
 }
 
 1;

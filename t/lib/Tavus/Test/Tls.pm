@@ -10,7 +10,7 @@ package Tavus::Test::Tls;
 
 use v5.36;
 use Carp qw(croak);
-use Tavus::Test::Process qw(new_dir spew);
+use Tavus::Test::Process qw(new_dir release spew);
 
 sub openssl (@args) {
     my $out = qx{openssl @{[join ' ', map { quotemeta } @args]} 2>&1 </dev/null};
@@ -41,10 +41,8 @@ sub cert ($self, %opt) {
 }
 
 sub DESTROY ($self) {
-    return unless $self->{owner} == $$;
-    local ($@, $!, $?);
-    File::Path::remove_tree($self->{dir}, {error => \my $ignored});
-    Tavus::Test::Process::unwatch(dir => $self->{dir});
+    release($self);
+    return;
 }
 
 1;
