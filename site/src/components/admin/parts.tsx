@@ -17,7 +17,7 @@ export const TypeBadge = ({ type }: { type: string }) =>
   <Badge tone={tones[type as keyof typeof tones] ?? 'neutral'}>{type}</Badge>;
 
 export const StatusBadge = ({ status }: { status: string }) =>
-  <Badge tone={status === 'active' ? 'warm' : 'neutral'}>{status}</Badge>;
+  <Badge tone={status === 'active' ? 'good' : 'neutral'}>{status}</Badge>;
 
 // A real link, so that it opens in a tab of its own if that is wanted.
 export function Go({ to, children, className = 'link' }: { to: string; children: React.ReactNode; className?: string }) {
