@@ -190,10 +190,12 @@ sub background ($code) {
 }
 
 # Also true for processes that are not our children; a zombie is not alive.
+# One of ours that is dead is reaped as well: a zombie has its number still, and
+# PostgreSQL would take its lock file for that of a server that runs.
 sub alive ($pid) {
-    waitpid $pid, WNOHANG;
     my $stat = slurp("/proc/$pid/stat") // return 0;
-    return $stat !~ /\) [ZX] /;
+    return 1 unless $stat =~ /\) [ZX] /;
+    return waitpid($pid, WNOHANG) == 0;
 }
 
 # stop_process($pid, SIGNAL, seconds, …): true if it ended by one of these
