@@ -64,7 +64,7 @@ test('what is said in the room is passed on to the server, and nothing else of i
   await dialog(page).getByRole('button', { name: 'Leave Call' }).click();
   await expect(dialog(page).getByText('Thank you for the talk.')).toBeFocused();
   await expect.poll(() => sandbox.ended(), 'ended at Tavus').toBe(1);
-  expect(await heard(page, 'leave-meeting')).not.toEqual([]);
+  await expect.poll(() => heard(page, 'leave-meeting'), 'the room is left').not.toEqual([]);
   expect(watch.foreign.every((url) => new URL(url).hostname.endsWith('.daily.co'))).toBe(true);
 });
 
@@ -81,8 +81,9 @@ test('a line that becomes weak is offered sound alone', async ({ page }) => {
   await expect(offer).toBeHidden();
 
   await expect.poll(() => heard(page, 'local-video'), 'the camera is switched off').toMatchObject([{ state: false }]);
-  expect(await heard(page, 'daily-method-subscribe-to-tracks-automatically')).toMatchObject([{ enabled: false }]);
-  expect(await heard(page, 'update-participant'), 'the agent is only heard')
+  await expect.poll(() => heard(page, 'daily-method-subscribe-to-tracks-automatically'), 'no track comes by itself')
+    .toMatchObject([{ enabled: false }]);
+  await expect.poll(() => heard(page, 'update-participant'), 'the agent is only heard')
     .toMatchObject([{ id: 'agent', properties: { setSubscribedTracks: { audio: true, video: false } } }]);
 });
 
