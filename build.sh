@@ -795,15 +795,37 @@ cmd_clean() {
 TIMES=()
 FAILED=()
 
+# What a stage prints is kept too: the last lines of a run must say what failed.
 stage() {
-    local name=$1 started=$SECONDS rc=0
+    local name=$1 started=$SECONDS rc=0 tee out
     shift
 
     say "$name"
-    "$@" || rc=$?
+    mkdir -p "$BUILD/log"
+    # not a pipeline: what a stage sets is for those after it
+    exec {out}> >(tee "$BUILD/log/$name.log")
+    tee=$!
+    "$@" >&"$out" 2>&1 {out}>&- || rc=$?
+    exec {out}>&-
+    # a server that outlived its test may hold the pipe open for good
+    timeout 5 tail -f --pid="$tee" /dev/null || :
     TIMES+=("$(printf '%-8s %4d s  %s' "$name" $((SECONDS - started)) \
         "$( (( rc )) && echo FAILED || echo ok)")")
     (( rc == 0 )) || FAILED+=("$name")
+}
+
+# The table of stages, what the failed ones said, and the verdict.
+stages_end() {
+    local name
+
+    for name in "${FAILED[@]}"; do
+        say "of the stage that failed, $name:"
+        grep -vE '\.\. +(ok|skipped.*)$|^ *[✓-] ' "$BUILD/log/$name.log" \
+            | cut -c -400 | tail -n 80
+    done
+    printf '\n'
+    printf '%s\n' "${TIMES[@]}"
+    (( ${#FAILED[@]} == 0 )) || die "failed: ${FAILED[*]}"
 }
 
 test_unit() {
@@ -957,9 +979,7 @@ cmd_asan() {
     fi
     stage prove test_prove "${tap[@]}"
 
-    printf '\n'
-    printf '%s\n' "${TIMES[@]}"
-    (( ${#FAILED[@]} == 0 )) || die "failed: ${FAILED[*]}"
+    stages_end
 }
 
 # A tenth of the speed or less: these reach most of the module.
@@ -983,9 +1003,7 @@ cmd_valgrind() {
     (( $# )) || set -- "${CHECKED[@]}"
     stage prove test_prove "$@"
 
-    printf '\n'
-    printf '%s\n' "${TIMES[@]}"
-    (( ${#FAILED[@]} == 0 )) || die "failed: ${FAILED[*]}"
+    stages_end
 }
 
 cmd_storm() {
@@ -1038,9 +1056,7 @@ cmd_test() {
         (( $# && ! ${#web[@]} )) || stage browser test_browser "${web[@]}"
     fi
 
-    printf '\n'
-    printf '%s\n' "${TIMES[@]}"
-    (( ${#FAILED[@]} == 0 )) || die "failed: ${FAILED[*]}"
+    stages_end
 }
 
 # The pages are measured by a browser, all else by wrk.
