@@ -27,7 +27,10 @@ wait_ok { $t->get('/healthz')->code == 503 } 'and health';
 is $webhook->(), 503, 'refused';
 is $t->admin('/healthz?full')->code, 503;
 like $t->admin('/healthz?full')->json->{database}{error}, qr/schema "tavus"/;
-is $t->admin('/api/admin/events')->code, 500;
+my $res = $t->admin('/api/admin/events');
+is $res->code, 503;
+is $res->json->{code}, 'storage_unusable';
+ok $t->grep_log(qr/database refused a query: 3F000 schema "tavus"/);
 
 is system(@psql, '-f', "$ROOT/sql/install.sql"), 0, 'installed';
 wait_ok { $t->get('/healthz')->code == 200 } 'healthy without an event';

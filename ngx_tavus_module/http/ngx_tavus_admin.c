@@ -649,6 +649,21 @@ ngx_tavus_admin_failed(ngx_http_request_t *r, ngx_int_t rc, PGresult *res)
                                       "its filter.");
     }
 
+    /* no schema or not all of it, no right to it, no resources, no server */
+
+    if (state
+        && (ngx_strncmp(state, "3F", 2) == 0
+            || ngx_strncmp(state, "42", 2) == 0
+            || ngx_strncmp(state, "53", 2) == 0
+            || ngx_strncmp(state, "57", 2) == 0))
+    {
+        return ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                      "storage_unusable",
+                                      NGX_TAVUS_ADMIN_RETRY,
+                                      "The database is there, but cannot be "
+                                      "used: the error log says why.");
+    }
+
     return ngx_tavus_send_problem(r, NGX_HTTP_INTERNAL_SERVER_ERROR,
                                   "internal_error", 0,
                                   "The query failed.");
