@@ -385,18 +385,23 @@ BEGIN
                                    reasons);
     END IF;
 
+    -- Bodies are taken from their array one by one: through unnest() and the sort they would go as
+    -- copies of megabytes, beyond work_mem through files.
     WITH added AS (
         INSERT INTO tavus.events (
             id, received_at, kind, source, event_type, conversation_id, verification, body)
         SELECT r.id, coalesce(r.received_at, now()), coalesce(r.kind, 0::smallint),
                coalesce(r.source, ''), coalesce(r.event_type, ''), r.conversation_id,
-               r.verification, coalesce(r.body, '')
-          FROM unnest(marks, ids, received, kinds, sources, event_types, conversation_ids,
-                      verifications, bodies) WITH ORDINALITY
-               AS r (mark, id, received_at, kind, source, event_type, conversation_id,
-                     verification, body, ord)
-         WHERE coalesce(r.mark, '.') = '.'
-         ORDER BY r.id, r.ord
+               r.verification, coalesce(bodies[r.ord], '')
+          FROM (SELECT u.id, u.received_at, u.kind, u.source, u.event_type, u.conversation_id,
+                       u.verification, u.ord::int
+                  FROM unnest(marks, ids, received, kinds, sources, event_types,
+                              conversation_ids, verifications) WITH ORDINALITY
+                       AS u (mark, id, received_at, kind, source, event_type, conversation_id,
+                             verification, ord)
+                 WHERE coalesce(u.mark, '.') = '.'
+                 ORDER BY u.id, u.ord
+                OFFSET 0) r
         ON CONFLICT (id) DO NOTHING
         RETURNING id)
     SELECT array_agg(a.id) INTO fresh FROM added a;
