@@ -821,7 +821,7 @@ stages_end() {
     for name in "${FAILED[@]}"; do
         say "of the stage that failed, $name:"
         grep -vE '\.\. +(ok|skipped.*)$|^ *[✓-] ' "$BUILD/log/$name.log" \
-            | cut -c -400 | tail -n 80
+            | cut -c -400 | tail -n 80 || :
     done
     printf '\n'
     printf '%s\n' "${TIMES[@]}"
