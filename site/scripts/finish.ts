@@ -26,11 +26,13 @@ export function finish(): AstroIntegration {
         writeFileSync(join(out, 'robots.txt'),
           'User-agent: *\nDisallow: /admin\nDisallow: /api/\n\nSitemap: https://example.com/sitemap.xml\n');
         // The style of the room comes with its code, after a click; the
-        // one rule that Astro writes into a page is in site.css.
+        // one rule that Astro writes into a page is in site.css.  What is
+        // to be seen comes before the script.
         for (const file of files.filter((f) => f.endsWith('.html'))) {
           const html = readFileSync(join(out, file), 'utf8');
           writeFileSync(join(out, file),
             html.replace(/<link rel="stylesheet" href="[^"]*\/DailyRoom\.[^"]*"\/?>/g, '')
+              .replaceAll('<script type="module" src=', '<script type="module" fetchpriority="low" src=')
               .replaceAll('<style>astro-island,astro-slot,astro-static-slot{display:contents}</style>', ''));
         }
         policy(out, files);

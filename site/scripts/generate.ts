@@ -1,5 +1,6 @@
 // What the build needs and the repository does not keep, into src/generated:
-// the components that @tavus/cvi-ui writes, and the pictures.
+// the components that @tavus/cvi-ui writes, the face of the headings, and the
+// pictures.
 
 import { execFileSync } from 'node:child_process';
 import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync }
@@ -7,6 +8,8 @@ import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFi
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+
+import subsetFont from 'subset-font';
 
 import { pictures } from './pictures.ts';
 
@@ -40,5 +43,21 @@ try {
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
+
+// Headings have one weight: the variable font without its axis is half as
+// large.  The characters are those that its Latin file has.
+const latin = [
+  [0x20, 0xff], [0x131, 0x131], [0x152, 0x153], [0x2bb, 0x2bc], [0x2c6, 0x2c6], [0x2da, 0x2da],
+  [0x2dc, 0x2dc], [0x304, 0x304], [0x308, 0x308], [0x329, 0x329], [0x2000, 0x206f], [0x20ac, 0x20ac],
+  [0x2122, 0x2122], [0x2191, 0x2191], [0x2193, 0x2193], [0x2212, 0x2212], [0x2215, 0x2215]
+] as const;
+const characters = latin.flatMap(([from, to]) =>
+  Array.from({ length: to - from + 1 }, (_, i) => String.fromCodePoint(from + i))).join('');
+const font = join(root, 'node_modules/@fontsource-variable/bricolage-grotesque/files',
+  'bricolage-grotesque-latin-wght-normal.woff2');
+
+mkdirSync(join(out, 'fonts'));
+writeFileSync(join(out, 'fonts/bricolage-750.woff2'),
+  await subsetFont(readFileSync(font), characters, { targetFormat: 'woff2', variationAxes: { wght: 750 } }));
 
 await pictures(join(out, 'pictures'));

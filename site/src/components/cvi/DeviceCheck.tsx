@@ -76,7 +76,7 @@ export function DeviceCheck({ audioOnly, onAudioOnly }:
         </li>
       </ul>
       {poor && (
-        <p className={row}><Wifi aria-hidden="true" />Your connection looks weak. Sound alone will hold better.</p>
+        <p className={row}><Wifi aria-hidden="true" className="shrink-0" />Your connection looks weak. Sound alone will hold better.</p>
       )}
       <label className="flex items-center gap-3 px-1 py-1">
         <input type="checkbox" className="size-5 accent-primary" checked={audioOnly} onChange={(e) => onAudioOnly(e.target.checked)} />
