@@ -85,6 +85,7 @@ const paths = [...map.matchAll(/<loc>(.*?)<\/loc>/g)].map((m) => new URL(m[1]!).
 const pages: Row[] = [];
 for (const path of paths) pages.push(await row(`\`${path}\``, base + path));
 const export_ = await row('Next.js export of `/`', `${next}/`);
+const empty = await row('A page with nothing in it', `${next}/empty`);
 
 const script = [await body(pages.find((p) => p.name === '`/`')!.results[0]!), await body(export_.results[0]!)] as const;
 
@@ -94,7 +95,7 @@ const theirs = export_.results[0]!;
 
 console.log([
   `Lighthouse ${ours.lighthouseVersion}, its mobile profile with simulated throttling, median of ${runs}:`, '',
-  head('Page'), ...pages.map(line), line(export_), '',
+  head('Page'), ...pages.map(line), line(export_), line(empty), '',
   'The home page until somebody clicks or scrolls, with head and body as sent:', '',
   '| | Site | Next.js export | Ratio |', '|---|--:|--:|--:|',
   `| Requests | ${sent(ours).length} | ${sent(theirs).length} | ${(sent(theirs).length / sent(ours).length).toFixed(1)} |`,
