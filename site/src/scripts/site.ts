@@ -1,12 +1,20 @@
 // What every page runs.  React is not in it: the first click brings it.
 
-import { config, type Config } from '@/lib/config';
+import { config } from '@/lib/config';
 import type { Vertical } from '@/lib/site';
 import { track } from '@/lib/tracking';
 
 import { reveal } from './reveal';
 
 const $$ = <T extends HTMLElement>(what: string) => document.querySelectorAll<T>(what);
+
+// in a task of its own: with the rest it would make a tap wait
+setTimeout(reveal);
+track('page_view', {
+  title: document.title,
+  referrer: document.referrer && new URL(document.referrer).origin !== location.origin
+    ? new URL(document.referrer).origin : undefined
+});
 
 // ---- theme -----------------------------------------------------------------
 
@@ -65,19 +73,9 @@ for (const link of $$<HTMLElement>('[data-track]')) {
   link.addEventListener('click', () => track('select_item', { item: link.dataset.track }));
 }
 
-// ---- what can wait -----------------------------------------------------------
+// ---- what this deployment has ------------------------------------------------
 
-// A task each: in one with the above they would make a tap wait.
-setTimeout(reveal);
-setTimeout(() => track('page_view', {
-  title: document.title,
-  referrer: document.referrer && new URL(document.referrer).origin !== location.origin
-    ? new URL(document.referrer).origin : undefined
-}));
-setTimeout(() => void config().then(fit));
-
-// What this deployment has.
-function fit(c: Config): void {
+void config().then((c) => {
   for (const link of $$<HTMLAnchorElement>('[data-email]')) {
     link.href = `mailto:${c.contact_email}`;
     if (link.dataset.email === 'text') link.textContent = c.contact_email;
@@ -88,4 +86,4 @@ function fit(c: Config): void {
   for (const mark of $$('[data-sandbox]')) mark.hidden = !c.sandbox;
 
   if (c.posthog_key) void import('./consent').then((m) => m.ask());
-}
+});
