@@ -98,10 +98,13 @@ test.describe('PostHog', () => {
     await page.goto('/');
     await bar(page).getByRole('button', { name: 'Yes' }).click();
     await expect.poll(() => code.length, 'its code is loaded').toBe(1);
-    await page.goto('/about');
     await expect.poll(() => requests.length, 'it speaks').toBeGreaterThan(0);
-    await page.getByRole('button', { name: 'Dark theme' }).click();
-    await expect.poll(() => requests.some((r) => r.method() === 'POST' && /\/relay\/(?:e|i\/v0\/e)\//.test(r.url())), 'an event').toBe(true);
+    await page.goto('/about');
+    // what is pressed before it has its settings, it has not seen
+    await expect(async () => {
+      await page.getByRole('button', { name: 'Dark theme' }).click();
+      expect(requests.some((r) => r.method() === 'POST' && /\/relay\/(?:e|i\/v0\/e)\//.test(r.url())), 'an event').toBe(true);
+    }).toPass({ intervals: [1000], timeout: 15_000 });
     expect(watch.foreign).toEqual([]);
   });
 });
