@@ -6,7 +6,8 @@
 
 /*
  * Any bytes as a journal file; then a file of records made from them, with
- * rubbish between, some damaged, and cut anywhere: each sound one is found.
+ * rubbish between, some damaged, and cut anywhere: each sound one is found,
+ * but where a damaged one's own body poses as a record that reaches into it.
  */
 
 #include "fuzz.h"
