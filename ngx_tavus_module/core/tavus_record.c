@@ -10,44 +10,34 @@
 #include "tavus_record.h"
 
 
-#define TAVUS_RECORD_MARK  0x314a5654u       /* "TVJ1" */
-#define TAVUS_CRC32C_POLY  0x82f63b78u       /* reflected */
+#define TAVUS_RECORD_MAGIC_LEN  4
+#define TAVUS_RECORD_SUM        12          /* where in a record it is */
+#define TAVUS_RECORD_BLOCK      4096
+#define TAVUS_RECORD_HEAD       (TAVUS_RECORD_FILE - TAVUS_RECORD_BLOCK)
 
 
-static uint8_t *tavus_record_u32(uint8_t *p, uint32_t n);
-static uint32_t tavus_record_get(const uint8_t *p);
-static int tavus_record_at(const uint8_t *data, size_t size, size_t pos,
+static void tavus_record_head(uint8_t *dst, const uint8_t *key);
+static uint32_t tavus_record_mark(const uint8_t *key);
+static int tavus_record_at(const tavus_record_reader_t *reader, size_t pos,
     size_t *len);
+static uint8_t *tavus_record_u32(uint8_t *p, uint32_t n);
+static uint8_t *tavus_record_u64(uint8_t *p, uint64_t n);
+static uint32_t tavus_record_get(const uint8_t *p);
+static uint64_t tavus_record_get64(const uint8_t *p);
 
 
-uint32_t
-tavus_crc32c(uint32_t crc, const void *data, size_t len)
+static const uint8_t  tavus_record_magic[TAVUS_RECORD_MAGIC_LEN] = {
+    'T', 'V', 'J', '2'
+};
+
+
+void
+tavus_record_begin(uint8_t *dst, const uint8_t key[TAVUS_SIPHASH_KEY_LEN])
 {
-    uint32_t        c;
-    unsigned        i, k;
-    const uint8_t  *p = data;
+    memset(dst, 0, TAVUS_RECORD_FILE);
 
-    static uint32_t  table[256];
-
-    if (table[1] == 0) {
-        for (i = 0; i < 256; i++) {
-            c = i;
-
-            for (k = 0; k < 8; k++) {
-                c = (c >> 1) ^ (TAVUS_CRC32C_POLY & (0u - (c & 1)));
-            }
-
-            table[i] = c;
-        }
-    }
-
-    crc = ~crc;
-
-    while (len--) {
-        crc = (crc >> 8) ^ table[(crc ^ *p++) & 0xff];
-    }
-
-    return ~crc;
+    tavus_record_head(dst, key);
+    tavus_record_head(dst + TAVUS_RECORD_BLOCK, key);
 }
 
 
@@ -67,17 +57,15 @@ tavus_record_size(const tavus_record_field_t *fields, size_t n)
 
 
 uint8_t *
-tavus_record_write(uint8_t *dst, const tavus_record_field_t *fields, size_t n)
+tavus_record_write(uint8_t *dst, const uint8_t key[TAVUS_SIPHASH_KEY_LEN],
+    const tavus_record_field_t *fields, size_t n)
 {
     size_t    i, len;
     uint8_t  *p;
 
     len = tavus_record_size(fields, n) - TAVUS_RECORD_HEADER;
 
-    p = tavus_record_u32(dst, TAVUS_RECORD_MARK);
-    p = tavus_record_u32(p, (uint32_t) len);
-    p += 4;
-
+    p = dst + TAVUS_RECORD_HEADER;
     *p++ = TAVUS_RECORD_VERSION;
 
     for (i = 0; i < n; i++) {
@@ -90,108 +78,97 @@ tavus_record_write(uint8_t *dst, const tavus_record_field_t *fields, size_t n)
         }
     }
 
-    (void) tavus_record_u32(dst + 8,
-                            tavus_crc32c(tavus_crc32c(0, dst + 4, 4),
-                                         dst + TAVUS_RECORD_HEADER, len));
+    (void) tavus_record_u32(dst, tavus_record_mark(key));
+    (void) tavus_record_u32(dst + 4, (uint32_t) len);
+    (void) tavus_record_u32(dst + 8, (uint32_t) tavus_siphash(key, dst, 8));
+    (void) tavus_record_u64(dst + TAVUS_RECORD_SUM,
+                            tavus_siphash(key, dst + TAVUS_RECORD_HEADER,
+                                          len));
 
     return p;
 }
 
 
 tavus_record_status_t
-tavus_record_next(const uint8_t *data, size_t size, size_t *pos,
-    const uint8_t **payload, size_t *len)
+tavus_record_open(tavus_record_reader_t *reader, const uint8_t *data,
+    size_t size)
 {
-    size_t  start, n;
+    size_t   i;
+    uint8_t  head[TAVUS_RECORD_HEAD];
 
-    start = *pos;
+    reader->data = data;
+    reader->size = size;
+    reader->pos = 0;
 
-    if (start >= size) {
+    if (size == 0) {
         return TAVUS_RECORD_END;
     }
 
-    switch (tavus_record_at(data, size, start, &n)) {
-
-    case 1:
-        *payload = data + start + TAVUS_RECORD_HEADER;
-        *len = n;
-        *pos = start + TAVUS_RECORD_HEADER + n;
-        return TAVUS_RECORD_OK;
-
-    case 0:
-
-        /*
-         * A record that reaches beyond the end: its length may be what is
-         * damaged, so it is torn only if nothing sound follows.
-         */
-
-    default:
-        break;
-    }
-
-    for (n = start + 1; n < size; n++) {
-        if (tavus_record_at(data, size, n, len) == 1) {
-            *payload = data + start;
-            *len = n - start;
-            *pos = n;
-            return TAVUS_RECORD_DAMAGED;
-        }
-    }
-
-    if (tavus_record_at(data, size, start, len) == 0) {
+    if (size < TAVUS_RECORD_FILE) {
         return TAVUS_RECORD_TORN;
     }
 
-    *payload = data + start;
-    *len = size - start;
-    *pos = size;
+    for (i = 0; i <= TAVUS_RECORD_BLOCK; i += TAVUS_RECORD_BLOCK) {
+
+        memcpy(reader->key, data + i + TAVUS_RECORD_MAGIC_LEN,
+               TAVUS_SIPHASH_KEY_LEN);
+
+        tavus_record_head(head, reader->key);
+
+        if (memcmp(data + i, head, TAVUS_RECORD_HEAD) == 0) {
+            reader->mark = tavus_record_mark(reader->key);
+            reader->pos = TAVUS_RECORD_FILE;
+            return TAVUS_RECORD_OK;
+        }
+    }
 
     return TAVUS_RECORD_DAMAGED;
 }
 
 
-/* 1: a whole and sound record is there; 0: the head of one; -1: neither */
-
-static int
-tavus_record_at(const uint8_t *data, size_t size, size_t pos, size_t *len)
+tavus_record_status_t
+tavus_record_next(tavus_record_reader_t *reader, const uint8_t **payload,
+    size_t *len)
 {
-    size_t          left;
-    uint8_t         mark[4];
-    uint32_t        n;
-    const uint8_t  *p;
+    int     rc;
+    size_t  start, n;
 
-    p = data + pos;
-    left = size - pos;
+    start = reader->pos;
 
-    (void) tavus_record_u32(mark, TAVUS_RECORD_MARK);
-
-    if (memcmp(p, mark, left < 4 ? left : 4) != 0) {
-        return -1;
+    if (start >= reader->size) {
+        return TAVUS_RECORD_END;
     }
 
-    if (left < TAVUS_RECORD_HEADER) {
-        return 0;
+    rc = tavus_record_at(reader, start, &n);
+
+    if (rc == 1) {
+        *payload = reader->data + start + TAVUS_RECORD_HEADER;
+        *len = n;
+        reader->pos = start + TAVUS_RECORD_HEADER + n;
+        return TAVUS_RECORD_OK;
     }
 
-    n = tavus_record_get(p + 4);
-
-    if (n == 0 || n > TAVUS_RECORD_MAX) {
-        return -1;
+    if (rc == 0) {
+        return TAVUS_RECORD_TORN;
     }
 
-    if (n > left - TAVUS_RECORD_HEADER) {
-        return 0;
+    /* a few bytes may look like the beginning of a head by chance */
+
+    for (n = start + 1; n < reader->size; n++) {
+        rc = tavus_record_at(reader, n, len);
+
+        if (rc == 1
+            || (rc == 0 && reader->size - n >= TAVUS_RECORD_HEADER))
+        {
+            break;
+        }
     }
 
-    if (tavus_crc32c(tavus_crc32c(0, p + 4, 4), p + TAVUS_RECORD_HEADER, n)
-        != tavus_record_get(p + 8))
-    {
-        return -1;
-    }
+    *payload = reader->data + start;
+    *len = n - start;
+    reader->pos = n;
 
-    *len = n;
-
-    return 1;
+    return TAVUS_RECORD_DAMAGED;
 }
 
 
@@ -233,6 +210,77 @@ tavus_record_field(const uint8_t *payload, size_t len, size_t *pos,
 }
 
 
+static void
+tavus_record_head(uint8_t *dst, const uint8_t *key)
+{
+    memcpy(dst, tavus_record_magic, TAVUS_RECORD_MAGIC_LEN);
+    dst += TAVUS_RECORD_MAGIC_LEN;
+
+    memcpy(dst, key, TAVUS_SIPHASH_KEY_LEN);
+    dst += TAVUS_SIPHASH_KEY_LEN;
+
+    (void) tavus_record_u64(dst, tavus_siphash(key, tavus_record_magic,
+                                               TAVUS_RECORD_MAGIC_LEN));
+}
+
+
+static uint32_t
+tavus_record_mark(const uint8_t *key)
+{
+    return (uint32_t) tavus_siphash(key, "", 0);
+}
+
+
+/*
+ * 1: a whole and sound record is there; 0: the beginning of one, which the
+ * end cuts short; -1: neither
+ */
+
+static int
+tavus_record_at(const tavus_record_reader_t *reader, size_t pos, size_t *len)
+{
+    size_t          left;
+    uint8_t         mark[4];
+    uint32_t        n;
+    const uint8_t  *p;
+
+    p = reader->data + pos;
+    left = reader->size - pos;
+
+    (void) tavus_record_u32(mark, reader->mark);
+
+    if (memcmp(p, mark, left < 4 ? left : 4) != 0) {
+        return -1;
+    }
+
+    if (left < TAVUS_RECORD_SUM) {
+        return 0;
+    }
+
+    if ((uint32_t) tavus_siphash(reader->key, p, 8)
+        != tavus_record_get(p + 8))
+    {
+        return -1;
+    }
+
+    n = tavus_record_get(p + 4);
+
+    if (left < TAVUS_RECORD_HEADER || n > left - TAVUS_RECORD_HEADER) {
+        return 0;
+    }
+
+    if (tavus_siphash(reader->key, p + TAVUS_RECORD_HEADER, n)
+        != tavus_record_get64(p + TAVUS_RECORD_SUM))
+    {
+        return -1;
+    }
+
+    *len = n;
+
+    return 1;
+}
+
+
 static uint8_t *
 tavus_record_u32(uint8_t *p, uint32_t n)
 {
@@ -245,9 +293,24 @@ tavus_record_u32(uint8_t *p, uint32_t n)
 }
 
 
+static uint8_t *
+tavus_record_u64(uint8_t *p, uint64_t n)
+{
+    return tavus_record_u32(tavus_record_u32(p, (uint32_t) n),
+                            (uint32_t) (n >> 32));
+}
+
+
 static uint32_t
 tavus_record_get(const uint8_t *p)
 {
     return (uint32_t) p[0] | (uint32_t) p[1] << 8 | (uint32_t) p[2] << 16
            | (uint32_t) p[3] << 24;
+}
+
+
+static uint64_t
+tavus_record_get64(const uint8_t *p)
+{
+    return tavus_record_get(p) | (uint64_t) tavus_record_get(p + 4) << 32;
 }

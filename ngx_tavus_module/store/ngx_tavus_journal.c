@@ -11,12 +11,15 @@
 #include "core/tavus_metrics.h"
 #include "store/ngx_tavus_journal_file.h"
 
+#include <openssl/rand.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 
 
 static void ngx_tavus_journal_flush(void);
 static void ngx_tavus_journal_write_thread(void *data, ngx_log_t *log);
+static ngx_int_t ngx_tavus_journal_write(ngx_tavus_journal_write_t *w,
+    const u_char *data, size_t len);
 static void ngx_tavus_journal_undo(ngx_tavus_journal_write_t *w);
 static ngx_int_t ngx_tavus_journal_create(ngx_tavus_journal_write_t *w);
 static void ngx_tavus_journal_name(ngx_tavus_journal_file_t *file);
@@ -54,6 +57,11 @@ ngx_tavus_journal_init_process(ngx_tavus_journal_conf_t *conf,
                                     sizeof(ngx_tavus_journal_read_t));
 
     if (j->write == NULL || j->read == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (RAND_bytes(j->key, sizeof(j->key)) != 1) {
+        ngx_log_error(NGX_LOG_EMERG, ngx_cycle->log, 0, "RAND_bytes() failed");
         return NGX_ERROR;
     }
 
@@ -111,6 +119,7 @@ ngx_tavus_journal_exit_process(void)
         ngx_memzero(w, sizeof(ngx_tavus_journal_write_t));
 
         w->path = (char *) j->conf->path.data;
+        w->key = j->key;
         w->create = (j->active == NULL);
         w->file = j->active ? j->active : ngx_tavus_journal_new_file();
         w->buf = j->buf;
@@ -175,7 +184,8 @@ ngx_tavus_journal_ready(size_t size)
     j = &ngx_tavus_journal;
 
     if (j->conf == NULL || j->exiting
-        || j->stats.bytes + (off_t) (j->buf.len + size) > j->max_size
+        || j->stats.bytes + (off_t) (TAVUS_RECORD_FILE + j->buf.len + size)
+           > j->max_size
         || (j->buf.len && j->buf.len + size > NGX_TAVUS_JOURNAL_BUFFER))
     {
         return 0;
@@ -215,7 +225,7 @@ ngx_tavus_journal_append(const tavus_record_field_t *fields, size_t n,
         return NULL;
     }
 
-    p = tavus_record_write(j->buf.data + j->buf.len, fields, n);
+    p = tavus_record_write(j->buf.data + j->buf.len, j->key, fields, n);
     j->buf.len = p - j->buf.data;
 
     if (browser) {
@@ -325,6 +335,8 @@ ngx_tavus_journal_flush(void)
     }
 
     w->path = (char *) j->conf->path.data;
+    w->key = j->key;
+    w->written = 0;
     w->error = 0;
     w->failed = NULL;
     w->removed = 0;
@@ -378,16 +390,41 @@ ngx_tavus_journal_write_thread(void *data, ngx_log_t *log)
 {
     ngx_tavus_journal_write_t *w = data;
 
-    size_t   done;
-    ssize_t  n;
+    u_char  header[TAVUS_RECORD_FILE];
 
-    if (w->create && ngx_tavus_journal_create(w) != NGX_OK) {
+    if (w->create) {
+        if (ngx_tavus_journal_create(w) != NGX_OK) {
+            return;
+        }
+
+        tavus_record_begin(header, w->key);
+
+        if (ngx_tavus_journal_write(w, header, sizeof(header)) != NGX_OK) {
+            return;
+        }
+    }
+
+    if (ngx_tavus_journal_write(w, w->buf.data, w->buf.len) != NGX_OK) {
         return;
     }
 
-    for (done = 0; done < w->buf.len; done += n) {
+    if (fdatasync(w->file->fd) != 0) {
+        w->error = ngx_errno;
+        w->failed = "fdatasync()";
+    }
+}
 
-        n = write(w->file->fd, w->buf.data + done, w->buf.len - done);
+
+static ngx_int_t
+ngx_tavus_journal_write(ngx_tavus_journal_write_t *w, const u_char *data,
+    size_t len)
+{
+    size_t   done;
+    ssize_t  n;
+
+    for (done = 0; done < len; done += n) {
+
+        n = write(w->file->fd, data + done, len - done);
 
         if (n == -1 && ngx_errno == NGX_EINTR) {
             n = 0;
@@ -398,14 +435,13 @@ ngx_tavus_journal_write_thread(void *data, ngx_log_t *log)
             w->error = n ? ngx_errno : NGX_ENOSPC;
             w->failed = "write()";
             ngx_tavus_journal_undo(w);
-            return;
+            return NGX_ERROR;
         }
     }
 
-    if (fdatasync(w->file->fd) != 0) {
-        w->error = ngx_errno;
-        w->failed = "fdatasync()";
-    }
+    w->written += len;
+
+    return NGX_OK;
 }
 
 
@@ -560,9 +596,9 @@ ngx_tavus_journal_written(ngx_event_t *ev)
 
         j->stats.failed = 0;
         tavus_metric_add(TAVUS_METRIC_JOURNAL_WRITTEN, j->nwriting);
-        j->stats.bytes += w->buf.len;
+        j->stats.bytes += w->written;
 
-        j->active->size += w->buf.len;
+        j->active->size += w->written;
         j->active->records += j->nwriting;
     }
 

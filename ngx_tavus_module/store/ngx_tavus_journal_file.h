@@ -55,7 +55,9 @@ typedef struct {
 typedef struct {
     ngx_tavus_journal_file_t      *file;
     ngx_tavus_journal_buf_t        buf;
+    size_t                         written;
     const char                    *path;
+    const u_char                  *key;
     ngx_uint_t                     create;
     ngx_uint_t                     removed;     /* as nothing is in it */
     ngx_err_t                      error;
@@ -83,6 +85,7 @@ typedef struct {
     ngx_tavus_journal_replay_pt    replay;
     off_t                          max_size;
     ngx_uint_t                     number;
+    u_char                         key[TAVUS_SIPHASH_KEY_LEN];
 
     ngx_queue_t                    pending;     /* entries in buf */
     ngx_queue_t                    writing;     /* entries in the task */
@@ -99,7 +102,7 @@ typedef struct {
     u_char                        *data;        /* of the file in replay */
     size_t                         len;
     size_t                         size;        /* of the mapping */
-    size_t                         pos;
+    tavus_record_reader_t          reader;
     ngx_uint_t                     records;     /* found in the file */
     ngx_uint_t                     unanswered;
     ngx_uint_t                     refused;

@@ -24,7 +24,9 @@ static void ngx_tavus_journal_scan_thread(void *data, ngx_log_t *log);
 static void ngx_tavus_journal_scanned(ngx_event_t *ev);
 static void ngx_tavus_journal_read_thread(void *data, ngx_log_t *log);
 static void ngx_tavus_journal_read_done(ngx_event_t *ev);
+static void ngx_tavus_journal_open(void);
 static void ngx_tavus_journal_feed(void);
+static void ngx_tavus_journal_drop(size_t len);
 static void ngx_tavus_journal_set_aside(const uint8_t *data, size_t len);
 static void ngx_tavus_journal_end_file(void);
 static void ngx_tavus_journal_remove_thread(void *data, ngx_log_t *log);
@@ -363,13 +365,40 @@ ngx_tavus_journal_read_done(ngx_event_t *ev)
     j->data = r->data;
     j->len = r->len;
     j->size = r->size;
-    j->pos = 0;
     j->records = 0;
     j->unanswered = 0;
     j->refused = 0;
     j->aside.len = 0;
 
+    ngx_tavus_journal_open();
     ngx_tavus_journal_feed();
+}
+
+
+static void
+ngx_tavus_journal_open(void)
+{
+    ngx_tavus_journal_t  *j;
+
+    j = &ngx_tavus_journal;
+
+    switch (tavus_record_open(&j->reader, j->data, j->len)) {
+
+    case TAVUS_RECORD_TORN:
+        ngx_tavus_journal_drop(j->len);
+        break;
+
+    case TAVUS_RECORD_DAMAGED:
+        ngx_tavus_journal_set_aside(j->data, j->len);
+        break;
+
+    default:
+        return;
+    }
+
+    /* nothing can be read without its key */
+
+    j->reader.pos = j->len;
 }
 
 
@@ -385,19 +414,17 @@ ngx_tavus_journal_feed(void)
     j = &ngx_tavus_journal;
 
     for ( ;; ) {
-        start = j->pos;
+        start = j->reader.pos;
 
-        status = tavus_record_next(j->data, j->len, &j->pos, &payload, &len);
+        status = tavus_record_next(&j->reader, &payload, &len);
 
         if (status == TAVUS_RECORD_END) {
             break;
         }
 
         if (status == TAVUS_RECORD_TORN) {
-            ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                          "journal: %uz bytes of a write that a crash cut "
-                          "short are dropped", j->len - start);
-            j->pos = j->len;
+            ngx_tavus_journal_drop(j->len - start);
+            j->reader.pos = j->len;
             break;
         }
 
@@ -415,11 +442,12 @@ ngx_tavus_journal_feed(void)
         }
 
         if (rc == NGX_DECLINED) {
-            ngx_tavus_journal_set_aside(j->data + start, j->pos - start);
+            ngx_tavus_journal_set_aside(j->data + start,
+                                        j->reader.pos - start);
             continue;
         }
 
-        j->pos = start;
+        j->reader.pos = start;
 
         if (rc == NGX_ABORT) {
             j->refused++;
@@ -436,6 +464,15 @@ ngx_tavus_journal_feed(void)
     if (j->unanswered == 0) {
         ngx_tavus_journal_end_file();
     }
+}
+
+
+static void
+ngx_tavus_journal_drop(size_t len)
+{
+    ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
+                  "journal: %uz bytes of a write that a crash cut short are "
+                  "dropped", len);
 }
 
 

@@ -55,11 +55,21 @@ is_deeply [grep { /^c1\d/ } $stored->()->@*], [map { "c$_" } 11 .. 14],
     'the whole ones';
 is scalar(() = $files->()), 0;
 
+# where the records of a file begin
+my $records = sub ($bytes) {
+    my $mark = substr $bytes, 4124, 4;
+    my @at;
+    for (my $i = 4124; $i != -1; $i = index $bytes, $mark, $i + 1) {
+        push @at, $i;
+    }
+    return @at;
+};
+
 $n = 20;
 $broken->(sub ($bytes) {
     # a byte in the second record
-    my $second = index $bytes, substr($bytes, 0, 4), 10;
-    substr($bytes, $second + 60, 1) ^.= "\xff";
+    my @at = $records->($bytes);
+    substr($bytes, $at[1] + 60, 1) ^.= "\xff";
     return $bytes;
 });
 ok $t->grep_log(qr/damaged bytes are set aside/), 'reported';
@@ -68,5 +78,32 @@ is_deeply [grep { /^c2\d/ } $stored->()->@*], ['c21', 'c23', 'c24', 'c25'],
 my ($aside) = $files->();
 like $aside, qr/\.journal\.damaged$/, 'kept for whoever wants to look';
 like slurp($aside), qr/c22/;
+unlink $aside;
+
+# the length of the last one: what is damaged is no write that was cut short
+$n = 30;
+$broken->(sub ($bytes) {
+    my @at = $records->($bytes);
+    substr($bytes, $at[4] + 5, 1) ^.= "\x01";
+    return $bytes;
+});
+is_deeply [grep { /^c3\d/ } $stored->()->@*], [map { "c$_" } 31 .. 34],
+    'those before it';
+($aside) = $files->();
+like $aside && slurp($aside), qr/c35/, 'and it is kept, not dropped';
+unlink $aside;
+
+# the first block of the disk: the second has the file's key, too
+$n = 40;
+$broken->(sub ($bytes) { "\0" x 4096 . substr $bytes, 4096 });
+is_deeply [grep { /^c4\d/ } $stored->()->@*], [map { "c$_" } 41 .. 45], 'all';
+is scalar(() = $files->()), 0;
+
+# both: nothing can be read, and nothing is thrown away
+$n = 50;
+$broken->(sub ($bytes) { "\0" x 4124 . substr $bytes, 4124 });
+is_deeply [grep { /^c5\d/ } $stored->()->@*], [], 'none';
+($aside) = $files->();
+like $aside && slurp($aside), qr/c51.*c55/s, 'but they are all kept';
 
 done_testing;

@@ -8,8 +8,12 @@
 #include "tavus_record.h"
 
 
+static const uint8_t  test_key[TAVUS_SIPHASH_KEY_LEN] = "the file's key!";
+static const uint8_t  test_other_key[TAVUS_SIPHASH_KEY_LEN] = "another's key!!";
+
+
 static size_t
-test_write(uint8_t *dst, const char *text)
+test_write(uint8_t *dst, const uint8_t *key, const char *text)
 {
     tavus_record_field_t  fields[2];
 
@@ -20,7 +24,7 @@ test_write(uint8_t *dst, const char *text)
     fields[1].data = NULL;
     fields[1].len = 0;
 
-    assert_int_equal(tavus_record_write(dst, fields, 2) - dst,
+    assert_int_equal(tavus_record_write(dst, key, fields, 2) - dst,
                      tavus_record_size(fields, 2));
 
     return tavus_record_size(fields, 2);
@@ -28,10 +32,23 @@ test_write(uint8_t *dst, const char *text)
 
 
 static void
-test_read(const uint8_t *payload, size_t len, const char *text)
+test_open(tavus_record_reader_t *reader, const uint8_t *data, size_t size)
 {
-    size_t                pos;
+    assert_int_equal(tavus_record_open(reader, data, size), TAVUS_RECORD_OK);
+    assert_int_equal(reader->pos, TAVUS_RECORD_FILE);
+    assert_memory_equal(reader->key, test_key, sizeof(test_key));
+}
+
+
+static void
+test_read(tavus_record_reader_t *reader, const char *text)
+{
+    size_t                len, pos;
+    const uint8_t        *payload;
     tavus_record_field_t  field;
+
+    assert_int_equal(tavus_record_next(reader, &payload, &len),
+                     TAVUS_RECORD_OK);
 
     pos = 0;
 
@@ -52,57 +69,82 @@ test_read(const uint8_t *payload, size_t len, const char *text)
 
 
 static void
-test_crc32c(void **state)
+test_damage(tavus_record_reader_t *reader, const uint8_t *from, size_t size)
 {
-    uint8_t  bytes[32];
-    size_t   i;
+    size_t          len;
+    const uint8_t  *payload;
 
-    /* RFC 3720, B.4 */
+    assert_int_equal(tavus_record_next(reader, &payload, &len),
+                     TAVUS_RECORD_DAMAGED);
+    assert_ptr_equal(payload, from);
+    assert_int_equal(len, size);
+}
 
-    memset(bytes, 0, sizeof(bytes));
-    assert_int_equal(tavus_crc32c(0, bytes, 32), 0x8a9136aa);
 
-    memset(bytes, 0xff, sizeof(bytes));
-    assert_int_equal(tavus_crc32c(0, bytes, 32), 0x62a8ab43);
+static void
+test_end(tavus_record_reader_t *reader, tavus_record_status_t status)
+{
+    size_t          len;
+    const uint8_t  *payload;
 
-    for (i = 0; i < 32; i++) {
-        bytes[i] = (uint8_t) i;
-    }
-
-    assert_int_equal(tavus_crc32c(0, bytes, 32), 0x46dd794e);
-    assert_int_equal(tavus_crc32c(0, "123456789", 9), 0xe3069283);
-
-    /* in pieces as in one */
-
-    assert_int_equal(tavus_crc32c(tavus_crc32c(0, "1234", 4), "56789", 5),
-                     0xe3069283);
+    assert_int_equal(tavus_record_next(reader, &payload, &len), status);
 }
 
 
 static void
 test_records(void **state)
 {
-    size_t          len, pos, size;
-    uint8_t         bytes[512];
-    const uint8_t  *payload;
+    size_t                 size;
+    uint8_t                bytes[TAVUS_RECORD_FILE + 512];
+    tavus_record_reader_t  reader;
 
-    size = test_write(bytes, "one");
-    size += test_write(bytes + size, "");
-    size += test_write(bytes + size, "three");
+    tavus_record_begin(bytes, test_key);
+    size = TAVUS_RECORD_FILE;
+    size += test_write(bytes + size, test_key, "one");
+    size += test_write(bytes + size, test_key, "");
+    size += test_write(bytes + size, test_key, "three");
 
-    pos = 0;
+    test_open(&reader, bytes, size);
+    test_read(&reader, "one");
+    test_read(&reader, "");
+    test_read(&reader, "three");
+    test_end(&reader, TAVUS_RECORD_END);
+}
 
-    assert_int_equal(tavus_record_next(bytes, size, &pos, &payload, &len),
-                     TAVUS_RECORD_OK);
-    test_read(payload, len, "one");
-    assert_int_equal(tavus_record_next(bytes, size, &pos, &payload, &len),
-                     TAVUS_RECORD_OK);
-    test_read(payload, len, "");
-    assert_int_equal(tavus_record_next(bytes, size, &pos, &payload, &len),
-                     TAVUS_RECORD_OK);
-    test_read(payload, len, "three");
-    assert_int_equal(tavus_record_next(bytes, size, &pos, &payload, &len),
-                     TAVUS_RECORD_END);
+
+/* the key is there twice; without it nothing is read */
+
+static void
+test_file(void **state)
+{
+    size_t                 size, at;
+    uint8_t                bytes[TAVUS_RECORD_FILE + 512];
+    unsigned               bit;
+    tavus_record_reader_t  reader;
+
+    tavus_record_begin(bytes, test_key);
+    size = TAVUS_RECORD_FILE;
+    size += test_write(bytes + size, test_key, "one");
+
+    for (bit = 0; bit < TAVUS_RECORD_FILE * 8; bit++) {
+        bytes[bit / 8] ^= (uint8_t) (1u << bit % 8);
+
+        test_open(&reader, bytes, size);
+        test_read(&reader, "one");
+
+        bytes[bit / 8] ^= (uint8_t) (1u << bit % 8);
+    }
+
+    memset(bytes, 0, 4096);
+    test_open(&reader, bytes, size);
+    test_read(&reader, "one");
+
+    for (at = 4096; at < TAVUS_RECORD_FILE; at++) {
+        bytes[at] ^= 0x10;
+        assert_int_equal(tavus_record_open(&reader, bytes, size),
+                         TAVUS_RECORD_DAMAGED);
+        bytes[at] ^= 0x10;
+    }
 }
 
 
@@ -111,27 +153,34 @@ test_records(void **state)
 static void
 test_torn(void **state)
 {
-    char           *copy;
-    size_t          cut, len, one, pos, size;
-    uint8_t         bytes[512];
-    const uint8_t  *payload;
+    size_t                 cut, one, size;
+    uint8_t                bytes[TAVUS_RECORD_FILE + 512], *copy;
+    tavus_record_reader_t  reader;
 
-    one = test_write(bytes, "one");
-    size = one + test_write(bytes + one, "a second one");
+    tavus_record_begin(bytes, test_key);
+    one = TAVUS_RECORD_FILE
+          + test_write(bytes + TAVUS_RECORD_FILE, test_key, "one");
+    size = one + test_write(bytes + one, test_key, "a second one");
 
-    for (cut = one + 1; cut < size; cut++) {
-        copy = test_copy((char *) bytes, cut);
-        pos = 0;
+    for (cut = 0; cut < size; cut++) {
+        copy = (uint8_t *) test_copy((char *) bytes, cut);
 
-        assert_int_equal(tavus_record_next((uint8_t *) copy, cut, &pos,
-                                           &payload, &len),
-                         TAVUS_RECORD_OK);
-        test_read(payload, len, "one");
+        if (cut < TAVUS_RECORD_FILE) {
+            assert_int_equal(tavus_record_open(&reader, copy, cut),
+                             cut ? TAVUS_RECORD_TORN : TAVUS_RECORD_END);
+            free(copy);
+            continue;
+        }
 
-        assert_int_equal(tavus_record_next((uint8_t *) copy, cut, &pos,
-                                           &payload, &len),
-                         TAVUS_RECORD_TORN);
-        assert_int_equal(pos, one);
+        test_open(&reader, copy, cut);
+
+        if (cut >= one) {
+            test_read(&reader, "one");
+        }
+
+        test_end(&reader, cut == TAVUS_RECORD_FILE || cut == one
+                          ? TAVUS_RECORD_END : TAVUS_RECORD_TORN);
+        assert_int_equal(reader.pos, cut < one ? TAVUS_RECORD_FILE : one);
 
         free(copy);
     }
@@ -143,36 +192,88 @@ test_torn(void **state)
 static void
 test_damaged(void **state)
 {
-    size_t                  first, len, pos, second, size;
-    uint8_t                 bytes[512];
+    size_t                  first, second, size;
+    uint8_t                 bytes[TAVUS_RECORD_FILE + 512];
     unsigned                bit;
-    const uint8_t          *payload;
+    tavus_record_reader_t   reader;
 
-    first = test_write(bytes, "one");
-    second = first + test_write(bytes + first, "two");
-    size = second + test_write(bytes + second, "three");
+    tavus_record_begin(bytes, test_key);
+    first = TAVUS_RECORD_FILE
+            + test_write(bytes + TAVUS_RECORD_FILE, test_key, "one");
+    second = first + test_write(bytes + first, test_key, "two");
+    size = second + test_write(bytes + second, test_key, "three");
 
     for (bit = 0; bit < (second - first) * 8; bit++) {
         bytes[first + bit / 8] ^= (uint8_t) (1u << bit % 8);
-        pos = 0;
 
-        assert_int_equal(tavus_record_next(bytes, size, &pos, &payload,
-                                           &len),
-                         TAVUS_RECORD_OK);
-        test_read(payload, len, "one");
+        test_open(&reader, bytes, size);
+        test_read(&reader, "one");
+        test_damage(&reader, bytes + first, second - first);
+        test_read(&reader, "three");
+        test_end(&reader, TAVUS_RECORD_END);
 
-        assert_int_equal(tavus_record_next(bytes, size, &pos, &payload,
-                                           &len),
-                         TAVUS_RECORD_DAMAGED);
-        assert_ptr_equal(payload, bytes + first);
-        assert_int_equal(len, second - first);
+        /* in the last one it is no write that was cut short */
 
-        assert_int_equal(tavus_record_next(bytes, size, &pos, &payload,
-                                           &len),
-                         TAVUS_RECORD_OK);
-        test_read(payload, len, "three");
+        test_open(&reader, bytes, second);
+        test_read(&reader, "one");
+        test_damage(&reader, bytes + first, second - first);
+        test_end(&reader, TAVUS_RECORD_END);
+
+        /* and what was cut short behind it is no damage */
+
+        test_open(&reader, bytes, size - 1);
+        test_read(&reader, "one");
+        test_damage(&reader, bytes + first, second - first);
+        test_end(&reader, TAVUS_RECORD_TORN);
+        assert_int_equal(reader.pos, second);
 
         bytes[first + bit / 8] ^= (uint8_t) (1u << bit % 8);
+    }
+}
+
+
+/*
+ * A damaged record whose text is a record of the next bytes: with the file's
+ * key it would be read, with another it stays a text.
+ */
+
+static void
+test_forged(void **state)
+{
+    size_t                  i, first, len, second, size;
+    uint8_t                 bytes[TAVUS_RECORD_FILE + 512], text[256];
+    tavus_record_field_t    field;
+    tavus_record_reader_t   reader;
+
+    static const uint8_t   *keys[] = { test_key, test_other_key };
+
+    for (i = 0; i < 2; i++) {
+        len = test_write(text, keys[i], "forged");
+
+        field.tag = 1;
+        field.data = text;
+        field.len = len;
+
+        tavus_record_begin(bytes, test_key);
+        first = TAVUS_RECORD_FILE;
+        second = tavus_record_write(bytes + first, test_key, &field, 1)
+                 - bytes;
+        size = second + test_write(bytes + second, test_key, "two");
+
+        bytes[first] ^= 1;
+
+        test_open(&reader, bytes, size);
+
+        if (keys[i] == test_key) {
+            test_damage(&reader, bytes + first, second - first - len);
+            test_read(&reader, "forged");
+
+        } else {
+            test_damage(&reader, bytes + first, second - first);
+        }
+
+        test_read(&reader, "two");
+        test_end(&reader, TAVUS_RECORD_END);
     }
 }
 
@@ -207,10 +308,11 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
-        cmocka_unit_test(test_crc32c),
         cmocka_unit_test(test_records),
+        cmocka_unit_test(test_file),
         cmocka_unit_test(test_torn),
         cmocka_unit_test(test_damaged),
+        cmocka_unit_test(test_forged),
         cmocka_unit_test(test_fields)
     };
 
