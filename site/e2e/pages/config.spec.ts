@@ -1,15 +1,14 @@
 import type { Page, Request } from '@playwright/test';
 
-import { BASE, expect, test } from '../fixtures';
+import { BASE, expect, settings, test } from '../fixtures';
 
 // What other ops would have written into nginx.conf: the answer of the real
 // /config.json with other values.  It is the one thing that differs between
 // deployments of a build.
 async function deployed(page: Page, other: Record<string, unknown>): Promise<void> {
-  await page.route('**/config.json', async (route) => {
-    const response = await route.fetch();
-    await route.fulfill({ response, json: { ...await response.json() as object, ...other } });
-  });
+  const config = { ...await settings(page.request), ...other };
+
+  await page.route('**/config.json', (route) => route.fulfill({ json: config }));
 }
 
 test('a vertical that is not there is not offered', async ({ page }) => {
@@ -39,8 +38,9 @@ test('where nothing is counted, nothing is sent', async ({ page }) => {
   const sent: string[] = [];
   page.on('request', (r) => { if (r.url().endsWith('/api/track')) sent.push(r.url()); });
   await deployed(page, { tracking: false });
-  await page.goto('/');
-  await page.getByRole('link', { name: 'Choose a demo' }).click();
+  const asked = () => page.waitForResponse('**/config.json');
+  await Promise.all([asked(), page.goto('/')]);
+  await Promise.all([asked(), page.getByRole('link', { name: 'Choose a demo' }).click()]);
   await expect(page).toHaveURL('/demos');
   await page.goto('about:blank');
   expect(sent).toEqual([]);
