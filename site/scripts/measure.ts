@@ -18,7 +18,7 @@ const KINDS = ['Document', 'Stylesheet', 'Script', 'Font', 'Image'] as const;
 
 interface Sent { resourceType: string; transferSize: number; url: string }
 
-async function measure(url: string): Promise<Result> {
+async function measure(url: string, again = 2): Promise<Result> {
   // a browser for each: nothing is left over from the one before
   const chrome = await launch({
     chromePath: chromium,
@@ -28,11 +28,15 @@ async function measure(url: string): Promise<Result> {
   try {
     const result = await lighthouse(url, { port: chrome.port, output: 'json', logLevel: 'error', onlyCategories: [...CATEGORIES] });
     const lhr = result!.lhr;
-    if (lhr.runtimeError) throw new Error(`${url}: ${lhr.runtimeError.message}`);
-    return lhr;
+    if (!lhr.runtimeError) return lhr;
+
+    // it lost the browser's trace: nothing was measured
+    console.error(`${url}: ${lhr.runtimeError.message}`);
+    if (!again) throw new Error(`${url} could not be measured`);
   } finally {
     chrome.kill();
   }
+  return await measure(url, again - 1);
 }
 
 const score = (lhr: Result, name: string) => Math.round((lhr.categories[name]!.score ?? 0) * 100);
