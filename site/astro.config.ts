@@ -19,6 +19,24 @@ export default defineConfig({
   vite: {
     plugins: [tailwindcss()],
     cacheDir: '../build/vite',
-    build: { assetsInlineLimit: 0, target: 'es2022' }
+    build: { assetsInlineLimit: 0, target: 'es2022' },
+    // What every page runs is one file: what it imports would be asked for
+    // when it is there, and then before the pictures.
+    environments: {
+      client: {
+        build: {
+          rolldownOptions: {
+            output: {
+              codeSplitting: {
+                groups: [{
+                  name: 'page',
+                  test: /src\/(?:layouts\/Base|scripts\/(?:site|reveal)|lib\/(?:config|site|tracking|uuid))\b|vite\/preload-helper/
+                }]
+              }
+            }
+          }
+        }
+      }
+    }
   }
 });

@@ -67,7 +67,11 @@ export function utm(): Utm {
   }
 }
 
-let queue: TrackingEvent[] = [];
+// What is the same for all of a page's events is looked up when they leave:
+// storage is slow to open, and none is where nothing is counted.
+type Waiting = Omit<TrackingEvent, 'properties'> & { properties: Record<string, unknown> };
+
+let queue: Waiting[] = [];
 let timer: ReturnType<typeof setTimeout> | undefined;
 let call: Call | undefined;
 
@@ -91,7 +95,12 @@ function send(events: TrackingEvent[], of: Call | undefined): void {
 export function flush(): void {
   clearTimeout(timer);
   timer = undefined;
-  while (queue.length) send(queue.splice(0, MAX), call);
+  while (queue.length) {
+    send(queue.splice(0, MAX).map((e) => ({
+      ...e,
+      properties: { ...utm(), ...e.properties, session_id: sessionId() }
+    })), call);
+  }
 }
 
 // While a conversation is on its events are sent as its own; the server wants
@@ -111,11 +120,9 @@ export function track(name: string,
     name,
     event_id: uuid(),
     properties: {
-      ...utm(),
       ...(call && { conversation_id: call.id }),
       ...properties,
-      path: location.pathname,
-      session_id: sessionId()
+      path: location.pathname
     }
   });
 
@@ -129,8 +136,11 @@ export function track(name: string,
   else timer ??= setTimeout(() => { void config().then(() => flush()); }, 1000);
 }
 
-// pagehide alone is not told to a page that is put aside on a phone
-addEventListener('visibilitychange', () => {
-  if (document.visibilityState === 'hidden' && enabled !== false) flush();
-});
-addEventListener('pagehide', () => { if (enabled !== false) flush(); });
+// islands are rendered once when the site is built, where there is no page
+if (typeof document !== 'undefined') {
+  // pagehide alone is not told to a page that is put aside on a phone
+  addEventListener('visibilitychange', () => {
+    if (document.visibilityState === 'hidden' && enabled !== false) flush();
+  });
+  addEventListener('pagehide', () => { if (enabled !== false) flush(); });
+}

@@ -6,6 +6,7 @@ import { Field, Input, Textarea } from '@/components/ui/field';
 import { LIVE } from '@/lib/client-intent';
 import { config } from '@/lib/config';
 import { EMAIL } from '@/lib/site';
+import { track } from '@/lib/tracking';
 
 type Name = 'name' | 'email' | 'company' | 'phone' | 'message';
 type Errors = Partial<Record<Name, string>>;
@@ -54,7 +55,6 @@ export function ContactForm() {
     setState('busy');
 
     const { post, problemOf } = await import('@/lib/tavus');
-    const { track } = await import('@/lib/tracking');
 
     try {
       const { company, phone, ...must } = values;

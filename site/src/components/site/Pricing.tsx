@@ -8,6 +8,7 @@ import { Field, Input } from '@/components/ui/field';
 import { cn } from '@/lib/cn';
 import { config } from '@/lib/config';
 import { ADD_ONS, fitting, EMAIL, PLANS, type Price, usd } from '@/lib/site';
+import { track } from '@/lib/tracking';
 
 import { useForm } from './use-form';
 
@@ -45,7 +46,6 @@ export function Pricing() {
   const total = price.price + extras.reduce((sum, a) => sum + a.price, 0);
 
   const checkout = async () => {
-    const { track } = await import('@/lib/tracking');
     const { post, problemOf } = await import('@/lib/tavus');
     // as it stands in the form: this may be what was pressed before the island
     // was awake, with no render since
