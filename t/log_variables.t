@@ -102,7 +102,9 @@ logs('a file', sub { $t->get('/') }, status => 200);
 $t->sandbox->fault(kind => 'status', status => 500, times => 1);
 logs('create, failed', sub { $t->create }, status => 502, @passed,
     upstream_time => $time, event_type => 'conversation.create_failed');
-my $other = $t->create->json;
+my $other = logs('create, again', sub { $t->create }, status => 200, @stored,
+    @passed, upstream_time => $time, conversation_id => qr/^c\w+\z/,
+    event_type => 'conversation.created')->json;
 $t->sandbox->fault(kind => 'status', status => 500, times => 1);
 logs('end, failed', sub { $t->post('/api/tavus/end-conversation',
     {$other->%{qw(conversation_id end_token)}}) }, status => 502,
