@@ -969,7 +969,6 @@ cmd_asan() {
     export ASAN_OPTIONS=strict_string_checks=1:detect_stack_use_after_return=1
     export UBSAN_OPTIONS=print_stacktrace=1
     export LSAN_OPTIONS=print_suppressions=0
-    UBSAN_OPTIONS+=:suppressions=$ROOT/t/sanitize/ubsan.supp
     LSAN_OPTIONS+=:suppressions=$ROOT/t/sanitize/lsan.supp
 
     if (( $# == 0 )); then

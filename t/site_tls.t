@@ -31,6 +31,8 @@ my $site = Tavus::Test::Site->new(server => sub ($text, $dir, $plain) {
 
 my ($exit, $says) = $site->nginx_t;
 is $exit, 0, 'nginx -t' or diag $says;
+# nginx 1.25.1 and newer would rather have a directive that 1.22 does not know
+$says =~ s/^.*"listen \.\.\. http2" directive is deprecated.*\n//mg;
 unlike $says, qr/\[(?:warn|emerg)\]/, 'without a word';
 $site->start;
 

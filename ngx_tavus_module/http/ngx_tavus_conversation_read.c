@@ -451,7 +451,10 @@ ngx_tavus_create_visitor(ngx_http_request_t *r, ngx_tavus_job_t *job)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
 
-#if (nginx_version >= 1023000)
+#if (nginx_version >= 1029006)
+    if (ngx_http_parse_cookie_lines(r, r->headers_in.cookie, &name, &value)
+        != NULL
+#elif (nginx_version >= 1023000)
     if (ngx_http_parse_multi_header_lines(r, r->headers_in.cookie, &name,
                                           &value)
         != NULL

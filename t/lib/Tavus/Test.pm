@@ -286,8 +286,9 @@ sub dir ($self)         { return $self->{nginx}->dir }
 sub signal ($self, $name) { $self->{nginx}->signal($name); return $self }
 
 sub kill_worker ($self, $signal = 'KILL') {
-    # the master says so as an alert
+    # the master says so as an alert, and so that it held a lock
     $self->allow_alerts(qr/worker process \d+ exited on signal/);
+    $self->allow_alerts(qr/shared memory zone "\w+" was locked by \d+/);
     return $self->{nginx}->kill_worker($signal);
 }
 
