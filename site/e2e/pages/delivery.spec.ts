@@ -134,9 +134,11 @@ test('the home page is small, and nobody else hears of it', async ({ page, watch
   await page.waitForLoadState('networkidle');
 
   const sum = (what: RegExp) => sizes.filter((s) => what.test(s.url)).reduce((n, s) => n + s.bytes, 0);
+  const scripts = sizes.filter((s) => /\.js$/.test(s.url));
   const script = sum(/\.js$/);
 
   console.log(`home: ${sizes.length} requests, ${sum(/./)} bytes, ${script} of them script`);
+  expect(scripts, 'one file, which asks for no other').toHaveLength(1);
   expect(script).toBeGreaterThan(1000);
   expect(script).toBeLessThanOrEqual(15 * 1024);
   expect(sizes.length).toBeLessThanOrEqual(20);
