@@ -80,8 +80,8 @@ tavus_record_status_t tavus_record_open(tavus_record_reader_t *reader,
 
 /*
  * Reads on.  On OK payload and len are set and reader->pos is behind the
- * record.  On DAMAGED reader->pos is at the next place where a whole and
- * sound record begins, or at the end, and payload and len tell the bytes
+ * record.  On DAMAGED reader->pos is at the next place where a sound record
+ * begins, be it cut short, or at the end, and payload and len tell the bytes
  * passed over.  On TORN the rest, from reader->pos on, is what a crash left.
  */
 tavus_record_status_t tavus_record_next(tavus_record_reader_t *reader,
