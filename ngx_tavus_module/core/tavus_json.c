@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tavus_json.h"
+#include "tavus_json_unique.h"
 
 
 /* numeric in PostgreSQL: digits after the point, and before it less one */
@@ -20,10 +21,6 @@
 /* what cJSON's own buffer for a number takes */
 
 #define TAVUS_JSON_MAX_NUMBER    63
-
-/* up to here names are compared pair by pair, not sorted */
-
-#define TAVUS_JSON_FEW_NAMES     16
 
 #define TAVUS_JSON_BYTES(c)      (UINT64_C(0x0101010101010101) * (c))
 
@@ -53,12 +50,6 @@ typedef struct {
 } tavus_json_scan_t;
 
 
-typedef struct {
-    const cJSON          *item;
-    size_t                index;
-} tavus_json_name_t;
-
-
 static tavus_json_status_t tavus_json_scan(tavus_json_scan_t *s);
 static tavus_json_status_t tavus_json_scan_name(tavus_json_scan_t *s,
     tavus_json_member_t **member, int top);
@@ -74,18 +65,50 @@ static tavus_json_member_t *tavus_json_find(tavus_json_scan_t *s,
     const uint8_t *name, size_t len);
 static int tavus_json_unescape(const uint8_t **p, uint8_t dst[4]);
 static int tavus_json_hex4(const uint8_t *p);
+static int tavus_json_hex(uint8_t c);
 static int tavus_json_utf8(const uint8_t *p, const uint8_t *end);
-static tavus_json_status_t tavus_json_unique(const cJSON *root,
-    const cJSON **twice);
-static tavus_json_status_t tavus_json_unique_few(const cJSON *object,
-    const cJSON **twice);
-static tavus_json_status_t tavus_json_unique_many(const cJSON *object,
-    size_t n, const cJSON **twice);
-static int tavus_json_name_cmp(const void *one, const void *two);
-static const cJSON *tavus_json_next(const cJSON *item, const cJSON **stack,
-    size_t *depth);
-static size_t tavus_json_name_offset(const char *data, size_t len,
-    const cJSON *root, const cJSON *item);
+
+
+static const struct {
+    const char           *reason;
+    const char           *detail;
+} tavus_json_words[] = {
+
+    [TAVUS_JSON_OK] = { "ok", "nothing is wrong" },
+
+    [TAVUS_JSON_EMPTY] = { "empty", "there is nothing in it" },
+
+    [TAVUS_JSON_END] = { "unexpected_end", "it ends too early" },
+
+    [TAVUS_JSON_SYNTAX] = { "syntax", "it is not JSON" },
+
+    [TAVUS_JSON_CONTROL] = { "control_character",
+        "a control character is not escaped" },
+
+    [TAVUS_JSON_ESCAPE] = { "invalid_escape", "JSON has no such escape" },
+
+    [TAVUS_JSON_UTF8] = { "invalid_utf8", "it is not UTF-8" },
+
+    [TAVUS_JSON_DEPTH] = { "too_deep", "it is nested over 64 levels deep" },
+
+    [TAVUS_JSON_TRAILING] = { "trailing_bytes", "something follows its end" },
+
+    [TAVUS_JSON_DUPLICATE] = { "duplicate_name",
+        "a name stands twice in an object" },
+
+    [TAVUS_JSON_NUL] = { "nul_character", "the character U+0000 is refused" },
+
+    [TAVUS_JSON_SURROGATE] = { "lone_surrogate",
+        "half of a surrogate pair stands alone" },
+
+    [TAVUS_JSON_NUMBER] = { "number_out_of_range",
+        "a number is too long, too large or too small" },
+
+    [TAVUS_JSON_NOT_OBJECT] = { "not_an_object",
+        "it is JSON, but not an object" },
+
+    [TAVUS_JSON_NO_MEMORY] = { "no_memory", "there is no memory for it" }
+};
 
 
 /* What may stand in a string as it is: all else is looked at more closely. */
@@ -147,7 +170,6 @@ tavus_json_status_t
 tavus_json_parse(const char *data, size_t len, cJSON **root, size_t *offset)
 {
     size_t               at;
-    const cJSON         *twice;
     tavus_json_scan_t    s;
     tavus_json_status_t  status;
 
@@ -185,14 +207,10 @@ tavus_json_parse(const char *data, size_t len, cJSON **root, size_t *offset)
         goto failed;
     }
 
-    status = tavus_json_unique(*root, &twice);
+    status = tavus_json_unique(data, len, *root, &at);
 
     if (status == TAVUS_JSON_OK) {
         return TAVUS_JSON_OK;
-    }
-
-    if (status == TAVUS_JSON_DUPLICATE) {
-        at = tavus_json_name_offset(data, len, *root, twice);
     }
 
     cJSON_Delete(*root);
@@ -254,43 +272,14 @@ tavus_json_string(const char *data, const tavus_json_member_t *member,
 const char *
 tavus_json_reason(tavus_json_status_t status)
 {
-    switch (status) {
+    return tavus_json_words[status].reason;
+}
 
-    case TAVUS_JSON_OK:
-        return "ok";
 
-    case TAVUS_JSON_EMPTY:
-        return "empty";
-
-    case TAVUS_JSON_SYNTAX:
-        return "syntax";
-
-    case TAVUS_JSON_UTF8:
-        return "invalid_utf8";
-
-    case TAVUS_JSON_DEPTH:
-        return "too_deep";
-
-    case TAVUS_JSON_TRAILING:
-        return "trailing_bytes";
-
-    case TAVUS_JSON_DUPLICATE:
-        return "duplicate_name";
-
-    case TAVUS_JSON_NUL:
-        return "nul_character";
-
-    case TAVUS_JSON_SURROGATE:
-        return "lone_surrogate";
-
-    case TAVUS_JSON_NUMBER:
-        return "number_out_of_range";
-
-    case TAVUS_JSON_NO_MEMORY:
-        return "no_memory";
-    }
-
-    return "unknown";
+const char *
+tavus_json_detail(tavus_json_status_t status)
+{
+    return tavus_json_words[status].detail;
 }
 
 
@@ -354,7 +343,7 @@ tavus_json_scan(tavus_json_scan_t *s)
                                                  : TAVUS_JSON_EMPTY;
             }
 
-            return TAVUS_JSON_SYNTAX;
+            return TAVUS_JSON_END;
         }
 
         c = *s->p;
@@ -486,7 +475,11 @@ tavus_json_scan_name(tavus_json_scan_t *s, tavus_json_member_t **member,
         s->p++;
     }
 
-    if (s->p == s->end || *s->p != ':') {
+    if (s->p == s->end) {
+        return TAVUS_JSON_END;
+    }
+
+    if (*s->p != ':') {
         return TAVUS_JSON_SYNTAX;
     }
 
@@ -499,7 +492,7 @@ tavus_json_scan_name(tavus_json_scan_t *s, tavus_json_member_t **member,
 static tavus_json_status_t
 tavus_json_scan_scalar(tavus_json_scan_t *s)
 {
-    size_t       len;
+    size_t       n, len;
     const char  *word;
 
     switch (*s->p) {
@@ -526,13 +519,16 @@ tavus_json_scan_scalar(tavus_json_scan_t *s)
         return tavus_json_scan_number(s);
     }
 
-    if ((size_t) (s->end - s->p) < len || memcmp(s->p, word, len) != 0) {
+    n = s->end - s->p;
+    n = n < len ? n : len;
+
+    if (memcmp(s->p, word, n) != 0) {
         return TAVUS_JSON_SYNTAX;
     }
 
-    s->p += len;
+    s->p += n;
 
-    return TAVUS_JSON_OK;
+    return n < len ? TAVUS_JSON_END : TAVUS_JSON_OK;
 }
 
 
@@ -582,7 +578,7 @@ tavus_json_scan_string(tavus_json_scan_t *s)
 
         if (p == s->end) {
             s->p = p;
-            return TAVUS_JSON_SYNTAX;
+            return TAVUS_JSON_END;
         }
 
         if (*p == '"') {
@@ -592,7 +588,7 @@ tavus_json_scan_string(tavus_json_scan_t *s)
 
         if (*p < 0x20) {
             s->p = p;
-            return TAVUS_JSON_SYNTAX;
+            return TAVUS_JSON_CONTROL;
         }
 
         if (*p == '\\') {
@@ -627,13 +623,14 @@ tavus_json_scan_string(tavus_json_scan_t *s)
 static tavus_json_status_t
 tavus_json_scan_escape(tavus_json_scan_t *s)
 {
-    int             code, low;
+    int             n, code, low;
     const uint8_t  *p;
 
     p = s->p;
 
     if (s->end - p < 2) {
-        return TAVUS_JSON_SYNTAX;
+        s->p = s->end;
+        return TAVUS_JSON_END;
     }
 
     switch (p[1]) {
@@ -653,18 +650,21 @@ tavus_json_scan_escape(tavus_json_scan_t *s)
         break;
 
     default:
-        return TAVUS_JSON_SYNTAX;
+        return TAVUS_JSON_ESCAPE;
     }
 
-    if (s->end - p < 6) {
-        return TAVUS_JSON_SYNTAX;
+    for (n = 2; n < 6 && n < s->end - p; n++) {
+        if (tavus_json_hex(p[n]) < 0) {
+            return TAVUS_JSON_ESCAPE;
+        }
+    }
+
+    if (n < 6) {
+        s->p = s->end;
+        return TAVUS_JSON_END;
     }
 
     code = tavus_json_hex4(p + 2);
-
-    if (code < 0) {
-        return TAVUS_JSON_SYNTAX;
-    }
 
     s->p = p + 6;
 
@@ -712,7 +712,7 @@ tavus_json_scan_number(tavus_json_scan_t *s)
 
     if (p == digits) {
         s->p = p;
-        return TAVUS_JSON_SYNTAX;
+        return p == end ? TAVUS_JSON_END : TAVUS_JSON_SYNTAX;
     }
 
     if (*digits == '0' && p - digits > 1) {
@@ -730,7 +730,7 @@ tavus_json_scan_number(tavus_json_scan_t *s)
 
         if (p - point == 1) {
             s->p = p;
-            return TAVUS_JSON_SYNTAX;
+            return p == end ? TAVUS_JSON_END : TAVUS_JSON_SYNTAX;
         }
     }
 
@@ -745,7 +745,7 @@ tavus_json_scan_number(tavus_json_scan_t *s)
 
         if (p == end || *p < '0' || *p > '9') {
             s->p = p;
-            return TAVUS_JSON_SYNTAX;
+            return p == end ? TAVUS_JSON_END : TAVUS_JSON_SYNTAX;
         }
 
         do {
@@ -994,30 +994,35 @@ tavus_json_unescape(const uint8_t **p, uint8_t dst[4])
 static int
 tavus_json_hex4(const uint8_t *p)
 {
-    int      i, code;
-    uint8_t  c;
+    int  i, n, code;
 
     code = 0;
 
     for (i = 0; i < 4; i++) {
 
-        c = p[i];
+        n = tavus_json_hex(p[i]);
 
-        if (c >= '0' && c <= '9') {
-            code = code << 4 | (c - '0');
-            continue;
-        }
-
-        c |= 0x20;
-
-        if (c < 'a' || c > 'f') {
+        if (n < 0) {
             return -1;
         }
 
-        code = code << 4 | (c - 'a' + 10);
+        code = code << 4 | n;
     }
 
     return code;
+}
+
+
+static int
+tavus_json_hex(uint8_t c)
+{
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+
+    c |= 0x20;
+
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 
@@ -1053,193 +1058,4 @@ tavus_json_utf8(const uint8_t *p, const uint8_t *end)
     }
 
     return (end - p >= 4 && (p[3] & 0xc0) == 0x80) ? 4 : 0;
-}
-
-
-static tavus_json_status_t
-tavus_json_unique(const cJSON *root, const cJSON **twice)
-{
-    size_t                n, depth;
-    const cJSON          *item, *child;
-    const cJSON          *stack[TAVUS_JSON_MAX_DEPTH];
-    tavus_json_status_t   status;
-
-    depth = 0;
-
-    for (item = root; item; item = tavus_json_next(item, stack, &depth)) {
-
-        if (!cJSON_IsObject(item)) {
-            continue;
-        }
-
-        n = 0;
-
-        for (child = item->child; child; child = child->next) {
-            n++;
-        }
-
-        if (n <= TAVUS_JSON_FEW_NAMES) {
-            status = tavus_json_unique_few(item, twice);
-
-        } else {
-            status = tavus_json_unique_many(item, n, twice);
-        }
-
-        if (status != TAVUS_JSON_OK) {
-            return status;
-        }
-    }
-
-    return TAVUS_JSON_OK;
-}
-
-
-static tavus_json_status_t
-tavus_json_unique_few(const cJSON *object, const cJSON **twice)
-{
-    const cJSON  *item, *before;
-
-    for (item = object->child; item; item = item->next) {
-
-        for (before = object->child; before != item; before = before->next) {
-
-            if (strcmp(before->string, item->string) == 0) {
-                *twice = item;
-                return TAVUS_JSON_DUPLICATE;
-            }
-        }
-    }
-
-    return TAVUS_JSON_OK;
-}
-
-
-static tavus_json_status_t
-tavus_json_unique_many(const cJSON *object, size_t n, const cJSON **twice)
-{
-    size_t              i, first;
-    const cJSON        *item;
-    tavus_json_name_t  *names;
-
-    names = malloc(n * sizeof(tavus_json_name_t));
-    if (names == NULL) {
-        return TAVUS_JSON_NO_MEMORY;
-    }
-
-    i = 0;
-
-    for (item = object->child; item; item = item->next) {
-        names[i].item = item;
-        names[i].index = i;
-        i++;
-    }
-
-    qsort(names, n, sizeof(tavus_json_name_t), tavus_json_name_cmp);
-
-    first = n;
-
-    for (i = 1; i < n; i++) {
-
-        if (names[i].index < first
-            && strcmp(names[i - 1].item->string, names[i].item->string) == 0)
-        {
-            first = names[i].index;
-            *twice = names[i].item;
-        }
-    }
-
-    free(names);
-
-    return first < n ? TAVUS_JSON_DUPLICATE : TAVUS_JSON_OK;
-}
-
-
-static int
-tavus_json_name_cmp(const void *one, const void *two)
-{
-    int                       rc;
-    const tavus_json_name_t  *a, *b;
-
-    a = one;
-    b = two;
-
-    rc = strcmp(a->item->string, b->item->string);
-
-    if (rc != 0) {
-        return rc;
-    }
-
-    return a->index < b->index ? -1 : a->index > b->index;
-}
-
-
-/* The next item in the order of the text. */
-
-static const cJSON *
-tavus_json_next(const cJSON *item, const cJSON **stack, size_t *depth)
-{
-    if (item->child) {
-        stack[(*depth)++] = item;
-        return item->child;
-    }
-
-    while (item->next == NULL) {
-
-        if (*depth == 0) {
-            return NULL;
-        }
-
-        item = stack[--(*depth)];
-    }
-
-    return item->next;
-}
-
-
-/* cJSON keeps no offsets, but the names of both stand in the same order. */
-
-static size_t
-tavus_json_name_offset(const char *data, size_t len, const cJSON *root,
-    const cJSON *item)
-{
-    size_t        n, i, start, depth;
-    const cJSON  *it, *stack[TAVUS_JSON_MAX_DEPTH];
-
-    n = 0;
-    depth = 0;
-
-    for (it = root; it != item; it = tavus_json_next(it, stack, &depth)) {
-
-        if (it->string) {
-            n++;
-        }
-    }
-
-    for (i = 0; i < len; i++) {
-
-        if (data[i] != '"') {
-            continue;
-        }
-
-        start = i;
-
-        for (i++; data[i] != '"'; i++) {
-
-            if (data[i] == '\\') {
-                i++;
-            }
-        }
-
-        do {
-            i++;
-        } while (i < len && strchr(" \t\r\n", data[i]));
-
-        if (i < len && data[i] == ':' && n-- == 0) {
-            return start;
-        }
-
-        i--;
-    }
-
-    return 0;
 }

@@ -20,7 +20,10 @@ typedef enum {
 
     /* not JSON as RFC 8259 has it */
     TAVUS_JSON_EMPTY,
+    TAVUS_JSON_END,
     TAVUS_JSON_SYNTAX,
+    TAVUS_JSON_CONTROL,
+    TAVUS_JSON_ESCAPE,
     TAVUS_JSON_UTF8,
     TAVUS_JSON_DEPTH,
     TAVUS_JSON_TRAILING,
@@ -30,6 +33,9 @@ typedef enum {
     TAVUS_JSON_NUL,
     TAVUS_JSON_SURROGATE,
     TAVUS_JSON_NUMBER,
+
+    /* for callers who want an object: no function here returns it */
+    TAVUS_JSON_NOT_OBJECT,
 
     TAVUS_JSON_NO_MEMORY
 } tavus_json_status_t;
@@ -90,6 +96,9 @@ int tavus_utf8_valid(const char *data, size_t len);
 
 /* A stable snake_case word for a status, for error bodies and quarantine. */
 const char *tavus_json_reason(tavus_json_status_t status);
+
+/* The same for a person: half a sentence, to go before "at byte". */
+const char *tavus_json_detail(tavus_json_status_t status);
 
 
 #endif /* _TAVUS_JSON_H_INCLUDED_ */

@@ -70,18 +70,12 @@ ngx_tavus_contact_handler(ngx_http_request_t *r)
 static void
 ngx_tavus_contact_body(ngx_http_request_t *r, ngx_str_t *body)
 {
-    cJSON                *root, *extra, *issues;
-    ngx_int_t             rc;
-    tavus_json_status_t   status;
+    cJSON      *root, *extra, *issues;
+    ngx_int_t   rc;
 
-    status = tavus_json_parse((char *) body->data, body->len, &root, NULL);
+    root = ngx_tavus_parse_object(r, body);
 
-    if (status != TAVUS_JSON_OK || !cJSON_IsObject(root)) {
-        cJSON_Delete(root);
-
-        rc = ngx_tavus_send_problem(r, NGX_HTTP_BAD_REQUEST, "invalid_json",
-                                    0, "The body is not a JSON object.");
-        ngx_tavus_finalize(r, rc);
+    if (root == NULL) {
         return;
     }
 

@@ -82,20 +82,14 @@ ngx_tavus_conversation_handler(ngx_http_request_t *r)
 static void
 ngx_tavus_create_body(ngx_http_request_t *r, ngx_str_t *body)
 {
-    cJSON                *root;
-    ngx_int_t             rc;
-    ngx_tavus_job_t      *job;
-    ngx_tavus_fault_t     fault;
-    tavus_json_status_t   status;
+    cJSON              *root;
+    ngx_int_t           rc;
+    ngx_tavus_job_t    *job;
+    ngx_tavus_fault_t   fault;
 
-    status = tavus_json_parse((char *) body->data, body->len, &root, NULL);
+    root = ngx_tavus_parse_object(r, body);
 
-    if (status != TAVUS_JSON_OK || !cJSON_IsObject(root)) {
-        cJSON_Delete(root);
-
-        rc = ngx_tavus_send_problem(r, NGX_HTTP_BAD_REQUEST, "invalid_json",
-                                    0, "The body is not a JSON object.");
-        ngx_tavus_finalize(r, rc);
+    if (root == NULL) {
         return;
     }
 
@@ -672,23 +666,20 @@ ngx_tavus_conversation_end_handler(ngx_http_request_t *r)
 static void
 ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body)
 {
-    cJSON                *root, *id, *token;
-    ngx_int_t             rc;
-    ngx_tavus_ctx_t      *ctx;
-    ngx_tavus_job_t      *job;
-    tavus_json_status_t   status;
+    cJSON            *root, *id, *token;
+    ngx_int_t         rc;
+    ngx_tavus_ctx_t  *ctx;
+    ngx_tavus_job_t  *job;
+
+    root = ngx_tavus_parse_object(r, body);
+
+    if (root == NULL) {
+        return;
+    }
 
     ctx = ngx_tavus_get_ctx(r);
 
     job = NULL;
-
-    status = tavus_json_parse((char *) body->data, body->len, &root, NULL);
-
-    if (status != TAVUS_JSON_OK || !cJSON_IsObject(root)) {
-        rc = ngx_tavus_send_problem(r, NGX_HTTP_BAD_REQUEST, "invalid_json",
-                                    0, "The body is not a JSON object.");
-        goto failed;
-    }
 
     id = cJSON_GetObjectItemCaseSensitive(root, "conversation_id");
     token = cJSON_GetObjectItemCaseSensitive(root, "end_token");

@@ -7,6 +7,7 @@
 
 #include "ngx_tavus_module.h"
 #include "http/ngx_tavus_request.h"
+#include "core/tavus_json.h"
 
 
 typedef struct {
@@ -366,6 +367,51 @@ ngx_tavus_read_temp_file(ngx_buf_t *b, u_char *dst, size_t size)
     }
 
     return NGX_OK;
+}
+
+
+cJSON *
+ngx_tavus_parse_object(ngx_http_request_t *r, ngx_str_t *body)
+{
+    size_t                offset;
+    cJSON                *root, *extra;
+    u_char                detail[256];
+    tavus_json_status_t   status;
+
+    status = tavus_json_parse((char *) body->data, body->len, &root, &offset);
+
+    if (status == TAVUS_JSON_OK) {
+
+        if (cJSON_IsObject(root)) {
+            return root;
+        }
+
+        cJSON_Delete(root);
+
+        status = TAVUS_JSON_NOT_OBJECT;
+        offset = strspn((char *) body->data, " \t\r\n");
+
+    } else if (status == TAVUS_JSON_NO_MEMORY) {
+        ngx_tavus_finalize(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return NULL;
+    }
+
+    (void) ngx_snprintf(detail, sizeof(detail),
+                        "The body cannot be taken as a JSON object: %s, at "
+                        "byte %uz.%Z", tavus_json_detail(status), offset);
+
+    extra = cJSON_CreateObject();
+
+    (void) cJSON_AddStringToObject(extra, "reason",
+                                   tavus_json_reason(status));
+    (void) cJSON_AddNumberToObject(extra, "offset", offset);
+
+    ngx_tavus_finalize(r, ngx_tavus_send_problem_with(r, NGX_HTTP_BAD_REQUEST,
+                                                      "invalid_json", 0,
+                                                      (char *) detail,
+                                                      extra));
+
+    return NULL;
 }
 
 

@@ -40,6 +40,13 @@ ngx_int_t ngx_tavus_read_body(ngx_http_request_t *r, size_t max,
     ngx_tavus_body_pt handler);
 
 /*
+ * Parses a body that is to be a JSON object; the caller deletes it.  NULL if
+ * it is none: the request has then been answered, with what is wrong and at
+ * which byte, and finalized.
+ */
+cJSON *ngx_tavus_parse_object(ngx_http_request_t *r, ngx_str_t *body);
+
+/*
  * Sends a response whose body is in memory of r->pool; type is its media
  * type.  Returns what ngx_http_output_filter() did; finalize with it.
  */

@@ -95,7 +95,6 @@ ngx_tavus_track_body(ngx_http_request_t *r, ngx_str_t *body)
     ngx_uint_t                n;
     ngx_tavus_ctx_t          *ctx;
     ngx_tavus_event_t        *events;
-    tavus_json_status_t       status;
     ngx_tavus_track_fault_t   fault;
 
     ngx_memzero(&fault, sizeof(ngx_tavus_track_fault_t));
@@ -104,12 +103,10 @@ ngx_tavus_track_body(ngx_http_request_t *r, ngx_str_t *body)
 
     ngx_str_null(&conversation_id);
 
-    status = tavus_json_parse((char *) body->data, body->len, &root, NULL);
+    root = ngx_tavus_parse_object(r, body);
 
-    if (status != TAVUS_JSON_OK || !cJSON_IsObject(root)) {
-        fault.code = "invalid_json";
-        fault.detail = "The body is not a JSON object.";
-        goto refused;
+    if (root == NULL) {
+        return;
     }
 
     cJSON_ArrayForEach(item, root) {

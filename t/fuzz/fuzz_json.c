@@ -15,6 +15,7 @@
 
 #include "fuzz.h"
 #include "tavus_json.h"
+#include "tavus_json_unique.h"
 #include "tavus_signature.h"
 
 
@@ -77,6 +78,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (tavus_json_parse(text, size, &parsed, &offset) == TAVUS_JSON_OK) {
         fuzz_assert(status == TAVUS_JSON_OK && parsed != NULL);
+        fuzz_assert(tavus_json_unique(text, size, parsed, &offset)
+                    == TAVUS_JSON_OK);
         cJSON_Delete(parsed);
 
     } else {
