@@ -28,6 +28,9 @@ $status{$_->response->{status}}++ for @sockets;
 is_deeply \%status, {503 => 20}, 'waiting';
 wait_for { time > $from + 3 } 5;
 
+is $t->grep_log(qr/\[error\].*events are refused, as no journal takes them/),
+    1, 'the log says so, once';
+
 $t->pg->thaw;
 $probe->ok;
 

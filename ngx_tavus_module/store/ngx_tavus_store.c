@@ -10,6 +10,7 @@
 
 #include "core/tavus_metrics.h"
 #include "store/ngx_tavus_batch.h"
+#include "store/ngx_tavus_watch.h"
 
 
 /* of what is replayed and waits for a batch */
@@ -101,6 +102,8 @@ ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
         return NGX_ERROR;
     }
 
+    ngx_tavus_watch_init_process();
+
     return NGX_OK;
 }
 
@@ -121,6 +124,8 @@ ngx_tavus_store_exit_process(void)
 
     record = st->record;
     query = st->query;
+
+    ngx_tavus_watch_exit_process();
 
     /* what handlers want to put or to ask from here on is refused */
 
@@ -374,6 +379,14 @@ ngx_tavus_store_stats(ngx_tavus_store_stats_t *stats)
 
     if (stats->error->len == 0) {
         stats->error = &st->refused;
+    }
+
+    if (st->busy) {
+        stats->flight = st->nbatch;
+
+        if (ngx_current_msec - st->sent >= st->timeout) {
+            stats->overdue = ngx_current_msec - st->sent;
+        }
     }
 }
 

@@ -77,6 +77,8 @@ typedef struct {
     ngx_uint_t    rows;             /* wait or are in flight */
     size_t        bytes;
     ngx_uint_t    ready;            /* the database takes rows in time */
+    ngx_uint_t    flight;           /* rows that were sent */
+    ngx_msec_t    overdue;          /* what they wait, if that is too long */
     ngx_uint_t    month_missing;
     ngx_str_t    *error;
 } ngx_tavus_store_stats_t;

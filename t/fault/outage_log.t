@@ -1,0 +1,67 @@
+#!/usr/bin/perl
+
+# What keeps events from the database is in the log within a second, with its
+# cause and with what the journal holds; again each minute, and in a log that
+# was reopened; and once when it is over.
+
+use lib 't/lib';
+use Tavus::Test;
+use Tavus::Test::Fault;
+
+my $t = Tavus::Test->new(sandbox => 0,
+    http => {tavus_journal => '%%DIR%%/journal'})->start;
+wait_ok { $t->get('/healthz')->code == 200 } 'ready';
+
+my $n = 0;
+my $send = sub {
+    return $t->webhook(tavus_event('system.replica_joined', 'c' . ++$n))->code;
+};
+# what is said from here on
+my $mark = 0;
+my $said = sub ($pattern) { substr($t->error_log, $mark) =~ $pattern };
+my $here = sub { $mark = length $t->error_log };
+
+is $send->(), 200, 'stored';
+ok !$said->(qr/the database/), 'nothing to say';
+
+# frozen: nobody else would notice
+
+$t->pg->freeze;
+is $send->(), 200, 'journaled';
+wait_ok { $said->(qr/\[error\].*journaled.*no answer to 1 events.*1 records/) }
+    'a frozen server is named, and how much waits', 1.5;
+
+# a log that was rotated away
+
+$send->() for 1 .. 4;
+rename $t->dir . '/error.log', $t->dir . '/error.log.1' or die $!;
+$t->signal('USR1');
+$mark = 0;
+wait_ok { -e $t->dir . '/error.log'
+    && $said->(qr/\[error\].*events are journaled.*holds 5 records/) }
+    'said again in the new log';
+
+# the same outage, a minute on
+
+$here->();
+wait_ok { $said->(qr/\[error\].*events are journaled.*the oldest for (\d+) s/) }
+    'said again each minute', 75;
+my ($age) = substr($t->error_log, $mark) =~ /the oldest for (\d+) s/;
+cmp_ok $age, '>=', 55, 'with the age of what waits';
+is +(() = substr($t->error_log, $mark) =~ /events are journaled/g), 1, 'once';
+
+$here->();
+$t->pg->thaw;
+wait_ok { $said->(qr/\[notice\].*events reach the database again/) }
+    'and that it is over';
+
+# gone: the cause is another one
+
+$here->();
+$t->pg->stop;
+wait_ok { $said->(qr/\[error\].*events are journaled.*\(.*\.s\.PGSQL.*\)/) }
+    'a stopped server is named', 3;
+$t->pg->start;
+wait_ok { $said->(qr/events reach the database again/) } 'over again';
+
+done_testing;
