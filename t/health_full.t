@@ -44,4 +44,12 @@ $t->pg->start;
 wait_ok { $t->admin('/healthz?full')->code == 200 } 'up';
 ok !exists $t->admin('/healthz?full')->json->{database}{error};
 
+# a database that answers, but not this
+
+$t->db->do('REVOKE EXECUTE ON FUNCTION tavus.health() FROM tavus_admin');
+my $refused = $t->admin('/healthz?full')->json->{database};
+like $refused->{refused}, qr/^42501 permission denied for function health/,
+    'a refused query is named';
+is $refused->{answered}, false;
+
 done_testing;

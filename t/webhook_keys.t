@@ -5,10 +5,11 @@
 
 use lib 't/lib';
 use Tavus::Test;
+use Tavus::Test::Metrics;
 
 my @SECRET = map { "secret-number-$_-of-the-tests-$_$_$_$_" } 1 .. 3;
 
-my $t = Tavus::Test->new;
+my $t = Tavus::Test->new(locations => {'= /metrics' => 'tavus_metrics;'});
 my @file = map { $t->secret("webhook$_", $SECRET[$_]) } 0 .. 2;
 
 # keys(1, 0): secret 1 first, then 0
@@ -113,5 +114,26 @@ subtest 'of a location' => sub {
     is $post->('/api/tavus/webhook', 1), 401;
     done_testing;
 };
+
+# a node that was not given a new key refuses what another one's made: that is
+# no secret to those who run it, and no way to fill their disk
+
+subtest 'a key of another node' => sub {
+    my $token = sign_token($SECRET[2], id => 'key-of-another-node');
+    my $counted = sub { metrics($t)->('tavus_verifications_total',
+        scheme => 'tavus', result => 'unknown_key') };
+    my $before = $counted->();
+    is verified(event(), token => $token), 401 for 1 .. 5;
+    is $t->grep_log(
+        qr/\[error\].*token of a key "key-of-another-node" that is not/), 1,
+        'named once';
+    unlike $t->error_log, qr/\Q$token\E/, 'but not the token';
+    is $counted->(), $before + 5, 'counted each time';
+};
+
+like $t->nginx_t(http => {tavus_webhook_secret =>
+    ["file:$file[0] id=one", "file:$file[1] id=two", "file:$file[0] id=three"]}),
+    qr/\[emerg\] .*: secret "three" has the same value as "one" in .*\.conf:\d+/,
+    'one value under two ids';
 
 done_testing;

@@ -7,6 +7,7 @@
 
 #include "http/ngx_tavus_conversation.h"
 #include "http/ngx_tavus_request.h"
+#include "http/ngx_tavus_webhook.h"
 #include "core/tavus_metrics.h"
 #include "core/tavus_language.h"
 
@@ -583,6 +584,7 @@ ngx_int_t
 ngx_tavus_end_verify(ngx_http_request_t *r, cJSON *id, cJSON *token)
 {
     size_t                 match;
+    ngx_str_t              ticket;
     const char            *text;
     tavus_verify_t         result;
     ngx_tavus_ctx_t       *ctx;
@@ -614,6 +616,13 @@ ngx_tavus_end_verify(ngx_http_request_t *r, cJSON *id, cJSON *token)
 
         ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "end token not verified: %s", text);
+
+        if (result == TAVUS_VERIFY_UNKNOWN_KEY) {
+            ticket.data = (u_char *) token->valuestring;
+            ticket.len = ngx_strlen(token->valuestring);
+
+            ngx_tavus_webhook_unknown_key(r, &ticket);
+        }
 
         return NGX_DECLINED;
     }

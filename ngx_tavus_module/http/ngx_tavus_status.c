@@ -31,7 +31,7 @@ static void ngx_tavus_health_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_health_cleanup(void *data);
 static ngx_int_t ngx_tavus_health_send(ngx_http_request_t *r,
-    const char *text);
+    const char *text, const char *refused);
 
 
 ngx_int_t
@@ -102,7 +102,7 @@ ngx_tavus_health_full(ngx_http_request_t *r)
     /* one that is late ends the connection, and with it what else is asked */
 
     if (!stats.ready || !ngx_tavus_store_query_idle()) {
-        return ngx_tavus_health_send(r, NULL);
+        return ngx_tavus_health_send(r, NULL, NULL);
     }
 
     /* the answer of the database may come when the request is gone */
@@ -126,7 +126,7 @@ ngx_tavus_health_full(ngx_http_request_t *r)
 
     if (ngx_tavus_store_query(&h->op) != NGX_OK) {
         ngx_free(h);
-        return ngx_tavus_health_send(r, NULL);
+        return ngx_tavus_health_send(r, NULL, NULL);
     }
 
     cln->handler = ngx_tavus_health_cleanup;
@@ -145,10 +145,23 @@ ngx_tavus_health_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 {
     ngx_tavus_health_t *h = op->data;
 
-    const char          *text;
+    char                 refused[256];
+    const char          *text, *state, *message;
     ngx_http_request_t  *r;
 
     r = h->request;
+    refused[0] = '\0';
+
+    if (rc == NGX_ERROR && res != NULL) {
+        state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+        message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+
+        (void) snprintf(refused, sizeof(refused), "%s %s",
+                        state ? state : "", message ? message : "");
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "database refused to tell its health: %s", refused);
+    }
 
     if (r != NULL) {
         h->cleanup->handler = NULL;
@@ -156,7 +169,7 @@ ngx_tavus_health_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
         text = (rc == NGX_OK && PQntuples(res) == 1) ? PQgetvalue(res, 0, 0)
                                                      : "";
 
-        ngx_tavus_finalize(r, ngx_tavus_health_send(r, text));
+        ngx_tavus_finalize(r, ngx_tavus_health_send(r, text, refused));
     }
 
     ngx_free(h);
@@ -172,10 +185,11 @@ ngx_tavus_health_cleanup(void *data)
 }
 
 
-/* text is the database's answer: NULL if not asked, empty if it was late */
+/* text is the database's answer: NULL if not asked, empty if it gave none */
 
 static ngx_int_t
-ngx_tavus_health_send(ngx_http_request_t *r, const char *text)
+ngx_tavus_health_send(ngx_http_request_t *r, const char *text,
+    const char *refused)
 {
     char                        error[512];
     cJSON                      *json, *part, *said, *p;
@@ -211,6 +225,10 @@ ngx_tavus_health_send(ngx_http_request_t *r, const char *text)
 
     if (text != NULL) {
         (void) cJSON_AddBoolToObject(part, "answered", said != NULL);
+    }
+
+    if (refused && *refused) {
+        (void) cJSON_AddStringToObject(part, "refused", refused);
     }
 
     while (said && said->child) {

@@ -14,6 +14,9 @@
 
 #define NGX_TAVUS_WEBHOOK_MAX        (8 * 1024 * 1024)
 #define NGX_TAVUS_WEBHOOK_TOLERANCE  300
+/* seconds between lines that anybody can cause */
+#define NGX_TAVUS_WEBHOOK_SELDOM     60
+
 #define NGX_TAVUS_WEBHOOK_MAX_KEYS   16
 
 
@@ -479,6 +482,10 @@ ngx_tavus_webhook_reject(ngx_http_request_t *r, tavus_verify_t result)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (result == TAVUS_VERIFY_UNKNOWN_KEY) {
+        ngx_tavus_webhook_unknown_key(r, &ctx->token);
+    }
+
     switch (result) {
 
     case TAVUS_VERIFY_MISSING:
@@ -501,6 +508,49 @@ ngx_tavus_webhook_reject(ngx_http_request_t *r, tavus_verify_t result)
     ctx->verify.len = ngx_strlen(ctx->verify.data);
 
     return ngx_tavus_send_problem(r, NGX_HTTP_UNAUTHORIZED, code, 0, detail);
+}
+
+
+/*
+ * Another node may sign with a key that this one was not given, and then
+ * authentic callbacks are lost.  Anybody can send such a token, though.
+ */
+
+void
+ngx_tavus_webhook_unknown_key(ngx_http_request_t *r, ngx_str_t *token)
+{
+    size_t      len;
+    u_char      c;
+    ngx_str_t   id;
+
+    static time_t      said;
+    static ngx_uint_t  n;
+
+    n++;
+
+    if (said && ngx_time() - said < NGX_TAVUS_WEBHOOK_SELDOM) {
+        return;
+    }
+
+    for (len = 0; len < token->len && len < TAVUS_KEY_ID_MAX; len++) {
+        c = token->data[len];
+
+        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
+              || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+        {
+            break;
+        }
+    }
+
+    id.data = token->data;
+    id.len = len;
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "token of a key \"%V\" that is not configured here, %ui of "
+                  "unknown keys since the last such line", &id, n);
+
+    said = ngx_time();
+    n = 0;
 }
 
 
@@ -934,8 +984,29 @@ ngx_tavus_webhook_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         }
     }
 
-    return ngx_tavus_conf_secret(cf, &value[0], &value[1], TAVUS_SECRET_MIN,
-                                 &secret->value);
+    if (ngx_tavus_conf_secret(cf, &value[0], &value[1], TAVUS_SECRET_MIN,
+                              &secret->value)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    /* nobody could say which of the two verified, or whether one may go */
+
+    for (i = 0; i < lcf->secrets->nelts - 1; i++) {
+        if (other[i].value.len == secret->value.len
+            && ngx_memcmp(other[i].value.data, secret->value.data,
+                          secret->value.len)
+               == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "secret \"%V\" has the same value as \"%V\"",
+                               &secret->id, &other[i].id);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -23,6 +23,12 @@ ngx_int_t ngx_tavus_webhook_handler(ngx_http_request_t *r);
 ngx_int_t ngx_tavus_webhook_take_token(ngx_http_request_t *r,
     ngx_tavus_ctx_t *ctx);
 
+/*
+ * Says that a token names a key which is not configured here, once a minute,
+ * with how many there were.
+ */
+void ngx_tavus_webhook_unknown_key(ngx_http_request_t *r, ngx_str_t *token);
+
 /* directives */
 char *ngx_tavus_webhook_scheme(ngx_conf_t *cf, ngx_tavus_loc_conf_t *lcf,
     ngx_str_t *name);
