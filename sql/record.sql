@@ -78,8 +78,51 @@ BEGIN
 END
 $$;
 
--- Decides about rows that were not inserted: the event that stands in their place has the same
--- body (duplicate), or another name (a twin of Tavus, duplicate too), or else it is a conflict.
+-- What an event says, without what differs between two sendings of it by nature: how many
+-- deliveries are left (Stripe); of Tavus the envelope, which the identity holds or which a copy from
+-- its API lacks, the URL with its token, a signature among the members, and the older or newer of
+-- two names for one thing.
+CREATE OR REPLACE FUNCTION tavus.essence(source text, body bytea) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    doc jsonb := tavus.body_jsonb(body);
+BEGIN
+    IF jsonb_typeof(doc) IS DISTINCT FROM 'object' THEN
+        RETURN doc;
+    END IF;
+
+    IF source = 'stripe' THEN
+        RETURN doc - '{pending_webhooks,request}'::text[];
+    END IF;
+
+    IF source = 'tavus' THEN
+        doc := doc - '{event_type,message_type,conversation_id,timestamp,webhook_url,callback_url,'
+                      'signature}'::text[];
+
+        IF jsonb_typeof(doc -> 'properties') = 'object' THEN
+            doc := doc || jsonb_build_object('properties', (
+                SELECT coalesce(jsonb_object_agg(CASE p.key WHEN 'face_id' THEN 'replica_id'
+                                                            WHEN 'pal_id' THEN 'persona_id'
+                                                            WHEN 'reason' THEN 'shutdown_reason'
+                                                            ELSE p.key END, p.value), '{}')
+                  FROM jsonb_each(doc -> 'properties') p));
+        END IF;
+    END IF;
+
+    RETURN doc;
+END
+$$;
+
+-- Whether two bodies of one identity are the same event.
+CREATE OR REPLACE FUNCTION tavus.same_event(source text, one bytea, two bytea) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+AS $$
+    SELECT one = two OR coalesce(tavus.essence(source, one) = tavus.essence(source, two), false)
+$$;
+
+-- Decides about rows that were not inserted: what stands in their place is the same event
+-- (duplicate), or has another name (a twin of Tavus, duplicate too), or else it is a conflict.
 CREATE OR REPLACE FUNCTION tavus.record_known(
     marks text[], fresh uuid[], ids uuid[], digests bytea[], sources text[], event_types text[],
     bodies bytea[])
@@ -95,7 +138,9 @@ BEGIN
                         SELECT CASE WHEN e.source = coalesce(r.source, '')
                                      AND (e.event_type = coalesce(r.event_type, '')
                                           OR e.source <> 'tavus')
-                                     AND e.body <> coalesce(r.body, '') THEN 'q' ELSE 'd' END
+                                     AND NOT tavus.same_event(e.source, e.body,
+                                                              coalesce(r.body, ''))
+                                    THEN 'q' ELSE 'd' END
                           FROM tavus.events e
                          WHERE e.id = CASE r.mark WHEN '.' THEN r.id ELSE (
                                           SELECT d.id FROM tavus.digests d
@@ -196,9 +241,9 @@ BEGIN
            tavus.str(g.news, 'utm_medium'), tavus.str(g.news, 'utm_campaign'),
            g.started_id,
            g.shutdown_id,
-           regexp_replace(coalesce(tavus.str(g.shutdown -> 'properties', 'shutdown_reason'),
-                                   tavus.str(g.shutdown -> 'properties', 'reason')),
-                          ' reached$', ''),
+           (SELECT regexp_replace(coalesce(tavus.str(p, 'shutdown_reason'),
+                                           tavus.str(p, 'reason')), ' reached$', '')
+              FROM coalesce(g.shutdown -> 'properties', g.shutdown -> 'payload') p),
            g.closed_id, tavus.str(g.closed, 'reason'),
            g.transcript_id, g.recording_id, g.perception_id
       FROM (SELECT r.conversation_id,
@@ -239,7 +284,9 @@ BEGIN
                                             CASE u.event_type
                                             WHEN 'system.replica_joined' THEN 'started'
                                             WHEN 'system.pal_joined' THEN 'started'
+                                            WHEN 'conversation.started' THEN 'started'
                                             WHEN 'system.shutdown' THEN 'shutdown'
+                                            WHEN 'conversation.ended' THEN 'shutdown'
                                             WHEN 'application.transcription_ready'
                                                 THEN 'transcript'
                                             WHEN 'application.recording_ready'
@@ -365,8 +412,9 @@ BEGIN
                    AND (c.first_id IS NULL OR r.id < c.first_id
                         OR c.nonce IS NULL AND r.nonce IS NOT NULL OR r.nonce < c.nonce
                         OR r.event_type IN (
-                           'conversation.created', 'conversation.ended',
-                           'system.replica_joined', 'system.pal_joined', 'system.shutdown',
+                           'conversation.created', 'conversation.started',
+                           'conversation.ended', 'system.replica_joined', 'system.pal_joined',
+                           'system.shutdown',
                            'application.transcription_ready', 'application.recording_ready',
                            'application.perception_analysis'))),
            bool_or(r.source = 'server' AND r.nonce IS NOT NULL),

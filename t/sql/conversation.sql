@@ -1,6 +1,6 @@
 -- A conversation is what its events say, whatever their order and however they are batched.
 \ir setup.sql
-SELECT plan(18);
+SELECT plan(21);
 
 CREATE TEMP TABLE steps (n serial, e jsonb);
 INSERT INTO steps (e) VALUES
@@ -90,6 +90,20 @@ SELECT is(pg_temp.rec('[{"i":31,"t":"conversation.created","s":"server","c":"c5"
     '"b":"{\"status\":\"ended\"}"}]'), 's', 'test mode');
 SELECT is((SELECT ended FROM tavus.conversations WHERE id = 'c5'), true,
           'created as ended, as Tavus does in test mode');
+
+-- the form that the first application's documents have
+SELECT is(pg_temp.rec('[{"i":60,"t":"conversation.started","c":"c6","b":"{\"payload\":{}}"},
+    {"i":61,"t":"conversation.ended","c":"c6",
+     "b":"{\"payload\":{\"shutdown_reason\":\"participant_left_timeout reached\"}}"}]') ||
+    pg_temp.rec('[{"i":62,"t":"conversation.started","s":"browser","c":"c7"},
+                  {"i":63,"t":"conversation.ended","s":"browser","c":"c7"},
+                  {"i":64,"t":"any","c":"c7"}]'), 'sssss', 'started and ended');
+SELECT is((SELECT row(started_id, shutdown_id, shutdown_reason, closed_id, ended)::text
+             FROM tavus.conversations WHERE id = 'c6'),
+          row(pg_temp.id(60), pg_temp.id(61), 'participant_left_timeout', NULL::uuid, true)::text,
+          'count like those of Tavus');
+SELECT is((SELECT row(started_id, ended)::text FROM tavus.conversations WHERE id = 'c7'), '(,f)',
+          'but not out of a browser');
 
 -- nothing is written where nothing changes
 CREATE TEMP TABLE before AS SELECT ctid AS place, * FROM tavus.conversations;

@@ -1,6 +1,6 @@
 -- What tavus.record() stores, and what it answers for repetitions.
 \ir setup.sql
-SELECT plan(25);
+SELECT plan(42);
 
 SELECT is(pg_temp.rec('[{"i":3,"t":"a.b","c":"r1","b":" {\"x\" : 1.0}\n","v":"{\"by\":\"token\"}"},
                         {"i":1,"t":"a.b","c":"r1"}, {"i":2,"t":"t","s":"browser","k":2}]'),
@@ -29,6 +29,70 @@ SELECT is(pg_temp.rec('[{"i":6,"t":"system.replica_joined","c":"r1","b":"2"}]'),
 SELECT is(pg_temp.rec('[{"i":7,"t":"system.replica_joined","c":"r1","b":"1"},
                         {"i":7,"t":"system.pal_joined","c":"r1","b":"2"}]'), 'sd',
           'twins in one call');
+
+-- what differs between two sendings of one event by nature is no conflict; all else is
+CREATE FUNCTION pg_temp.again(source text, type text, VARIADIC bodies text[]) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+    whole text;
+    marks text := '';
+BEGIN
+    BEGIN
+        whole := pg_temp.rec((SELECT jsonb_agg(jsonb_build_object('i', 50, 's', source, 't', type,
+                                                                  'c', 'r1', 'b', b))
+                                FROM unnest(bodies) b));
+        RAISE SQLSTATE 'P0009';
+    EXCEPTION WHEN SQLSTATE 'P0009' THEN
+        FOR i IN 1 .. cardinality(bodies) LOOP
+            marks := marks || pg_temp.rec(jsonb_build_array(jsonb_build_object('i', 50,
+                's', source, 't', type, 'c', 'r1', 'b', bodies[i])));
+        END LOOP;
+    END;
+    DELETE FROM tavus.events WHERE id = pg_temp.id(50);
+    RETURN CASE marks WHEN whole THEN marks ELSE whole || ' but ' || marks END;
+END
+$$;
+
+SELECT is(pg_temp.again('stripe', 'a', '{"id":"evt_1","pending_webhooks":1,"request":{"id":"r"}}',
+              '{"id":"evt_1","pending_webhooks":0}', '{"request":null,"id":"evt_1"}'), 'sdd',
+          'deliveries left, and who asked for it');
+SELECT is(pg_temp.again('stripe', 'a', '{"id":"evt_1","pending_webhooks":1,"data":{"n":1}}',
+              '{"id":"evt_1","pending_webhooks":1,"data":{"n":2}}'), 'sq', 'not the rest');
+SELECT is(pg_temp.again('stripe', 'a', '{"data":{"pending_webhooks":1}}',
+              '{"data":{"pending_webhooks":2}}'), 'sq', 'nor deeper');
+SELECT is(pg_temp.again('stripe', 'a', '{"webhook_url":"1"}', '{"webhook_url":"2"}'), 'sq',
+          'nor what only Tavus sends');
+SELECT is(pg_temp.again('tavus', 'a', '{"properties":{"n":1},"webhook_url":"https://x?token=a"}',
+              '{"properties":{"n":1},"webhook_url":"https://x?token=***"}',
+              '{"properties":{"n":1.0}}',
+              '{"signature":"0","properties":{"n":1},"message_type":"system"}'), 'sddd',
+          'the URL, the signature, the envelope');
+SELECT is(pg_temp.again('tavus', 'a', '{"event_type":"a","conversation_id":"r1","timestamp":"1",'
+              '"properties":{"shutdown_reason":"x","face_id":"r"}}',
+              '{"event_type":"a","timestamp":"1.0","properties":{"reason":"x","replica_id":"r"}}'),
+          'sd', 'a copy from the API');
+SELECT is(pg_temp.again('tavus', 'a', '{"properties":{"shutdown_reason":"x"}}',
+              '{"properties":{"reason":"y"}}'), 'sq', 'one that says another thing');
+SELECT is(pg_temp.again('tavus', 'a', '{"payload":{"n":1},"signature":"1"}',
+              '{"payload":{"n":1},"signature":"2"}', '{"payload":{"n":2},"signature":"1"}'),
+          'sdq', 'signed by another key');
+SELECT is(pg_temp.again('tavus', 'a', '{"properties":{"webhook_url":"1"}}',
+              '{"properties":{"webhook_url":"2"}}'), 'sq', 'not what it says itself');
+SELECT is(pg_temp.again('standard', 'a', '{"pending_webhooks":1}', '{"pending_webhooks":0}'), 'sq',
+          'Standard Webhooks has none of these');
+SELECT is(pg_temp.again('standard', 'a', '{"n":1,"m":[1,2]}', '{ "m" : [1, 2.0], "n": 1 }',
+              '{"n":1,"m":[2,1]}'), 'sdq', 'written otherwise; in another order');
+SELECT is(pg_temp.again('stripe', 'a', '[1]', '[1]', '["pending_webhooks"]', '[]'), 'sdqq',
+          'a list');
+SELECT is(pg_temp.again('tavus', 'a', 'no JSON', 'no json', '{}', 'no JSON'), 'sqqd',
+          'what is no JSON is compared byte by byte');
+SELECT is(pg_temp.again('tavus', 'a', '{"properties":null}', '{"properties":{}}', '{}'), 'sqq',
+          'nothing, empty and absent');
+SELECT is(pg_temp.again('browser', 'a', '{"signature":1}', '{"signature":2}'), 'sq', 'browsers');
+SELECT is(pg_temp.again('tavus', 'system.pal_joined', '{"properties":{"face_id":"r1"}}',
+              '{"properties":{"replica_id":"r1"}}', '{"properties":{"replica_id":"r2"}}'), 'sdq',
+          'under one name');
+SELECT is((SELECT count(*) FROM tavus.events WHERE id = pg_temp.id(50)), 0::bigint, 'none is left');
 
 -- floating rows: the receipt time is in the id, the digest tells
 SELECT is(pg_temp.rec('[{"i":20,"t":"f","d":"00112233445566778899aabbccddeeff","b":"1"}]'), 's',
