@@ -538,6 +538,7 @@ ngx_tavus_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    zone->source = value[1];
     zone->key = key.key;
     zone->addr = key.addr;
     zone->v4 = key.v4;
@@ -758,7 +759,7 @@ ngx_tavus_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     limit.zone = zone;
     limit.dry_run = dry_run;
 
-    while (i && limits[i - 1].zone->index > zone->index) {
+    while (i && ngx_tavus_limit_before(zone, limits[i - 1].zone)) {
         limits[i] = limits[i - 1];
         i--;
     }

@@ -6,7 +6,6 @@
 
 
 #include "ngx_tavus_module.h"
-#include "core/tavus_siphash.h"
 #include "http/ngx_tavus_limit_zone.h"
 
 #include <openssl/rand.h>
@@ -65,8 +64,14 @@ static ngx_int_t ngx_tavus_limit_set_policy(ngx_conf_t *cf,
     ngx_tavus_limit_zone_t *zone);
 static ngx_int_t ngx_tavus_limit_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
+static ngx_int_t ngx_tavus_limit_init_table(ngx_shm_zone_t *shm_zone,
+    ngx_slab_pool_t *shpool, size_t size);
+static ngx_slab_pool_t *ngx_tavus_limit_former(ngx_shm_zone_t *shm_zone);
+static ngx_int_t ngx_tavus_limit_inherit(ngx_tavus_limit_sh_t *sh,
+    ngx_slab_pool_t *former, ngx_log_t *log);
 static ngx_int_t ngx_tavus_limit_reset(ngx_tavus_limit_sh_t *sh, size_t size,
     ngx_log_t *log);
+static void ngx_tavus_limit_seed(ngx_tavus_limit_zone_t *zone);
 
 
 uint64_t
@@ -74,9 +79,19 @@ ngx_tavus_limit_hash(ngx_tavus_limit_zone_t *zone, ngx_str_t *key)
 {
     uint64_t  hash;
 
-    hash = tavus_siphash(zone->sh->seed, key->data, key->len);
+    hash = tavus_siphash(zone->seed, key->data, key->len);
 
     return hash ? hash : 1;
+}
+
+
+ngx_uint_t
+ngx_tavus_limit_before(ngx_tavus_limit_zone_t *one,
+    ngx_tavus_limit_zone_t *two)
+{
+    return ngx_memn2cmp(one->name.data, two->name.data, one->name.len,
+                        two->name.len)
+           < 0;
 }
 
 
@@ -361,7 +376,6 @@ ngx_tavus_limit_add_zone(ngx_conf_t *cf, ngx_str_t *name, size_t size,
     shm_zone->data = zone;
 
     zone->name = *name;
-    zone->index = mcf->limit_zones.nelts;
     zone->rate = *rate;
     zone->v4 = 32;
     zone->v6 = 64;
@@ -443,8 +457,6 @@ ngx_tavus_limit_set_policy(ngx_conf_t *cf, ngx_tavus_limit_zone_t *zone)
 static ngx_int_t
 ngx_tavus_limit_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
-    ngx_tavus_limit_zone_t  *old = data;
-
     size_t                   size;
     ngx_int_t                rc;
     ngx_slab_pool_t         *shpool;
@@ -456,26 +468,43 @@ ngx_tavus_limit_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
     size = (size_t) (shpool->last - shpool->pages) << ngx_pagesize_shift;
 
-    zone->shpool = shpool;
-
-    if (old || shm_zone->shm.exists) {
+    if (data || shm_zone->shm.exists) {
         sh = shpool->data;
-        zone->sh = sh;
+        rc = NGX_OK;
 
-        if (sh->magic == NGX_TAVUS_LIMIT_MAGIC
-            && sh->version == NGX_TAVUS_LIMIT_VERSION)
+        if (sh->magic != NGX_TAVUS_LIMIT_MAGIC
+            || sh->version != NGX_TAVUS_LIMIT_VERSION)
         {
-            return NGX_OK;
+            ngx_shmtx_lock(&shpool->mutex);
+
+            rc = ngx_tavus_limit_reset(sh, size, shm_zone->shm.log);
+
+            ngx_shmtx_unlock(&shpool->mutex);
         }
 
-        ngx_shmtx_lock(&shpool->mutex);
-
-        rc = ngx_tavus_limit_reset(sh, size, shm_zone->shm.log);
-
-        ngx_shmtx_unlock(&shpool->mutex);
-
-        return rc;
+    } else {
+        rc = ngx_tavus_limit_init_table(shm_zone, shpool, size);
     }
+
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    zone->shpool = shpool;
+    zone->sh = shpool->data;
+
+    ngx_tavus_limit_seed(zone);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_tavus_limit_init_table(ngx_shm_zone_t *shm_zone, ngx_slab_pool_t *shpool,
+    size_t size)
+{
+    ngx_slab_pool_t       *former;
+    ngx_tavus_limit_sh_t  *sh;
 
     sh = ngx_slab_alloc(shpool, size);
     if (sh == NULL) {
@@ -483,9 +512,117 @@ ngx_tavus_limit_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     shpool->data = sh;
-    zone->sh = sh;
 
-    return ngx_tavus_limit_reset(sh, size, shm_zone->shm.log);
+    if (ngx_tavus_limit_reset(sh, size, shm_zone->shm.log) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    former = ngx_tavus_limit_former(shm_zone);
+
+    return former ? ngx_tavus_limit_inherit(sh, former, shm_zone->shm.log)
+                  : NGX_OK;
+}
+
+
+/* of the cycle that is left: a zone of another size is no zone for nginx */
+
+static ngx_slab_pool_t *
+ngx_tavus_limit_former(ngx_shm_zone_t *shm_zone)
+{
+    ngx_uint_t             i;
+    ngx_shm_zone_t        *old;
+    ngx_list_part_t       *part;
+    ngx_slab_pool_t       *shpool;
+    ngx_tavus_limit_sh_t  *sh;
+
+    for (part = (ngx_list_part_t *) &ngx_cycle->shared_memory.part;
+         part;
+         part = part->next)
+    {
+        old = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (old[i].tag != shm_zone->tag || old[i].shm.addr == NULL
+                || old[i].init != ngx_tavus_limit_init_zone
+                || old[i].shm.name.len != shm_zone->shm.name.len
+                || ngx_memcmp(old[i].shm.name.data, shm_zone->shm.name.data,
+                              shm_zone->shm.name.len)
+                   != 0)
+            {
+                continue;
+            }
+
+            shpool = (ngx_slab_pool_t *) old[i].shm.addr;
+            sh = shpool->data;
+
+            return (sh && sh->magic == NGX_TAVUS_LIMIT_MAGIC
+                    && sh->version == NGX_TAVUS_LIMIT_VERSION)
+                   ? shpool : NULL;
+        }
+    }
+
+    return NULL;
+}
+
+
+/* what is spent stays spent, though the table has another size now */
+
+static ngx_int_t
+ngx_tavus_limit_inherit(ngx_tavus_limit_sh_t *sh, ngx_slab_pool_t *former,
+    ngx_log_t *log)
+{
+    size_t                    size;
+    uint64_t                  i, now;
+    ngx_uint_t                k;
+    ngx_tavus_limit_sh_t     *old;
+    ngx_tavus_limit_entry_t  *entry, *vacant;
+
+    old = former->data;
+    size = sizeof(ngx_tavus_limit_sh_t)
+           + old->nsets * sizeof(ngx_tavus_limit_set_t);
+
+    old = ngx_alloc(size, log);
+    if (old == NULL) {
+        return NGX_ERROR;
+    }
+
+    /* old workers wait for a copy, not for its being sorted in */
+
+    ngx_shmtx_lock(&former->mutex);
+
+    ngx_memcpy(old, former->data, size);
+
+    ngx_shmtx_unlock(&former->mutex);
+
+    ngx_memcpy(sh->seed, old->seed, sizeof(sh->seed));
+
+    sh->overflow = old->overflow;
+    sh->passed = old->passed;
+    sh->rejected = old->rejected;
+    sh->overflowed = old->overflowed;
+
+    now = ngx_current_msec;
+
+    for (i = 0; i < old->nsets; i++) {
+        for (k = 0; k < NGX_TAVUS_LIMIT_WAYS; k++) {
+            entry = &old->sets[i].entries[k];
+
+            if (entry->hash == 0 || tavus_bucket_full(entry->state, now)) {
+                continue;
+            }
+
+            vacant = ngx_tavus_limit_vacate(sh, entry->hash, now);
+
+            if (vacant) {
+                *vacant = *entry;
+            }
+        }
+    }
+
+    ngx_free(old);
+
+    return NGX_OK;
 }
 
 
@@ -505,4 +642,28 @@ ngx_tavus_limit_reset(ngx_tavus_limit_sh_t *sh, size_t size, ngx_log_t *log)
     sh->magic = NGX_TAVUS_LIMIT_MAGIC;
 
     return NGX_OK;
+}
+
+
+/*
+ * A table outlives its configuration: what another key or mask makes of a
+ * client must not meet the bucket of somebody else.
+ */
+
+static void
+ngx_tavus_limit_seed(ngx_tavus_limit_zone_t *zone)
+{
+    uint64_t  words[4], half;
+
+    words[0] = tavus_siphash(zone->sh->seed, zone->source.data,
+                             zone->source.len);
+    words[1] = zone->v4;
+    words[2] = zone->v6;
+
+    for (words[3] = 0; words[3] < 2; words[3]++) {
+        half = tavus_siphash(zone->sh->seed, words, sizeof(words));
+
+        ngx_memcpy(zone->seed + words[3] * sizeof(half), &half,
+                   sizeof(half));
+    }
 }

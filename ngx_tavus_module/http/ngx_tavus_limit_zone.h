@@ -10,6 +10,7 @@
 
 
 #include "ngx_tavus_module.h"
+#include "core/tavus_siphash.h"
 
 
 typedef struct ngx_tavus_limit_entry_s  ngx_tavus_limit_entry_t;
@@ -19,11 +20,11 @@ typedef struct ngx_tavus_limit_sh_s     ngx_tavus_limit_sh_t;
 /* a table of buckets in shared memory, and how its keys are made */
 
 struct ngx_tavus_limit_zone_s {
-    ngx_str_t                  name;
-    ngx_uint_t                 index;           /* the order of locking */
+    ngx_str_t                  name;            /* the order of locking */
 
     ngx_slab_pool_t           *shpool;
     ngx_tavus_limit_sh_t      *sh;
+    u_char                     seed[TAVUS_SIPHASH_KEY_LEN];
 
     tavus_bucket_rate_t        rate;
 
@@ -31,6 +32,7 @@ struct ngx_tavus_limit_zone_s {
     ngx_str_t                  limit;           /* RateLimit, its first part */
     ngx_str_t                  capacity;        /* X-RateLimit-Limit */
 
+    ngx_str_t                  source;          /* of the key, as written */
     ngx_http_complex_value_t   key;
     ngx_uint_t                 v4;
     ngx_uint_t                 v6;
@@ -70,10 +72,18 @@ uint64_t ngx_tavus_limit_hash(ngx_tavus_limit_zone_t *zone, ngx_str_t *key);
 /*
  * Takes a token from each of n buckets, or from none: what one zone denies
  * must not cost a token in another.  The probes come with zone, hash and
- * dry_run set, in the order of their zones' indices.  Returns 1 if allowed.
+ * dry_run set, in the order of ngx_tavus_limit_before().  Returns 1 if
+ * allowed.
  */
 ngx_uint_t ngx_tavus_limit_decide(ngx_tavus_limit_probe_t *probes,
     ngx_uint_t n);
+
+/*
+ * Whether one zone is locked before another.  Workers of two configurations
+ * share zones: only a zone's name is the same in both.
+ */
+ngx_uint_t ngx_tavus_limit_before(ngx_tavus_limit_zone_t *one,
+    ngx_tavus_limit_zone_t *two);
 
 /*
  * Takes a token from a key's bucket in a zone of one's own, or gives it
