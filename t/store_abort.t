@@ -20,7 +20,8 @@ push @sockets, map { $t->socket->send(
     webhook_bytes($t, tavus_event('system.replica_joined', "c$_"))) } 1 .. 9;
 $t->settle;
 $_ % 2 ? $sockets[$_]->abort : $sockets[$_]->close for 0 .. 8;
-wait_ok { (() = $t->access_log =~ / 499 /g) == 9 } 'nine left';
+# a FIN may be that of a sender who still listens
+wait_ok { (() = $t->access_log =~ / 499 /g) == 4 } 'four are seen to leave';
 $lock->rollback;
 
 is $sockets[9]->response->{status}, 200;

@@ -281,6 +281,11 @@ ngx_tavus_admin_run(ngx_http_request_t *r, ngx_tavus_admin_route_t *route,
     query->op.handler = ngx_tavus_admin_answer;
     query->op.data = query;
 
+    if (ngx_tavus_wait(r) != NGX_OK) {
+        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        goto failed;
+    }
+
     if (ngx_tavus_store_query(&query->op) != NGX_OK) {
         rc = ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                     "storage_unavailable",
@@ -295,8 +300,6 @@ ngx_tavus_admin_run(ngx_http_request_t *r, ngx_tavus_admin_route_t *route,
     cln->handler = ngx_tavus_admin_cleanup;
     cln->data = query;
 
-    r->read_event_handler = ngx_http_test_reading;
-    r->write_event_handler = ngx_http_request_empty_handler;
     r->main->count++;
 
     return NGX_DONE;

@@ -117,6 +117,14 @@ ngx_tavus_create_body(ngx_http_request_t *r, ngx_str_t *body)
         goto failed;
     }
 
+    /*
+     * Here alone a FIN counts as in nginx's proxy.  Browsers close both
+     * halves at once, and a room costs money by the minute: better none for
+     * a client that only stopped sending than one for a page that is closed.
+     */
+
+    r->read_event_handler = ngx_http_test_reading;
+
     if (ngx_tavus_job_event(job, NGX_TAVUS_KIND_INFO,
                             "conversation.requested", job->intent,
                             ngx_tavus_create_intended)

@@ -29,6 +29,7 @@ static ngx_int_t ngx_tavus_join_body(ngx_http_request_t *r, size_t max,
     ngx_str_t *body);
 static ngx_int_t ngx_tavus_read_temp_file(ngx_buf_t *b, u_char *dst,
     size_t size);
+static void ngx_tavus_test_reading(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_set_retry_after(ngx_http_request_t *r,
     ngx_uint_t retry_after);
 static const ngx_tavus_status_t *ngx_tavus_find_status(ngx_uint_t status);
@@ -422,7 +423,7 @@ ngx_tavus_wait(ngx_http_request_t *r)
 
     rev = r->connection->read;
 
-    r->read_event_handler = ngx_http_test_reading;
+    r->read_event_handler = ngx_tavus_test_reading;
     r->write_event_handler = ngx_http_request_empty_handler;
 
     if (rev->ready) {
@@ -431,6 +432,80 @@ ngx_tavus_wait(ngx_http_request_t *r)
     }
 
     return ngx_handle_read_event(rev, 0);
+}
+
+
+/*
+ * ngx_http_test_reading() takes a FIN for a client that is gone.  But one
+ * that has sent all of its request may well close its sending half and wait
+ * for the answer, and cannot be told from one that closed both until
+ * something is written.  So it is answered, as by nginx's handlers of files;
+ * a reset connection, or stream, is over.
+ */
+
+static void
+ngx_tavus_test_reading(ngx_http_request_t *r)
+{
+    ngx_err_t          err;
+    socklen_t          len;
+    ngx_event_t       *rev;
+    ngx_connection_t  *c;
+
+    c = r->connection;
+    rev = c->read;
+
+#if (NGX_HTTP_V2)
+
+    if (r->stream) {
+        ngx_http_test_reading(r);
+        return;
+    }
+
+#endif
+
+#if (NGX_HTTP_V3)
+
+    if (c->quic) {
+        ngx_http_test_reading(r);
+        return;
+    }
+
+#endif
+
+#if (NGX_HAVE_EPOLLRDHUP)
+
+    if ((ngx_event_flags & NGX_USE_EPOLL_EVENT) && ngx_use_epoll_rdhup
+        && !rev->pending_eof)
+    {
+        return;
+    }
+
+#endif
+
+    err = 0;
+    len = sizeof(ngx_err_t);
+
+    if (getsockopt(c->fd, SOL_SOCKET, SO_ERROR, (void *) &err, &len) == -1) {
+        err = ngx_socket_errno;
+    }
+
+    if (err) {
+        rev->eof = 1;
+        c->error = 1;
+
+        ngx_log_error(NGX_LOG_INFO, c->log, err,
+                      "client prematurely closed connection");
+
+        ngx_http_finalize_request(r, NGX_HTTP_CLIENT_CLOSED_REQUEST);
+        return;
+    }
+
+    if ((ngx_event_flags & NGX_USE_LEVEL_EVENT) && rev->active) {
+
+        if (ngx_del_event(rev, NGX_READ_EVENT, 0) != NGX_OK) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        }
+    }
 }
 
 

@@ -83,8 +83,9 @@ ngx_int_t ngx_tavus_reject(ngx_http_request_t *r, ngx_uint_t status,
     const char *code, ngx_uint_t retry_after, const char *detail);
 
 /*
- * Makes a request wait: nothing is written, and a client that goes away
- * terminates it.  ngx_tavus_read_body() has done so already.
+ * Makes a request wait: nothing is written, and a connection or stream that
+ * is reset terminates it; a FIN does not, as the client may still read.
+ * ngx_tavus_read_body() has done so already.
  */
 ngx_int_t ngx_tavus_wait(ngx_http_request_t *r);
 
