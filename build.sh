@@ -221,6 +221,22 @@ site_modules() {
         && cp site/package-lock.json site/node_modules/.stamp
 }
 
+# The libraries that senders of webhooks give away, for the tests.
+sender_modules() {
+    local dir=$BUILD/senders
+
+    site_node || return
+    ! cmp -s t/senders/package-lock.json "$dir/stamp" || return 0
+
+    say "installing the senders' packages"
+    rm -rf "${dir:?}"
+    mkdir -p "$dir"
+    cp t/senders/{package.json,package-lock.json,.npmrc} "$dir/"
+    npm ci --prefix "$dir" --cache "$BUILD/npm-cache" --ignore-scripts \
+        --no-audit --no-fund --loglevel=error >&2 \
+        && cp t/senders/package-lock.json "$dir/stamp"
+}
+
 # What the pages are made of, by content.
 site_stamp() {
     { find site -type f -not -path '*/node_modules/*' \
@@ -849,6 +865,8 @@ test_unit() {
 # those that say "# alone" at the top measure stalls and want no neighbour.
 test_prove() {
     local f rc=0 alone=() beside=()
+
+    sender_modules || return
 
     for f in "$@"; do
         if head -n 5 "$f" | grep -qx '# alone'; then

@@ -117,6 +117,61 @@ subtest 'refused' => sub {
     done_testing;
 };
 
+# Svix's own names for the three headers.  A set is whole, and two agree.
+sub svix (%h) { return map { s/^webhook/svix/r => $h{$_} } keys %h }
+
+subtest 'the names of Svix' => sub {
+    my $before = count();
+    my $body = event();
+    my %h = sign_standard($SECRET[0], id(), $body);
+    is code($body, svix(%h)), 200, 'alone';
+    is code($body, svix(%h), %h), 200, 'beside the others';
+    is code($body, %h), 200, 'redelivered by the others';
+    is count(), $before + 1, 'one event';
+
+    for my $name (sort keys %h) {
+        my $other = $name =~ s/^webhook/svix/r;
+        my %mixed = (%h, $other => $h{$name});
+        is code($body, %mixed), 200, "$other besides, the same";
+        delete $mixed{$name};
+        refused("$other instead", $body, %mixed);
+        refused("$other besides, another", $body, %h, $other => 'msg_0');
+        refused("$other besides, empty", $body, %h, $other => '');
+        refused("$other twice", $body, svix(%h), $other => [($h{$name}) x 2]);
+        my %less = svix(%h);
+        delete $less{$other};
+        refused("without $other", $body, %less);
+        refused("$other of another event", $body, svix(%h),
+            $other => {svix(sign_standard($SECRET[0], 'msg_x', "$body ",
+                time - 1))}->{$other});
+    }
+
+    # the good set of one event beside that of another, which is good too
+    my %two = sign_standard($SECRET[0], 'msg_two', $body);
+    refused('two events', $body, %two, svix(%h));
+    refused('signed by nobody', $body,
+        svix(sign_standard($SECRET[2], id(), $body)));
+    refused('expired', $body,
+        svix(sign_standard($SECRET[0], id(), $body, time - 1000)));
+    is count(), $before + 1, 'still one event';
+    done_testing;
+};
+
+subtest 'its own time' => sub {
+    my $at = time - 7200;
+    for my $members (qq("timestamp":$at), qq("created_at":$at),
+        qq("timestamp":${at}123), qq("timestamp":"$at.5","created_at":1))
+    {
+        my $body = event() =~ s/\}\z/,$members}/r;
+        is code($body, sign_standard($SECRET[0], id(), $body)), 200;
+        is $t->db->selectrow_array(q{SELECT
+            floor(extract(epoch FROM tavus.uuid_time(id)))::bigint
+            FROM tavus.events WHERE body = convert_to(?, 'UTF8')}, {}, $body),
+            $at, $members;
+    }
+    done_testing;
+};
+
 subtest 'tolerance' => sub {
     my $try = sub ($path, $skew) {
         my $body = event();

@@ -5,6 +5,7 @@
 use lib 't/lib';
 use Tavus::Test;
 use Digest::SHA qw(hmac_sha256_hex);
+use POSIX qw(strftime);
 
 my @SECRET = map { "whsec_of_stripe_0123456789$_" } 0 .. 2;
 
@@ -159,6 +160,22 @@ subtest 'redelivered' => sub {
         for event(created => $created), event(created => $created);
     is count(), $before + 3, 'another id, another event';
     is count('quarantine'), 0;
+    done_testing;
+};
+
+subtest 'created' => sub {
+    my $at = time - 7200;
+    my $iso = strftime('%Y-%m-%dT%H:%M:%S', gmtime $at);
+    for my $created ($at, "$at", "$iso.232083866Z", "$iso.232+0000",
+        "$at.232083866", $at * 1000 + 232)
+    {
+        my $body = event(created => $created);
+        is code($body, sign_stripe($SECRET[0], $body)), 200 for 1, 2;
+        is_deeply $t->db->selectcol_arrayref(q{SELECT
+            floor(extract(epoch FROM tavus.uuid_time(id)))::bigint
+            FROM tavus.events WHERE body = convert_to(?, 'UTF8')}, {}, $body),
+            [$at], "as $created";
+    }
     done_testing;
 };
 

@@ -13,6 +13,7 @@
 #define TAVUS_EVENT_DAY  (INT64_C(86400) * 1000000)
 
 
+static int tavus_event_epoch(const char *text, size_t len, int64_t *usec);
 static int tavus_event_digits(const char **p, const char *end, size_t n);
 static int tavus_event_fraction(const char **p, const char *end);
 static int tavus_event_zone(const char *p, const char *end, int64_t *sec);
@@ -34,12 +35,15 @@ tavus_event_time(const char *text, size_t len, int64_t *usec)
         31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
     };
 
+    if (len < sizeof("2026-05-02T09:29") - 1 || text[4] != '-') {
+        return tavus_event_epoch(text, len, usec);
+    }
+
     /* the shape first, so that the digits can be read without a look */
 
-    if (len < sizeof("2026-05-02T09:29:40") - 1
-        || text[4] != '-' || text[7] != '-'
-        || (text[10] != 'T' && text[10] != ' ')
-        || text[13] != ':' || text[16] != ':')
+    if (text[7] != '-'
+        || (text[10] != 'T' && text[10] != 't' && text[10] != ' ')
+        || text[13] != ':')
     {
         return -1;
     }
@@ -56,12 +60,21 @@ tavus_event_time(const char *text, size_t len, int64_t *usec)
     hour = tavus_event_digits(&p, end, 2);
     p++;
     min = tavus_event_digits(&p, end, 2);
-    p++;
-    sec = tavus_event_digits(&p, end, 2);
+
+    sec = 0;
+    fraction = 0;
+
+    if (p < end && *p == ':') {
+        p++;
+        sec = tavus_event_digits(&p, end, 2);
+        fraction = sec < 0 ? -1 : tavus_event_fraction(&p, end);
+    }
+
+    /* :60 is a leap second */
 
     if (year < 1 || month < 1 || month > 12 || day < 1
         || hour < 0 || hour > 23 || min < 0 || min > 59
-        || sec < 0 || sec > 59)
+        || sec < 0 || sec > 60 || fraction < 0)
     {
         return -1;
     }
@@ -76,9 +89,7 @@ tavus_event_time(const char *text, size_t len, int64_t *usec)
         return -1;
     }
 
-    fraction = tavus_event_fraction(&p, end);
-
-    if (fraction < 0 || tavus_event_zone(p, end, &zone) != 0) {
+    if (tavus_event_zone(p, end, &zone) != 0) {
         return -1;
     }
 
@@ -86,6 +97,25 @@ tavus_event_time(const char *text, size_t len, int64_t *usec)
              + hour * 3600 + min * 60 + sec - zone) * 1000000 + fraction;
 
     return 0;
+}
+
+
+int
+tavus_event_member_time(const char *data, const tavus_json_member_t *member,
+    int64_t *usec)
+{
+    int   len;
+    char  text[64];
+
+    if (member->count && member->type == '0') {
+        return tavus_event_epoch(data + member->value_start,
+                                 member->value_end - member->value_start,
+                                 usec);
+    }
+
+    len = tavus_json_string(data, member, text, sizeof(text));
+
+    return len > 0 ? tavus_event_time(text, len, usec) : -1;
 }
 
 
@@ -115,6 +145,69 @@ tavus_event_canonical(const char *type, size_t *len)
     }
 
     return type;
+}
+
+
+void
+tavus_event_identity(tavus_event_identity_t *id,
+    const tavus_part_t *conversation, const tavus_part_t *type, int64_t time,
+    const char *object, size_t len)
+{
+    int                   n;
+    size_t                i;
+    tavus_part_t         *part;
+    tavus_json_member_t  *m, members[TAVUS_EVENT_APART];
+
+    static const char *const  apart[TAVUS_EVENT_APART] = {
+        "interaction_id", "tool_id", "tool_name", "tool_call_id",
+        "recording_id", "guardrail_uuid", "objective_name"
+    };
+
+    id->time = time;
+
+    part = id->parts;
+
+    part[0].data = "tavus";
+    part[0].len = sizeof("tavus") - 1;
+    part[1] = *conversation;
+    part[2].len = type->len;
+    part[2].data = tavus_event_canonical(type->data, &part[2].len);
+    part[3].data = &id->time;
+    part[3].len = sizeof(id->time);
+
+    part += 4;
+
+    for (i = 0; i < TAVUS_EVENT_APART; i++) {
+        members[i].name = apart[i];
+    }
+
+    (void) tavus_json_check(object, len, members, TAVUS_EVENT_APART, NULL);
+
+    for (i = 0; i < TAVUS_EVENT_APART; i++) {
+        m = &members[i];
+
+        if (m->count == 0 || strchr("n{[", m->type)) {
+            continue;
+        }
+
+        n = tavus_json_string(object, m, id->text[i], sizeof(id->text[i]));
+
+        part[0].data = apart[i];
+        part[0].len = strlen(apart[i]);
+
+        if (n >= 0) {
+            part[1].data = id->text[i];
+            part[1].len = n;
+
+        } else {
+            part[1].data = object + m->value_start;
+            part[1].len = m->value_end - m->value_start;
+        }
+
+        part += 2;
+    }
+
+    id->n = part - id->parts;
 }
 
 
@@ -188,6 +281,87 @@ tavus_event_id(uint8_t id[TAVUS_UUID_LEN], int64_t usec,
 }
 
 
+/*
+ * The unit follows from how many digits stand before the point: the first
+ * of all digits, up to the microsecond, are the number that is asked for.
+ */
+
+static int
+tavus_event_epoch(const char *text, size_t len, int64_t *usec)
+{
+    int          n, before, exponent, total;
+    char         digits[17];
+    int64_t      value;
+    const char  *p, *end;
+
+    n = 0;
+    total = 0;
+    before = -1;
+
+    end = text + len;
+
+    for (p = text; p < end; p++) {
+
+        if (*p == '.' && before < 0 && p > text) {
+            before = total;
+
+        } else if (*p < '0' || *p > '9') {
+            break;
+
+        } else if (total || *p != '0' || before >= 0) {
+            total++;
+
+            if (n < (int) sizeof(digits)) {
+                digits[n++] = *p;
+            }
+        }
+    }
+
+    if (p == text || p[-1] == '.') {
+        return -1;
+    }
+
+    if (before < 0) {
+        before = total;
+    }
+
+    if (p < end) {
+
+        if (*p != 'e' && *p != 'E') {
+            return -1;
+        }
+
+        p++;
+
+        if (p < end && *p == '+') {
+            p++;
+        }
+
+        exponent = tavus_event_digits(&p, end, end - p > 1 ? 2 : 1);
+
+        if (exponent < 0 || p < end) {
+            return -1;
+        }
+
+        before += exponent;
+    }
+
+    if (before > 20) {
+        return -1;
+    }
+
+    total = before + (before > 17 ? -3 : before > 14 ? 0 : before > 11 ? 3 : 6);
+
+    for (value = 0, before = 0; before < total; before++) {
+        value = value * 10 + (before < n ? digits[before] - '0' : 0);
+    }
+
+    *usec = value;
+
+    return 0;
+}
+
+
 /* Reads exactly n digits; -1 if there are none such. */
 
 static int
@@ -227,7 +401,7 @@ tavus_event_fraction(const char **p, const char *end)
     int     usec;
     size_t  n;
 
-    if (*p == end || **p != '.') {
+    if (*p == end || (**p != '.' && **p != ',')) {
         return 0;
     }
 
@@ -244,7 +418,7 @@ tavus_event_fraction(const char **p, const char *end)
         (*p)++;
     }
 
-    if (n < 1 || n > 9) {
+    if (n == 0) {
         return -1;
     }
 
@@ -264,25 +438,38 @@ tavus_event_zone(const char *p, const char *end, int64_t *sec)
 
     *sec = 0;
 
-    if (p == end) {
+    if (end - p > 1 && *p == ' ') {
+        p++;
+    }
+
+    if (p == end
+        || (end - p == 1 && (*p == 'Z' || *p == 'z'))
+        || (end - p == 3 && memcmp(p, "UTC", 3) == 0))
+    {
         return 0;
     }
 
     sign = *p++;
 
-    if (sign == 'Z') {
-        return p == end ? 0 : -1;
-    }
-
-    if ((sign != '+' && sign != '-')
-        || end - p != sizeof("hh:mm") - 1 || p[2] != ':')
-    {
+    if (sign != '+' && sign != '-') {
         return -1;
     }
 
     hour = tavus_event_digits(&p, end, 2);
-    p++;
-    min = tavus_event_digits(&p, end, 2);
+    min = 0;
+
+    if (hour >= 0 && p < end) {
+
+        if (*p == ':') {
+            p++;
+        }
+
+        min = tavus_event_digits(&p, end, 2);
+
+        if (p < end) {
+            return -1;
+        }
+    }
 
     if (hour < 0 || hour > 23 || min < 0 || min > 59) {
         return -1;

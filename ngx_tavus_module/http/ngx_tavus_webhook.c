@@ -38,6 +38,9 @@ enum {
     ngx_tavus_member_type,
     ngx_tavus_member_id,
     ngx_tavus_member_created,
+    ngx_tavus_member_created_at,
+    ngx_tavus_member_properties,
+    ngx_tavus_member_payload,
     ngx_tavus_member_count
 };
 
@@ -68,6 +71,8 @@ static tavus_verify_t ngx_tavus_webhook_verify_stripe(ngx_http_request_t *r,
     ngx_tavus_webhook_t *w);
 static tavus_verify_t ngx_tavus_webhook_verify_standard(
     ngx_http_request_t *r, ngx_tavus_webhook_t *w);
+static tavus_verify_t ngx_tavus_webhook_headers(ngx_http_request_t *r,
+    ngx_str_t *values);
 static tavus_verify_t ngx_tavus_webhook_header(ngx_http_request_t *r,
     const char *name, size_t len, ngx_str_t *value);
 static ngx_int_t ngx_tavus_webhook_reject(ngx_http_request_t *r,
@@ -81,6 +86,8 @@ static void ngx_tavus_webhook_text(ngx_http_request_t *r,
     const char *unfit, ngx_str_t *reason);
 static ngx_int_t ngx_tavus_webhook_identify(ngx_tavus_webhook_t *w,
     ngx_tavus_event_t *ev, ngx_uint_t scheme);
+static ngx_int_t ngx_tavus_webhook_identify_tavus(ngx_tavus_webhook_t *w,
+    ngx_tavus_event_t *ev, int64_t time);
 static int64_t ngx_tavus_webhook_time(ngx_tavus_webhook_t *w,
     ngx_uint_t scheme);
 static ngx_uint_t ngx_tavus_webhook_is_token(ngx_str_t *token);
@@ -92,7 +99,7 @@ static void ngx_tavus_webhook_free_keys(void *data);
 
 static const char  *ngx_tavus_webhook_members[] = {
     "signature", "event_type", "conversation_id", "timestamp", "type", "id",
-    "created"
+    "created", "created_at", "properties", "payload"
 };
 
 static ngx_str_t  ngx_tavus_webhook_sources[] = {
@@ -377,29 +384,19 @@ static tavus_verify_t
 ngx_tavus_webhook_verify_standard(ngx_http_request_t *r,
     ngx_tavus_webhook_t *w)
 {
-    ngx_uint_t             i;
     tavus_verify_t         result;
     ngx_tavus_loc_conf_t  *lcf;
     ngx_str_t              values[3];
-
-    static ngx_str_t  names[] = {
-        ngx_string("webhook-id"),
-        ngx_string("webhook-timestamp"),
-        ngx_string("webhook-signature")
-    };
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
 
     w->method = "standard";
     w->covered = 1;
 
-    for (i = 0; i < 3; i++) {
-        result = ngx_tavus_webhook_header(r, (char *) names[i].data,
-                                          names[i].len, &values[i]);
+    result = ngx_tavus_webhook_headers(r, values);
 
-        if (result != TAVUS_VERIFY_OK) {
-            return result;
-        }
+    if (result != TAVUS_VERIFY_OK) {
+        return result;
     }
 
     w->id = values[0];
@@ -410,6 +407,66 @@ ngx_tavus_webhook_verify_standard(ngx_http_request_t *r,
                                  (char *) values[2].data, values[2].len,
                                  (char *) w->body.data, w->body.len,
                                  ngx_time(), lcf->tolerance, &w->key);
+}
+
+
+/*
+ * Svix has names of its own for the three.  All come from one set; where a
+ * header is there by both names, it must be the same.
+ */
+
+static tavus_verify_t
+ngx_tavus_webhook_headers(ngx_http_request_t *r, ngx_str_t *values)
+{
+    ngx_uint_t      i, n, found[2];
+    ngx_str_t       set[2][3];
+    tavus_verify_t  result;
+
+    static ngx_str_t  names[2][3] = {
+        { ngx_string("webhook-id"),
+          ngx_string("webhook-timestamp"),
+          ngx_string("webhook-signature") },
+
+        { ngx_string("svix-id"),
+          ngx_string("svix-timestamp"),
+          ngx_string("svix-signature") }
+    };
+
+    for (n = 0; n < 2; n++) {
+        found[n] = 0;
+
+        for (i = 0; i < 3; i++) {
+            ngx_str_null(&set[n][i]);
+
+            result = ngx_tavus_webhook_header(r, (char *) names[n][i].data,
+                                              names[n][i].len, &set[n][i]);
+
+            if (result == TAVUS_VERIFY_OK) {
+                found[n]++;
+
+            } else if (result != TAVUS_VERIFY_MISSING) {
+                return result;
+            }
+        }
+    }
+
+    for (i = 0; i < 3; i++) {
+        if (set[0][i].data && set[1][i].data
+            && (set[0][i].len != set[1][i].len
+                || ngx_memcmp(set[0][i].data, set[1][i].data, set[0][i].len)
+                   != 0))
+        {
+            return TAVUS_VERIFY_MALFORMED;
+        }
+    }
+
+    if (found[0] < 3 && found[1] < 3) {
+        return TAVUS_VERIFY_MISSING;
+    }
+
+    ngx_memcpy(values, set[found[0] < 3], sizeof(set[0]));
+
+    return TAVUS_VERIFY_OK;
 }
 
 
@@ -682,10 +739,8 @@ ngx_tavus_webhook_identify(ngx_tavus_webhook_t *w, ngx_tavus_event_t *ev,
 {
     int           len;
     char          id[TAVUS_EVENT_MAX_NAME];
-    size_t        n;
     int64_t       time;
-    const char   *type;
-    tavus_part_t  parts[4];
+    tavus_part_t  parts[3];
 
     time = ngx_tavus_webhook_time(w, scheme);
 
@@ -701,17 +756,7 @@ ngx_tavus_webhook_identify(ngx_tavus_webhook_t *w, ngx_tavus_event_t *ev,
                 break;
             }
 
-            n = ev->event_type.len;
-            type = tavus_event_canonical((char *) ev->event_type.data, &n);
-
-            parts[1].data = ev->conversation_id.data;
-            parts[1].len = ev->conversation_id.len;
-            parts[2].data = type;
-            parts[2].len = n;
-            parts[3].data = &time;
-            parts[3].len = sizeof(time);
-
-            return ngx_tavus_store_identify(ev, time, parts, 4);
+            return ngx_tavus_webhook_identify_tavus(w, ev, time);
 
         case NGX_TAVUS_SCHEME_STANDARD:
             parts[1].data = w->id.data;
@@ -743,39 +788,60 @@ ngx_tavus_webhook_identify(ngx_tavus_webhook_t *w, ngx_tavus_event_t *ev,
 }
 
 
+/* what an event says is in properties, or payload, or else its own members */
+
+static ngx_int_t
+ngx_tavus_webhook_identify_tavus(ngx_tavus_webhook_t *w,
+    ngx_tavus_event_t *ev, int64_t time)
+{
+    ngx_str_t               object;
+    tavus_part_t            conversation, type;
+    tavus_json_member_t    *m;
+    tavus_event_identity_t  id;
+
+    m = &w->members[ngx_tavus_member_properties];
+
+    if (m->count == 0 || m->type != '{') {
+        m = &w->members[ngx_tavus_member_payload];
+    }
+
+    object = ev->body;
+
+    if (m->count && m->type == '{') {
+        object.data = w->body.data + m->value_start;
+        object.len = m->value_end - m->value_start;
+    }
+
+    conversation.data = ev->conversation_id.data;
+    conversation.len = ev->conversation_id.len;
+    type.data = ev->event_type.data;
+    type.len = ev->event_type.len;
+
+    tavus_event_identity(&id, &conversation, &type, time,
+                         (char *) object.data, object.len);
+
+    return ngx_tavus_store_identify(ev, time, id.parts, id.n);
+}
+
+
 /* microseconds since 1970 that the sender gave the event, or -1 */
 
 static int64_t
 ngx_tavus_webhook_time(ngx_tavus_webhook_t *w, ngx_uint_t scheme)
 {
-    int                   len;
-    char                  text[64];
-    time_t                sec;
-    int64_t               time;
-    tavus_json_member_t  *m;
+    int64_t     time;
+    ngx_uint_t  member;
 
-    if (scheme == NGX_TAVUS_SCHEME_STRIPE) {
-        m = &w->members[ngx_tavus_member_created];
+    member = scheme == NGX_TAVUS_SCHEME_STRIPE ? ngx_tavus_member_created
+                                               : ngx_tavus_member_timestamp;
 
-        if (m->count == 0 || m->type != '0') {
-            return -1;
-        }
-
-        sec = ngx_atotm(w->body.data + m->value_start,
-                        m->value_end - m->value_start);
-
-        return sec < 0 || sec > 0xffffffffff ? -1 : (int64_t) sec * 1000000;
+    if (scheme == NGX_TAVUS_SCHEME_STANDARD && w->members[member].count == 0) {
+        member = ngx_tavus_member_created_at;
     }
 
-    len = tavus_json_string((char *) w->body.data,
-                            &w->members[ngx_tavus_member_timestamp], text,
-                            sizeof(text));
-
-    if (len <= 0 || tavus_event_time(text, len, &time) != 0) {
-        return -1;
-    }
-
-    return time;
+    return tavus_event_member_time((char *) w->body.data,
+                                   &w->members[member], &time) == 0
+           ? time : -1;
 }
 
 
