@@ -29,8 +29,9 @@ $$;
 
 -- A page of events, newest first by id; cursor_ is the last id seen.  What an index can answer
 -- (a conversation, or one of the rarer sources or types) narrows the scan; what none can is
--- looked for while there is time (50 ms), and then the page ends early with a cursor to go on
--- from: a short page is the last one only if next_cursor is null.
+-- looked for in steps, bounded in rows and in bytes of bodies, while there is time (50 ms).  Then
+-- the page ends early, with a cursor to go on from and how far it came: a short page is the last
+-- one only if next_cursor is null.
 CREATE OR REPLACE FUNCTION tavus.admin_events(
     type text DEFAULT NULL, event_type text DEFAULT NULL, source text DEFAULT NULL,
     conversation_id text DEFAULT NULL, q text DEFAULT NULL, from_ timestamptz DEFAULT NULL,
@@ -52,7 +53,10 @@ DECLARE
     body     text := 'convert_from(s.body, ''UTF8'')';
     near     text := '';    -- conditions that an index answers
     far      text := '';    -- conditions that rows are tested for
-    chunk    int := 500;
+    weight   text := '0';   -- of a row, in bytes that are looked through
+    chunk    int := 500;    -- rows of a step
+    room     int := 1048576;    -- bytes of a step, of which the last row may be beyond
+    found    int;
     seen     int;
     edge     uuid;
     keys     uuid[];
@@ -60,6 +64,7 @@ DECLARE
     all_keys uuid[] := '{}';
     all_rows text[] := '{}';
     next_    uuid;
+    searched text;
     begun    timestamptz := clock_timestamp();
     lap      timestamptz;
 BEGIN
@@ -102,6 +107,7 @@ BEGIN
         END IF;
         far := far || ' AND (s.event_type ILIKE $7 OR s.conversation_id ILIKE $7 OR '
                || body || ' ILIKE $7)';
+        weight := 'octet_length(c.body)';
     END IF;
 
     IF far = '' THEN
@@ -112,21 +118,26 @@ BEGIN
         lap := clock_timestamp();
         BEGIN
             EXECUTE format(
-                'WITH s AS MATERIALIZED (
-                     SELECT e.* FROM tavus.events e WHERE e.id >= $1 AND e.id < $2 %s
+                'WITH c AS MATERIALIZED (
+                     SELECT e.* FROM tavus.events e WHERE e.id >= $1 AND e.id < $2 %1$s
                       ORDER BY e.id DESC LIMIT $8
+                 ), s AS MATERIALIZED (
+                     SELECT w.* FROM (SELECT c.*, %2$s AS bytes,
+                                             sum(%2$s) OVER (ORDER BY c.id DESC) AS upto
+                                        FROM c) w
+                      WHERE w.upto - w.bytes < $10 ORDER BY w.id DESC
                  ), f AS MATERIALIZED (
-                     SELECT s.* FROM s WHERE true %s LIMIT $9
+                     SELECT s.* FROM s WHERE true %3$s LIMIT $9
                  )
-                 SELECT (SELECT count(*) FROM s),
+                 SELECT (SELECT count(*) FROM c), (SELECT count(*) FROM s),
                         (SELECT s.id FROM s ORDER BY s.id LIMIT 1),
                         ARRAY(SELECT f.id FROM f),
                         ARRAY(SELECT tavus.event_json(f.id, f.received_at, f.kind, f.source,
                                          f.event_type, f.conversation_id, f.body, 65536) || ''}''
-                                FROM f)', near, far)
-               INTO seen, edge, keys, page
+                                FROM f)', near, weight, far)
+               INTO found, seen, edge, keys, page
               USING lo, hi, conversation_id, source, kind, event_type, pattern, chunk,
-                    wanted + 1 - cardinality(all_keys);
+                    wanted + 1 - cardinality(all_keys), room;
         EXCEPTION WHEN data_exception THEN
             -- a body that is not UTF-8 stands in the way: take the slow, careful conversion
             IF strpos(far, 'convert_from') = 0 THEN
@@ -145,10 +156,11 @@ BEGIN
             EXIT;
         END IF;
 
-        EXIT WHEN seen < chunk;
+        EXIT WHEN found < chunk AND seen = found;
 
         IF clock_timestamp() - begun > interval '50 ms' THEN
             next_ := edge;
+            searched := tavus.iso(tavus.uuid_time(edge));
             EXIT;
         END IF;
 
@@ -156,13 +168,16 @@ BEGIN
         hi := edge;
         IF clock_timestamp() - lap < interval '8 ms' THEN
             chunk := least(chunk * 2, 4000);
+            room := least(room * 2, 4194304);
         ELSIF clock_timestamp() - lap > interval '20 ms' THEN
             chunk := greatest(chunk / 2, 100);
+            room := greatest(room / 2, 65536);
         END IF;
     END LOOP;
 
-    RETURN '{"events":[' || array_to_string(all_rows, ',') || '],"next_cursor":'
-           || coalesce('"' || next_ || '"', 'null') || '}';
+    RETURN concat('{"events":[', array_to_string(all_rows, ','), '],"next_cursor":',
+                  coalesce('"' || next_ || '"', 'null'), ',"searched_to":"' || searched || '"',
+                  '}');
 END
 $$;
 
@@ -210,7 +225,9 @@ AS $$
     )
     SELECT '{"events":[' || coalesce(string_agg(
                tavus.event_json(p.id, p.received_at, 0::smallint, p.source, p.event_type,
-                                p.conversation_id, tavus.body_shown(p.body, p.reason), 65536)
+                                p.conversation_id,
+                                CASE WHEN octet_length(p.body) > 65536 THEN p.body
+                                     ELSE tavus.body_shown(p.body, p.reason) END, 65536)
                || ',"quarantine":{"reason":' || to_json(p.reason) || '}}', ',' ORDER BY p.nth)
                FILTER (WHERE p.nth <= w.n), '')
            || '],"next_cursor":'
@@ -256,7 +273,8 @@ AS $$
 $$;
 
 -- A page of conversations, newest first by createdAt; cursor_ is the next_cursor of the page
--- before (22023 if it is not one).
+-- before (22023 if it is not one).  As with events, a filter that no index answers is looked for
+-- while there is time.
 CREATE OR REPLACE FUNCTION tavus.admin_conversations(
     status text DEFAULT NULL, vertical text DEFAULT NULL, from_ timestamptz DEFAULT NULL,
     to_ timestamptz DEFAULT NULL, limit_ int DEFAULT NULL, cursor_ text DEFAULT NULL)
@@ -268,13 +286,21 @@ SET enable_bitmapscan = off
 SET jit = off
 AS $$
 DECLARE
-    lo     uuid := coalesce(tavus.uuid_floor(from_), '00000000-0000-0000-0000-000000000000');
-    hi     uuid := coalesce(tavus.uuid_floor(to_), 'ffffffff-ffff-ffff-ffff-ffffffffffff');
-    hi_id  text := '';
-    wanted int := least(greatest(coalesce(limit_, 50), 1), 500);
-    far    text := '';
-    page   jsonb[];
-    keys   text[];
+    lo       uuid := coalesce(tavus.uuid_floor(from_), '00000000-0000-0000-0000-000000000000');
+    hi       uuid := coalesce(tavus.uuid_floor(to_), 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    hi_id    text := '';
+    wanted   int := least(greatest(coalesce(limit_, 50), 1), 500);
+    near     text := '';
+    far      text := '';
+    chunk    int := 500;
+    seen     int;
+    page     text[];
+    keys     text[];
+    all_rows text[] := '{}';
+    all_keys text[] := '{}';
+    next_    text;
+    searched text;
+    begun    timestamptz := clock_timestamp();
 BEGIN
     IF cursor_ IS NOT NULL THEN
         IF cursor_ !~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}:' THEN
@@ -287,36 +313,68 @@ BEGIN
     END IF;
 
     IF status = 'active' THEN
-        far := ' AND NOT c.ended';
+        near := ' AND NOT c.ended';
     ELSIF status = 'ended' THEN
-        far := ' AND c.ended';
+        far := ' AND (s.c).ended';
     ELSIF status IS NOT NULL THEN
         RETURN '{"conversations":[],"next_cursor":null}';
     END IF;
 
     IF vertical IS NOT NULL THEN
-        far := far || ' AND CASE WHEN c.announced_id IS NOT NULL THEN c.vertical
+        far := far || ' AND CASE WHEN (s.c).announced_id IS NOT NULL THEN (s.c).vertical
                                  ELSE (SELECT i.vertical FROM tavus.intents i
-                                        WHERE i.nonce = c.nonce) END = $4';
+                                        WHERE i.nonce = (s.c).nonce) END = $4';
     END IF;
 
-    EXECUTE format(
-        'SELECT array_agg(tavus.conversation_json(p.c) ORDER BY p.n),
-                array_agg((p.c).created_id || '':'' || (p.c).id ORDER BY p.n)
-           FROM (SELECT l.c, row_number() OVER () AS n
+    IF far = '' THEN
+        chunk := wanted + 1;
+    END IF;
+
+    LOOP
+        EXECUTE format(
+            'WITH s AS MATERIALIZED (
+                 SELECT l.c, row_number() OVER () AS n
                    FROM (SELECT c FROM tavus.conversations c
                           WHERE c.created_id >= $1 AND (c.created_id, c.id) < ($2, $3) %s
-                          ORDER BY c.created_id DESC, c.id DESC LIMIT $5) l) p', far)
-       INTO page, keys USING lo, hi, hi_id, vertical, wanted + 1;
+                          ORDER BY c.created_id DESC, c.id DESC LIMIT $5) l
+             ), f AS MATERIALIZED (
+                 SELECT s.* FROM s WHERE true %s ORDER BY s.n LIMIT $6
+             )
+             SELECT (SELECT count(*) FROM s),
+                    (SELECT (s.c).created_id FROM s ORDER BY s.n DESC LIMIT 1),
+                    (SELECT (s.c).id FROM s ORDER BY s.n DESC LIMIT 1),
+                    ARRAY(SELECT tavus.conversation_json(f.c)::text FROM f ORDER BY f.n),
+                    ARRAY(SELECT (f.c).created_id || '':'' || (f.c).id FROM f ORDER BY f.n)',
+            near, far)
+           INTO seen, hi, hi_id, page, keys
+          USING lo, hi, hi_id, vertical, chunk, wanted + 1 - cardinality(all_keys);
 
-    RETURN '{"conversations":[' || coalesce(array_to_string(page[:wanted], ','), '')
-           || '],"next_cursor":' || CASE WHEN cardinality(keys) > wanted
-                                         THEN to_json(keys[wanted])::text ELSE 'null' END || '}';
+        all_rows := all_rows || page;
+        all_keys := all_keys || keys;
+
+        IF cardinality(all_keys) > wanted THEN
+            next_ := all_keys[wanted];
+            EXIT;
+        END IF;
+
+        EXIT WHEN seen < chunk;
+
+        IF clock_timestamp() - begun > interval '50 ms' THEN
+            next_ := hi || ':' || hi_id;
+            searched := tavus.iso(tavus.uuid_time(hi));
+            EXIT;
+        END IF;
+    END LOOP;
+
+    RETURN concat('{"conversations":[', array_to_string(all_rows[:wanted], ','),
+                  '],"next_cursor":', coalesce(to_json(next_)::text, 'null'),
+                  ',"searched_to":"' || searched || '"', '}');
 END
 $$;
 
--- A conversation with its timeline (oldest first, at most 1,000 events) and the transcript as
--- Tavus sent it, without the system prompt; NULL if there is no such conversation.
+-- A conversation with its timeline (oldest first, at most 1,000 events, of which the first 4 MiB
+-- are shown as in a list, and then only bodies of up to 2 KiB) and the transcript as Tavus sent
+-- it, without the system prompt; NULL if there is no such conversation.
 CREATE OR REPLACE FUNCTION tavus.admin_conversation(id text) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
@@ -336,11 +394,13 @@ BEGIN
     END IF;
 
     SELECT string_agg(tavus.event_json(t.id, t.received_at, t.kind, t.source, t.event_type,
-                                       t.conversation_id, t.body, 65536) || '}',
-                      ',' ORDER BY t.id)
+                                       t.conversation_id, t.body,
+                                       CASE WHEN t.upto <= 4194304 THEN 65536 ELSE 2048 END)
+                      || '}', ',' ORDER BY t.id)
       INTO events
-      FROM (SELECT e.* FROM tavus.events e WHERE e.conversation_id = $1
-             ORDER BY e.id LIMIT 1000) t;
+      FROM (SELECT l.*, sum(least(octet_length(l.body), 65536)) OVER (ORDER BY l.id) AS upto
+              FROM (SELECT e.* FROM tavus.events e WHERE e.conversation_id = $1
+                     ORDER BY e.id LIMIT 1000) l) t;
 
     -- What is not an array is no transcript, nor is what json cannot take apart (\u0000).
     BEGIN
@@ -384,5 +444,6 @@ AS $$
                     AND i.inhrelid = to_regclass('tavus.' || to_char(m.month,
                                                                      '"events_p"YYYYMM')))),
         'quarantined', (SELECT count(*) FROM (SELECT FROM tavus.quarantine LIMIT 10000) q),
-        'unsettled', (SELECT count(*) FROM tavus.intents WHERE due_at IS NOT NULL))::text
+        'unsettled', (SELECT count(*) FROM (SELECT FROM tavus.intents WHERE due_at IS NOT NULL
+                                             LIMIT 10000) u))::text
 $$;

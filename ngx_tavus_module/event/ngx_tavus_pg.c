@@ -236,6 +236,7 @@ ngx_tavus_pg_query(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op)
     op->preparing = 0;
     op->prepared = 0;
     op->failed = 0;
+    op->late = 0;
 
     ngx_memzero(&op->timer, sizeof(ngx_event_t));
 
@@ -252,6 +253,21 @@ ngx_tavus_pg_query(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op)
     if (ngx_tavus_pg_ready(pg)) {
         ngx_tavus_pg_send_waiting(pg);
     }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_tavus_pg_withdraw(ngx_tavus_pg_op_t *op)
+{
+    if (op->sent) {
+        return NGX_DECLINED;
+    }
+
+    ngx_del_timer(&op->timer);
+    ngx_queue_remove(&op->queue);
+    op->pg->nops--;
 
     return NGX_OK;
 }
@@ -844,6 +860,9 @@ ngx_tavus_pg_process(ngx_tavus_pg_t *pg)
 
         if (ngx_tavus_pg_results(pg) != NGX_OK) {
             pg->broken = 1;
+
+        } else if (ngx_tavus_pg_ready(pg)) {
+            ngx_tavus_pg_send_waiting(pg);
         }
     }
 
@@ -1043,27 +1062,34 @@ ngx_tavus_pg_result(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op, PGresult *res)
 }
 
 
+/*
+ * One at a time: what is late takes the connection with it, but not what has
+ * only waited behind it.
+ */
+
 static void
 ngx_tavus_pg_send_waiting(ngx_tavus_pg_t *pg)
 {
     ngx_queue_t        *q;
     ngx_tavus_pg_op_t  *op;
 
-    while (!ngx_queue_empty(&pg->waiting)) {
-        q = ngx_queue_head(&pg->waiting);
-        op = ngx_queue_data(q, ngx_tavus_pg_op_t, queue);
-
-        ngx_queue_remove(q);
-        ngx_queue_insert_tail(&pg->sent, q);
-        op->sent = 1;
-
-        if (ngx_tavus_pg_send(pg, op) != NGX_OK) {
-            pg->broken = 1;
-            break;
-        }
+    if (ngx_queue_empty(&pg->waiting) || !ngx_queue_empty(&pg->sent)) {
+        return;
     }
 
-    if (!pg->broken) {
+    q = ngx_queue_head(&pg->waiting);
+    op = ngx_queue_data(q, ngx_tavus_pg_op_t, queue);
+
+    ngx_queue_remove(q);
+    ngx_queue_insert_tail(&pg->sent, q);
+    op->sent = 1;
+
+    ngx_add_timer(&op->timer, op->timeout);
+
+    if (ngx_tavus_pg_send(pg, op) != NGX_OK) {
+        pg->broken = 1;
+
+    } else {
         ngx_tavus_pg_flush(pg);
     }
 
@@ -1157,6 +1183,15 @@ ngx_tavus_pg_op_timer_handler(ngx_event_t *ev)
     pg = op->pg;
 
     if (!op->sent) {
+
+        /* those before it have their own time: it may wait once more */
+
+        if (ngx_tavus_pg_ready(pg) && !op->late) {
+            op->late = 1;
+            ngx_add_timer(&op->timer, op->timeout);
+            return;
+        }
+
         ngx_tavus_pg_done(op, NGX_BUSY);
         return;
     }

@@ -84,7 +84,7 @@ struct ngx_tavus_pg_op_s {
     const char                 *values[NGX_TAVUS_PG_MAX_PARAMS];
     int                         lengths[NGX_TAVUS_PG_MAX_PARAMS];
     int                         formats[NGX_TAVUS_PG_MAX_PARAMS];
-    ngx_msec_t                  timeout;
+    ngx_msec_t                  timeout;        /* from when it is sent */
     ngx_uint_t                  background;     /* no exiting worker waits */
     ngx_uint_t                  keep;           /* the handler frees res */
     ngx_tavus_pg_handler_pt     handler;
@@ -99,6 +99,7 @@ struct ngx_tavus_pg_op_s {
     unsigned                    preparing:1;
     unsigned                    prepared:1;     /* with this query */
     unsigned                    failed:1;
+    unsigned                    late:1;         /* has waited for one time */
 };
 
 
@@ -123,10 +124,19 @@ ngx_tavus_pg_t *ngx_tavus_pg_open(ngx_tavus_pg_conf_t *conf,
 void ngx_tavus_pg_close(ngx_tavus_pg_t *pg);
 
 /*
- * Sends a query, or queues it until the connection is there.  NGX_OK, and
- * the handler will be called; NGX_BUSY if too many are under way; NGX_ERROR.
+ * Sends a query, or queues it until the connection is there (for its timeout
+ * at most) and those before it are answered (twice as long).  NGX_OK, and the
+ * handler will be called; NGX_BUSY if too many are under way; NGX_ERROR.  One
+ * that is not answered in time ends the connection, so that a session's
+ * statement_timeout should be less.
  */
 ngx_int_t ngx_tavus_pg_query(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op);
+
+/*
+ * Takes back a query that is under way, unless it was sent (NGX_DECLINED):
+ * NGX_OK, and the handler will not be called.
+ */
+ngx_int_t ngx_tavus_pg_withdraw(ngx_tavus_pg_op_t *op);
 
 /* Whether a query would be sent at once. */
 ngx_uint_t ngx_tavus_pg_ready(ngx_tavus_pg_t *pg);

@@ -58,7 +58,7 @@ typedef struct {
 } ngx_tavus_admin_route_t;
 
 
-/* a query outlives the client who asked for it */
+/* a query that was sent outlives the client who asked for it */
 
 typedef struct {
     ngx_pool_t              *pool;
@@ -679,4 +679,8 @@ ngx_tavus_admin_cleanup(void *data)
     ngx_tavus_admin_query_t *query = data;
 
     query->request = NULL;
+
+    if (ngx_tavus_pg_withdraw(&query->op) == NGX_OK) {
+        ngx_destroy_pool(query->pool);
+    }
 }

@@ -15,12 +15,16 @@
 
 /* after those of ngx_tavus_admin.c, which share the connection */
 #define NGX_TAVUS_STATUS_STATEMENT  15
-#define NGX_TAVUS_STATUS_TIMEOUT    500
+#define NGX_TAVUS_STATUS_TIMEOUT    5000
+
+/* how long health waits for what the database says */
+#define NGX_TAVUS_STATUS_PATIENCE   500
 
 
 typedef struct {
-    ngx_http_request_t    *request;     /* NULL: gone */
+    ngx_http_request_t    *request;     /* NULL: gone, or answered */
     ngx_http_cleanup_t    *cleanup;
+    ngx_event_t            timer;
     ngx_tavus_pg_op_t      op;
 } ngx_tavus_health_t;
 
@@ -29,9 +33,19 @@ static ngx_uint_t ngx_tavus_health_status(ngx_tavus_store_stats_t *stats);
 static ngx_int_t ngx_tavus_health_full(ngx_http_request_t *r);
 static void ngx_tavus_health_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
+static void ngx_tavus_health_late(ngx_event_t *ev);
+static void ngx_tavus_health_give(ngx_tavus_health_t *h, const char *text,
+    const char *refused);
 static void ngx_tavus_health_cleanup(void *data);
 static ngx_int_t ngx_tavus_health_send(ngx_http_request_t *r,
     const char *text, const char *refused);
+
+
+/* debug logging reads the descriptor of a timer's "connection" */
+
+static ngx_connection_t  ngx_tavus_status_dummy = {
+    .fd = (ngx_socket_t) -1
+};
 
 
 ngx_int_t
@@ -99,8 +113,6 @@ ngx_tavus_health_full(ngx_http_request_t *r)
 
     (void) ngx_tavus_health_status(&stats);
 
-    /* one that is late ends the connection, and with it what else is asked */
-
     if (!stats.ready || !ngx_tavus_store_query_idle()) {
         return ngx_tavus_health_send(r, NULL, NULL);
     }
@@ -121,6 +133,7 @@ ngx_tavus_health_full(ngx_http_request_t *r)
     h->request = r;
     h->op.stmt = &health;
     h->op.timeout = NGX_TAVUS_STATUS_TIMEOUT;
+    h->op.background = 1;
     h->op.handler = ngx_tavus_health_answered;
     h->op.data = h;
 
@@ -134,6 +147,12 @@ ngx_tavus_health_full(ngx_http_request_t *r)
 
     h->cleanup = cln;
 
+    h->timer.data = &ngx_tavus_status_dummy;
+    h->timer.handler = ngx_tavus_health_late;
+    h->timer.log = ngx_cycle->log;
+
+    ngx_add_timer(&h->timer, NGX_TAVUS_STATUS_PATIENCE);
+
     r->main->count++;
 
     return NGX_DONE;
@@ -141,15 +160,14 @@ ngx_tavus_health_full(ngx_http_request_t *r)
 
 
 static void
-ngx_tavus_health_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
+ngx_tavus_health_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc,
+    PGresult *res)
 {
     ngx_tavus_health_t *h = op->data;
 
-    char                 refused[256];
-    const char          *text, *state, *message;
-    ngx_http_request_t  *r;
+    char         refused[256];
+    const char  *text, *state, *message;
 
-    r = h->request;
     refused[0] = '\0';
 
     if (rc == NGX_ERROR && res != NULL) {
@@ -163,16 +181,38 @@ ngx_tavus_health_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
                       "database refused to tell its health: %s", refused);
     }
 
-    if (r != NULL) {
-        h->cleanup->handler = NULL;
-
+    if (h->request) {
         text = (rc == NGX_OK && PQntuples(res) == 1) ? PQgetvalue(res, 0, 0)
                                                      : "";
-
-        ngx_tavus_finalize(r, ngx_tavus_health_send(r, text, refused));
+        ngx_tavus_health_give(h, text, refused);
     }
 
     ngx_free(h);
+}
+
+
+/* who else asks on the connection is not to suffer: the query goes on */
+
+static void
+ngx_tavus_health_late(ngx_event_t *ev)
+{
+    ngx_tavus_health_give(ngx_queue_data(ev, ngx_tavus_health_t, timer), "",
+                          NULL);
+}
+
+
+static void
+ngx_tavus_health_give(ngx_tavus_health_t *h, const char *text,
+    const char *refused)
+{
+    ngx_http_request_t  *r;
+
+    r = h->request;
+
+    h->cleanup->handler = NULL;
+    ngx_tavus_health_cleanup(h);
+
+    ngx_tavus_finalize(r, ngx_tavus_health_send(r, text, refused));
 }
 
 
@@ -182,6 +222,10 @@ ngx_tavus_health_cleanup(void *data)
     ngx_tavus_health_t *h = data;
 
     h->request = NULL;
+
+    if (h->timer.timer_set) {
+        ngx_del_timer(&h->timer);
+    }
 }
 
 
