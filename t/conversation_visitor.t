@@ -69,6 +69,42 @@ for my $forged ("$zeros.$ticket", "$id.$flip", "$id.", $id, "$id$ticket",
         && $store eq "visitor_${new}_legal", "forged: $name";
 }
 
+# a cookie that somebody else put beside one's own
+my $planted = (visit('legal'))[1][0] =~ s/;.*//r;
+my ($theirs_id) = $planted =~ /=([0-9a-f]{32})/;
+for my $both ("$planted; $cookie", "$cookie; $planted", "$cookie; $cookie",
+    "$planted;a=b;$cookie")
+{
+    ($stores, $set) = visit('legal', $both);
+    my ($new) = ($set->[0] // '') =~ /^tavus_visitor=([0-9a-f]{32})\./;
+    ok $new && $new ne $id && $new ne $theirs_id
+        && $stores->[1] eq "visitor_${new}_legal",
+        'two that are valid: neither counts';
+}
+for my $lines ([$planted, $cookie], [$cookie, 'a=b', $planted]) {
+    $t->sandbox->forget;
+    is $t->socket->send("POST /api/tavus/create-conversation HTTP/1.1\r\n"
+        . "Host: x\r\nContent-Type: application/json\r\n"
+        . join('', map { "Cookie: $_\r\n" } @$lines)
+        . "Content-Length: 20\r\n\r\n" . '{"vertical":"legal"}')
+        ->response->{status}, 200;
+    my ($call) = $t->sandbox->calls('/v2/');
+    unlike $call->{body}{memory_stores}[1], qr/$id|$theirs_id/,
+        'in lines of their own';
+}
+for my $with ("tavus_visitor=$zeros.$ticket; $cookie",
+    "$cookie; tavus_visitor=x", "tavus_visitor=; $cookie;",
+    "xtavus_visitor=$theirs_id; tavus_visitors=1; $cookie")
+{
+    ($stores, $set) = visit('legal', $with);
+    is_deeply [$stores, $set], [['shared', "visitor_${id}_legal"], []],
+        'what is not valid takes nothing away';
+}
+($stores, $set) = visit('legal', join '; ', ('tavus_visitor=x') x 8, $cookie);
+is scalar @$set, 1, 'but not of any number';
+($stores, $set) = visit('legal', ucfirst $cookie);
+is scalar @$set, 1, 'a name in other letters is another';
+
 # a cookie of another site's, under another secret
 my $foreign = Tavus::Test->new(http => {%verticals},
     db => $t->pg, sandbox => $t->sandbox);
@@ -93,11 +129,14 @@ $t->configure(http => {tavus_vertical => $verticals{tavus_vertical},
         'file:' . $t->dir . '/secrets/webhook id=k1',
     ]})->reload(drained => 1);
 ($stores, $set) = visit('legal', $cookie);
+is scalar @$set, 1, 'over https a name that any host may set is nothing';
+($stores, $set) = visit('legal', "__Host-$cookie");
 is_deeply [$stores, $set], [['shared', "visitor_${id}_legal"], []],
     'remembered after a change of keys';
 ($stores, $set) = visit('legal');
-like $set->[0], qr/^tavus_visitor=[0-9a-f]{32}\.k2\..*; SameSite=Lax; Secure\z/,
-    'Secure where the origin is https';
+like $set->[0], qr{^__Host-tavus_visitor=[0-9a-f]{32}\.k2\.[0-9a-f]{64};
+    \ Path=/;\ Max-Age=31536000;\ HttpOnly;\ SameSite=Lax;\ Secure\z}x,
+    'a name that no other host can set, where the origin is https';
 is index($t->sandbox->callback_url, 'https://example.com/api/tavus/webhook?'),
     0, 'and the callback goes there';
 

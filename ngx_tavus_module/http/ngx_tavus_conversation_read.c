@@ -14,7 +14,7 @@
 #include <openssl/rand.h>
 
 
-#define NGX_TAVUS_COOKIE                "tavus_visitor"
+#define NGX_TAVUS_COOKIES               8
 #define NGX_TAVUS_COOKIE_AGE            (365 * 24 * 3600)
 #define NGX_TAVUS_VISITOR_LEN           32
 #define NGX_TAVUS_CREATE_PATIENCE       15
@@ -29,6 +29,11 @@ static ngx_int_t ngx_tavus_create_list(ngx_tavus_job_t *job, cJSON *item,
     ngx_array_t *allowed, const char *name);
 static ngx_int_t ngx_tavus_create_visitor(ngx_http_request_t *r,
     ngx_tavus_job_t *job);
+static void ngx_tavus_create_known_visitor(ngx_http_request_t *r,
+    ngx_tavus_job_t *job);
+static ngx_uint_t ngx_tavus_create_valid_visitor(ngx_http_request_t *r,
+    ngx_str_t *value);
+static ngx_str_t *ngx_tavus_create_cookie_name(ngx_tavus_main_conf_t *mcf);
 static ngx_int_t ngx_tavus_create_new_visitor(ngx_tavus_job_t *job);
 
 
@@ -442,45 +447,16 @@ ngx_tavus_create_fault(ngx_http_request_t *r, ngx_tavus_job_t *job,
 static ngx_int_t
 ngx_tavus_create_visitor(ngx_http_request_t *r, ngx_tavus_job_t *job)
 {
-    u_char                *p;
-    size_t                 match;
-    cJSON                 *stores;
-    ngx_str_t              value;
-    ngx_tavus_loc_conf_t  *lcf;
+    u_char  *p;
+    cJSON   *stores;
 
-    static ngx_str_t  name = ngx_string(NGX_TAVUS_COOKIE);
+    ngx_tavus_create_known_visitor(r, job);
 
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
-
-#if (nginx_version >= 1029006)
-    if (ngx_http_parse_cookie_lines(r, r->headers_in.cookie, &name, &value)
-        != NULL
-#elif (nginx_version >= 1023000)
-    if (ngx_http_parse_multi_header_lines(r, r->headers_in.cookie, &name,
-                                          &value)
-        != NULL
-#else
-    if (ngx_http_parse_multi_header_lines(&r->headers_in.cookies, &name,
-                                          &value)
-        != NGX_DECLINED
-#endif
-        && value.len > NGX_TAVUS_VISITOR_LEN + 1
-        && value.data[NGX_TAVUS_VISITOR_LEN] == '.'
-        && tavus_ticket_verify(lcf->keys->elts, lcf->keys->nelts,
-                               TAVUS_USE_VISITOR, (char *) value.data,
-                               NGX_TAVUS_VISITOR_LEN,
-                               (char *) value.data
-                               + NGX_TAVUS_VISITOR_LEN + 1,
-                               value.len - NGX_TAVUS_VISITOR_LEN - 1, &match)
-           == TAVUS_VERIFY_OK)
-    {
-        job->visitor.len = NGX_TAVUS_VISITOR_LEN;
-        job->visitor.data = ngx_pnalloc(job->pool, NGX_TAVUS_VISITOR_LEN);
+    if (job->visitor.len) {
+        job->visitor.data = ngx_pstrdup(job->pool, &job->visitor);
         if (job->visitor.data == NULL) {
             return NGX_ERROR;
         }
-
-        ngx_memcpy(job->visitor.data, value.data, NGX_TAVUS_VISITOR_LEN);
 
     } else if (ngx_tavus_create_new_visitor(job) != NGX_OK) {
         return NGX_ERROR;
@@ -504,12 +480,129 @@ ngx_tavus_create_visitor(ngx_http_request_t *r, ngx_tavus_job_t *job)
 }
 
 
+/*
+ * A neighbour under the same domain, or whoever is on an unencrypted line,
+ * can add a cookie but not take one away: of two that are valid one may be
+ * another visitor's, so neither counts.
+ */
+
+static void
+ngx_tavus_create_known_visitor(ngx_http_request_t *r, ngx_tavus_job_t *job)
+{
+    u_char           *p, *end, *last;
+    ngx_str_t        *name, value, visitor;
+    ngx_uint_t        i, n, valid;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    name = ngx_tavus_create_cookie_name(job->mcf);
+
+    ngx_str_null(&visitor);
+    n = 0;
+    valid = 0;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len != sizeof("cookie") - 1
+            || ngx_memcmp(h[i].lowcase_key, "cookie", sizeof("cookie") - 1)
+               != 0)
+        {
+            continue;
+        }
+
+        last = h[i].value.data + h[i].value.len;
+
+        for (p = h[i].value.data; p < last; p = end + 1) {
+
+            end = ngx_strlchr(p, last, ';');
+            end = end ? end : last;
+
+            while (p < end && *p == ' ') {
+                p++;
+            }
+
+            if ((size_t) (end - p) <= name->len || p[name->len] != '='
+                || ngx_memcmp(p, name->data, name->len) != 0)
+            {
+                continue;
+            }
+
+            if (++n > NGX_TAVUS_COOKIES) {
+                return;
+            }
+
+            value.data = p + name->len + 1;
+            value.len = end - value.data;
+
+            if (ngx_tavus_create_valid_visitor(r, &value)) {
+                visitor.data = value.data;
+                visitor.len = NGX_TAVUS_VISITOR_LEN;
+                valid++;
+            }
+        }
+    }
+
+    if (valid == 1) {
+        job->visitor = visitor;
+    }
+}
+
+
+static ngx_uint_t
+ngx_tavus_create_valid_visitor(ngx_http_request_t *r, ngx_str_t *value)
+{
+    char                  *p;
+    size_t                 match;
+    ngx_tavus_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+    p = (char *) value->data;
+
+    return value->len > NGX_TAVUS_VISITOR_LEN + 1
+           && p[NGX_TAVUS_VISITOR_LEN] == '.'
+           && tavus_ticket_verify(lcf->keys->elts, lcf->keys->nelts,
+                                  TAVUS_USE_VISITOR, p,
+                                  NGX_TAVUS_VISITOR_LEN,
+                                  p + NGX_TAVUS_VISITOR_LEN + 1,
+                                  value->len - NGX_TAVUS_VISITOR_LEN - 1,
+                                  &match)
+              == TAVUS_VERIFY_OK;
+}
+
+
+/* over https a name that no other host, path or unencrypted page can set */
+
+static ngx_str_t *
+ngx_tavus_create_cookie_name(ngx_tavus_main_conf_t *mcf)
+{
+    static ngx_str_t  plain = ngx_string("tavus_visitor");
+    static ngx_str_t  host = ngx_string("__Host-tavus_visitor");
+
+    return mcf->public_origin.data[4] == 's' ? &host : &plain;
+}
+
+
 static ngx_int_t
 ngx_tavus_create_new_visitor(ngx_tavus_job_t *job)
 {
-    int      n;
-    char     ticket[TAVUS_TICKET_MAX];
-    u_char  *p, random[NGX_TAVUS_VISITOR_LEN / 2];
+    int         n;
+    char        ticket[TAVUS_TICKET_MAX];
+    u_char     *p, random[NGX_TAVUS_VISITOR_LEN / 2];
+    ngx_str_t  *name;
 
     p = ngx_pnalloc(job->pool, NGX_TAVUS_VISITOR_LEN);
 
@@ -528,8 +621,10 @@ ngx_tavus_create_new_visitor(ngx_tavus_job_t *job)
         return NGX_ERROR;
     }
 
-    p = ngx_pnalloc(job->pool, sizeof(NGX_TAVUS_COOKIE)
-                               + NGX_TAVUS_VISITOR_LEN + TAVUS_TICKET_MAX
+    name = ngx_tavus_create_cookie_name(job->mcf);
+
+    p = ngx_pnalloc(job->pool, name->len + NGX_TAVUS_VISITOR_LEN
+                               + TAVUS_TICKET_MAX
                                + sizeof("=.; Path=/; Max-Age=; HttpOnly; "
                                         "SameSite=Lax; Secure")
                                + NGX_TIME_T_LEN);
@@ -538,9 +633,9 @@ ngx_tavus_create_new_visitor(ngx_tavus_job_t *job)
     }
 
     job->cookie.data = p;
-    job->cookie.len = ngx_sprintf(p, NGX_TAVUS_COOKIE "=%V.%*s; Path=/; "
+    job->cookie.len = ngx_sprintf(p, "%V=%V.%*s; Path=/; "
                                   "Max-Age=%d; HttpOnly; SameSite=Lax%s",
-                                  &job->visitor, (size_t) n, ticket,
+                                  name, &job->visitor, (size_t) n, ticket,
                                   NGX_TAVUS_COOKIE_AGE,
                                   job->mcf->public_origin.data[4] == 's'
                                   ? "; Secure" : "")
