@@ -45,7 +45,6 @@ static void *ngx_tavus_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_tavus_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
 static ngx_int_t ngx_tavus_init_process(ngx_cycle_t *cycle);
-static ngx_uint_t ngx_tavus_idle(void);
 static void ngx_tavus_exit_process(ngx_cycle_t *cycle);
 
 static char *ngx_tavus_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -682,7 +681,7 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
     }
 
     mcf->upkeep.database = mcf->database;
-    mcf->upkeep.idle = ngx_tavus_idle;
+    mcf->upkeep.idle = ngx_tavus_sweep_idle;
 
     if (ngx_tavus_store_init_process(&mcf->store, ccf->worker_processes)
         != NGX_OK
@@ -692,19 +691,6 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
     }
 
     return NGX_OK;
-}
-
-
-/* a journal may tell of conversations that the database does not know */
-
-static ngx_uint_t
-ngx_tavus_idle(void)
-{
-    ngx_tavus_journal_stats_t  stats;
-
-    ngx_tavus_journal_stats(&stats);
-
-    return ngx_tavus_sweep_idle() && stats.files == 0 && stats.found == 0;
 }
 
 

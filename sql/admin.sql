@@ -445,5 +445,13 @@ AS $$
                                                                      '"events_p"YYYYMM')))),
         'quarantined', (SELECT count(*) FROM (SELECT FROM tavus.quarantine LIMIT 10000) q),
         'unsettled', (SELECT count(*) FROM (SELECT FROM tavus.intents WHERE due_at IS NOT NULL
-                                             LIMIT 10000) u))::text
+                                             LIMIT 10000) u),
+        'silent_nodes', coalesce((
+            SELECT json_agg(json_build_object(
+                       'id', s.id, 'heard', tavus.iso(s.beat_at), 'files', s.files,
+                       'bytes', s.bytes) ORDER BY s.beat_at)
+              FROM tavus.silent_nodes() s), '[]'),
+        'clashing_nodes', ARRAY(
+            SELECT DISTINCT n.id FROM tavus.nodes n
+             WHERE n.clash_at > now() - interval '1 minute'))::text
 $$;

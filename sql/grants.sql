@@ -12,7 +12,8 @@ GRANT EXECUTE ON FUNCTION
     tavus.record(uuid[], timestamptz[], bytea[], smallint[], text[], text[], text[], bytea[],
                  text[], bytea[], text[]),
     tavus.maintain(interval),
-    tavus.claim_unsettled(int)
+    tavus.heartbeat(text, int, bigint),
+    tavus.claim_unsettled(text, bigint, int)
 TO tavus_app;
 
 GRANT EXECUTE ON FUNCTION

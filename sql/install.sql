@@ -46,6 +46,12 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 2) AS due \gset
     INSERT INTO tavus.migrations (version) VALUES (2);
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 3) AS due \gset
+\if :due
+    \ir 0003_nodes.sql
+    INSERT INTO tavus.migrations (version) VALUES (3);
+\endif
+
 \ir uuid.sql
 \ir json.sql
 \ir partitions.sql

@@ -26,36 +26,123 @@ BEGIN
            closed = i.closed OR g.closed,
            unended = i.unended OR g.unended,
            patience = coalesce(i.patience, g.patience),
+           node = coalesce(i.node, g.node),
            due_at = now() + tavus.due(i.requested_id IS NOT NULL, i.announced OR g.announced,
                                       i.closed OR g.closed, i.unended OR g.unended, i.outcome,
                                       coalesce(i.patience, g.patience))
       FROM (SELECT u.nonce,
                    bool_or(u.event_type = 'conversation.created') AS announced,
-                   bool_or(u.event_type = 'conversation.ended') AS closed,
+                   bool_or(u.event_type IN ('conversation.ended', 'conversation.not_found'))
+                       AS closed,
                    bool_or(u.event_type = 'conversation.end_failed') AS unended,
-                   max(CASE WHEN u.event_type = 'conversation.requested' THEN
-                           (SELECT CASE WHEN b.doc ->> 'patience' ~ '^[0-9]{1,5}$'
-                                        THEN (b.doc ->> 'patience')::int END
-                              FROM (SELECT tavus.body_jsonb(u.body) AS doc OFFSET 0) b) END)
-                       AS patience
+                   max(CASE WHEN w.doc ->> 'patience' ~ '^[0-9]{1,5}$'
+                            THEN (w.doc ->> 'patience')::int END) AS patience,
+                   max(tavus.str(w.doc, 'node')) AS node
               FROM unnest(marks, sources, event_types, nonces, bodies)
                    AS u (mark, source, event_type, nonce, body)
+              LEFT JOIN LATERAL (SELECT tavus.body_jsonb(u.body) AS doc
+                                  WHERE u.event_type = 'conversation.requested'
+                                 OFFSET 0) w ON true
              WHERE u.mark = 's' AND u.source = 'server' AND u.nonce IS NOT NULL
                AND u.event_type IN ('conversation.requested', 'conversation.create_failed',
                                     'conversation.created', 'conversation.ended',
-                                    'conversation.end_failed')
+                                    'conversation.end_failed', 'conversation.not_found')
              GROUP BY u.nonce) g
      WHERE i.nonce = g.nonce;
 END
 $$;
 
--- Leases what is due to the caller, for longer each time, and the eighth time for good; by then a
--- conversation that Tavus had begun has run into its own time limit.  Answers a JSON list.
-CREATE OR REPLACE FUNCTION tavus.claim_unsettled(limit_ int DEFAULT 20) RETURNS text
+-- After such a silence a node is gone for good.  It is longer than any call can last, which is an
+-- hour, so that what its journal may still tell is of calls that are over.
+CREATE OR REPLACE FUNCTION tavus.gone_after() RETURNS interval
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '3 hours'::interval;
+
+-- Nodes that were not heard of lately, as each was heard of last: their journals may hold events.
+CREATE OR REPLACE FUNCTION tavus.silent_nodes() RETURNS SETOF tavus.nodes
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+    SELECT l.* FROM (SELECT DISTINCT ON (n.id) n.* FROM tavus.nodes n
+                      ORDER BY n.id, n.beat_at DESC) l
+     WHERE l.beat_at < now() - interval '3 minutes'
+$$;
+
+-- A node tells that it lives, and what its journal holds.  Answers JSON: whether another place has
+-- the same id, and which other nodes are silent.
+CREATE OR REPLACE FUNCTION tavus.heartbeat(node text, files int, bytes bigint) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
 SET lock_timeout = '300ms'
 AS $$
+#variable_conflict use_variable
+DECLARE
+    clash boolean;
+BEGIN
+    -- another was heard of since this one was, and this one was not away
+    clash := EXISTS (
+        SELECT FROM tavus.nodes m JOIN tavus.nodes o ON o.id = m.id AND o.beat_at > m.beat_at
+         WHERE m.name = node AND m.beat_at > now() - interval '1 minute');
+
+    INSERT INTO tavus.nodes AS n (name, beat_at, files, bytes)
+    VALUES (node, now(), files, bytes)
+    ON CONFLICT (name) DO UPDATE SET
+        beat_at = now(), files = EXCLUDED.files, bytes = EXCLUDED.bytes,
+        clash_at = CASE WHEN clash THEN now() ELSE n.clash_at END;
+
+    -- those that had nothing left to tell, or are elsewhere now
+    DELETE FROM tavus.nodes n
+     WHERE n.beat_at < now() - interval '7 days'
+       AND (n.files = 0
+            OR EXISTS (SELECT FROM tavus.nodes o WHERE o.id = n.id AND o.beat_at > n.beat_at));
+
+    RETURN json_build_object(
+        'clash', clash,
+        'silent', ARRAY(SELECT s.id FROM tavus.silent_nodes() s ORDER BY s.id));
+END
+$$;
+
+-- For ops: the journal of this node is lost, or was replayed elsewhere.  What it did not tell is
+-- looked after at once, and it is no longer named.  Answers how many intents that were.
+CREATE OR REPLACE FUNCTION tavus.forget_node(node text) RETURNS int
+LANGUAGE plpgsql
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    n int;
+BEGIN
+    IF EXISTS (SELECT FROM tavus.nodes m
+                WHERE m.id = node AND m.beat_at > now() - interval '1 minute')
+    THEN
+        RAISE EXCEPTION 'node % lives', node;
+    END IF;
+
+    DELETE FROM tavus.nodes m WHERE m.id = node;
+
+    UPDATE tavus.intents i SET node = ''
+     WHERE i.due_at IS NOT NULL AND split_part(i.node, '.', 1) = node;
+
+    GET DIAGNOSTICS n = ROW_COUNT;
+    RETURN n;
+END
+$$;
+
+-- Leases what is due to the caller, for longer each time; after the eighth a conversation that
+-- Tavus had begun has run into its own time limit, and a day later it is given up.  Answers a JSON
+-- list.
+--
+-- A create that nothing more is known of is judged by its own node alone, as that one's journal may
+-- tell: if it was due clean milliseconds ago, when the folder was last seen empty (NULL: never).
+-- Nobody else judges it before that node is gone for good.  A node without a journal has nothing
+-- that the database does not have.
+CREATE OR REPLACE FUNCTION tavus.claim_unsettled(node text, clean bigint, limit_ int DEFAULT 20)
+RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET lock_timeout = '300ms'
+AS $$
+#variable_conflict use_variable
 DECLARE
     claimed text;
 BEGIN
@@ -66,19 +153,27 @@ BEGIN
                     WHERE c.id = i.conversation_id AND c.ended);
 
     WITH due AS (
-        SELECT nonce FROM tavus.intents WHERE due_at <= now()
-         ORDER BY due_at LIMIT limit_ FOR UPDATE SKIP LOCKED
+        SELECT i.nonce FROM tavus.intents i
+         WHERE i.due_at <= now()
+           AND (i.unended OR i.outcome = 'unknown' OR i.node = ''
+                OR i.node = node AND i.due_at <= now() - clean * interval '1 millisecond'
+                OR i.seen_at < now() - tavus.gone_after()
+                   AND NOT EXISTS (SELECT FROM tavus.nodes n
+                                    WHERE n.name = i.node
+                                      AND n.beat_at > now() - tavus.gone_after()))
+         ORDER BY i.due_at LIMIT limit_ FOR UPDATE SKIP LOCKED
     ), leased AS (
         UPDATE tavus.intents i
            SET tries = i.tries + 1,
                due_at = CASE WHEN i.tries < 7
-                             THEN now() + interval '30 seconds' * 2 ^ i.tries END
+                             THEN now() + interval '30 seconds' * 2 ^ i.tries
+                             WHEN i.tries < 31 THEN now() + interval '1 hour' END
           FROM due d WHERE i.nonce = d.nonce
         RETURNING i.nonce, i.vertical, i.conversation_id, i.tries
     )
     SELECT json_agg(json_build_object(
                'nonce', encode(l.nonce, 'hex'), 'vertical', l.vertical,
-               'conversation_id', l.conversation_id, 'last', l.tries = 8))
+               'conversation_id', l.conversation_id, 'last', l.tries >= 8))
       INTO claimed
       FROM leased l;
 

@@ -113,7 +113,8 @@ static const tavus_label_t  tavus_label_failure = {
 };
 
 static const tavus_label_t  tavus_label_end = {
-    "reason", { "visitor", "abandoned", "unrecorded", "unusable", "other" }
+    "reason", { "visitor", "abandoned", "unrecorded", "unusable", "late",
+                "other" }
 };
 
 static const tavus_label_t  tavus_label_connection = {
@@ -227,7 +228,15 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
 
     { "journal_oldest_age_seconds",
       "Age of the oldest record in the journal.",
-      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1000 }
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1000 },
+
+    { "nodes_silent",
+      "Nodes that the database has not heard of for minutes.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "node_clash",
+      "Whether another node has the id of this one.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 }
 };
 
 

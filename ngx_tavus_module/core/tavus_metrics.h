@@ -48,6 +48,8 @@ typedef enum {
     TAVUS_METRIC_JOURNAL_RECORDS,       /* records */
     TAVUS_METRIC_JOURNAL_BYTES,         /* bytes */
     TAVUS_METRIC_JOURNAL_AGE,           /* ms, of the oldest record */
+    TAVUS_METRIC_NODES_SILENT,
+    TAVUS_METRIC_NODE_CLASH,            /* 0 or 1 */
 
     TAVUS_METRIC_FAMILIES
 } tavus_metric_e;

@@ -35,6 +35,7 @@ static void ngx_tavus_create_recorded(void *data,
     ngx_tavus_outcome_e outcome, ngx_msec_t time);
 static void ngx_tavus_create_done(ngx_tavus_job_t *job,
     ngx_tavus_outcome_e outcome, ngx_msec_t time);
+static ngx_uint_t ngx_tavus_create_late(ngx_tavus_job_t *job);
 static ngx_int_t ngx_tavus_create_respond(ngx_tavus_job_t *job);
 
 static void ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body);
@@ -552,7 +553,17 @@ ngx_tavus_create_done(ngx_tavus_job_t *job, ngx_tavus_outcome_e outcome,
 
         r = job->request;
 
-        if (r != NULL) {
+        if (ngx_tavus_create_late(job)) {
+            ngx_tavus_job_problem(job, NGX_HTTP_BAD_GATEWAY,
+                                  "upstream_error", 0,
+                                  "The video service did not answer as it "
+                                  "should.");
+            job->end_reason = "late";
+
+        } else if (r == NULL) {
+            job->end_reason = "abandoned";
+
+        } else {
             ctx = ngx_tavus_get_ctx(r);
             ctx->store_time = time;
             ngx_tavus_store_name(outcome, &ctx->store);
@@ -570,8 +581,6 @@ ngx_tavus_create_done(ngx_tavus_job_t *job, ngx_tavus_outcome_e outcome,
             return;
         }
 
-        job->end_reason = "abandoned";
-
     } else {
 
         /* what is not on record must not go on costing money */
@@ -588,6 +597,23 @@ ngx_tavus_create_done(ngx_tavus_job_t *job, ngx_tavus_outcome_e outcome,
     if (ngx_tavus_end_send(job, job->end_reason) != NGX_OK) {
         ngx_tavus_job_free(job);
     }
+}
+
+
+/*
+ * A worker that was stopped for long: the conversation may have been judged
+ * as one that nobody was told of, so nobody is.
+ */
+
+static ngx_uint_t
+ngx_tavus_create_late(ngx_tavus_job_t *job)
+{
+    ngx_uint_t  most;
+
+    most = job->patience - 1;
+
+    return ngx_current_msec - job->start >= most * 1000
+           || ngx_time() - job->began >= (time_t) most;
 }
 
 
@@ -857,6 +883,8 @@ ngx_tavus_job_create(ngx_http_request_t *r)
     }
 
     job->pool = pool;
+    job->start = ngx_current_msec;
+    job->began = ngx_time();
     job->mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
     job->key = lcf->keys->elts[0];
     job->callback = lcf->callback;

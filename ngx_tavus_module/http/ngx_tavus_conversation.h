@@ -40,6 +40,10 @@ typedef struct {
     ngx_str_t                 conversation_url;
     ngx_str_t                 status;
     const char               *end_reason;
+
+    ngx_uint_t                patience;     /* seconds for a create */
+    ngx_msec_t                start;
+    time_t                    began;
 } ngx_tavus_job_t;
 
 

@@ -10,6 +10,7 @@
 #include "http/ngx_tavus_webhook.h"
 #include "core/tavus_metrics.h"
 #include "core/tavus_language.h"
+#include "store/ngx_tavus_node.h"
 
 #include <openssl/rand.h>
 
@@ -204,11 +205,12 @@ ngx_tavus_create_vertical(ngx_tavus_job_t *job, cJSON *item)
 {
     size_t                 len;
     cJSON                 *intent;
-    const char            *name;
+    const char            *name, *node;
     ngx_uint_t             i;
     ngx_tavus_vertical_t  *v;
 
     name = "general";
+    node = ngx_tavus_node_name();
 
     if (item != NULL) {
         if (!cJSON_IsString(item)) {
@@ -234,6 +236,7 @@ ngx_tavus_create_vertical(ngx_tavus_job_t *job, cJSON *item)
     }
 
     job->vertical = &v[i];
+    job->patience = ngx_tavus_create_patience(job->mcf);
     intent = job->intent;
 
     if (cJSON_AddStringToObject(intent, "nonce", job->nonce_hex) == NULL
@@ -241,8 +244,8 @@ ngx_tavus_create_vertical(ngx_tavus_job_t *job, cJSON *item)
         || cJSON_AddStringToObject(intent, "request_id",
                                    (char *) job->request_id.data)
            == NULL
-        || cJSON_AddNumberToObject(intent, "patience",
-                                   ngx_tavus_create_patience(job->mcf))
+        || (node && cJSON_AddStringToObject(intent, "node", node) == NULL)
+        || cJSON_AddNumberToObject(intent, "patience", job->patience)
            == NULL)
     {
         return NGX_ERROR;

@@ -33,6 +33,9 @@ typedef struct {
     ngx_uint_t           records;       /* not replayed yet */
     ngx_uint_t           files;
     ngx_uint_t           found;         /* in the directory, lately */
+    off_t                found_bytes;
+    ngx_msec_t           clean;         /* when it was last seen empty */
+    ngx_uint_t           cleaned;       /* it was */
     time_t               oldest;        /* when the oldest file began */
     uint64_t             damaged;       /* bytes set aside */
     ngx_uint_t           failed;        /* the last write failed */

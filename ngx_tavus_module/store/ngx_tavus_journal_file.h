@@ -69,6 +69,7 @@ typedef struct {
     ngx_tavus_journal_file_t      *file;        /* to read or to remove */
     ngx_tavus_journal_file_t      *adopted;
     ngx_uint_t                     found;       /* files, all workers' */
+    off_t                          found_bytes;
     ngx_tavus_journal_buf_t        aside;       /* damaged bytes to keep */
     u_char                        *data;
     size_t                         len;

@@ -202,6 +202,10 @@ ngx_tavus_journal_scan_thread(void *data, ngx_log_t *log)
 
         r->found++;
 
+        if (stat(path, &st) == 0) {
+            r->found_bytes += st.st_size;
+        }
+
         if (r->adopted) {
             continue;
         }
@@ -263,6 +267,12 @@ ngx_tavus_journal_scanned(ngx_event_t *ev)
     }
 
     j->stats.found = r->found;
+    j->stats.found_bytes = r->found_bytes;
+
+    if (r->failed == NULL && r->found == 0) {
+        j->stats.clean = j->scanned;
+        j->stats.cleaned = 1;
+    }
 
     if (r->adopted) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,

@@ -10,6 +10,7 @@
 
 #include "core/tavus_metrics.h"
 #include "store/ngx_tavus_batch.h"
+#include "store/ngx_tavus_node.h"
 #include "store/ngx_tavus_watch.h"
 
 
@@ -65,6 +66,8 @@ ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
     st->timer.data = &ngx_tavus_store_dummy;
     st->timer.handler = ngx_tavus_store_timer_handler;
     st->timer.log = ngx_cycle->log;
+
+    ngx_tavus_node_init_process(&conf->journal.path);
 
     if (conf->journal.path.len
         && ngx_tavus_journal_init_process(&conf->journal, workers,

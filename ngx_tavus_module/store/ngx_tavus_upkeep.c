@@ -5,6 +5,9 @@
  */
 
 
+#include "core/tavus_json.h"
+#include "core/tavus_metrics.h"
+#include "store/ngx_tavus_node.h"
 #include "store/ngx_tavus_store.h"
 #include "store/ngx_tavus_upkeep.h"
 
@@ -13,11 +16,9 @@
 #define NGX_TAVUS_UPKEEP_FIRST    1000
 #define NGX_TAVUS_UPKEEP_RETRY    60000
 #define NGX_TAVUS_UPKEEP_SOON     5000
-#define NGX_TAVUS_UPKEEP_CLAIM    5000
+#define NGX_TAVUS_UPKEEP_BEAT     5000
+#define NGX_TAVUS_UPKEEP_AGAIN    60000     /* what lasts is said again */
 #define NGX_TAVUS_UPKEEP_TIMEOUT  120000
-
-/* until then journals are replayed: they may tell what is known */
-#define NGX_TAVUS_UPKEEP_SETTLE   10000
 
 
 typedef struct {
@@ -27,9 +28,13 @@ typedef struct {
     ngx_event_t                timer;
     ngx_msec_t                 next;        /* when to maintain */
     ngx_msec_t                 asked;
-    ngx_msec_t                 since;       /* when the connection came */
+    ngx_msec_t                 clashed;     /* when it was said */
+    ngx_uint_t                 silent;      /* nodes */
     char                       interval[NGX_INT64_LEN
                                         + sizeof(" seconds")];
+    char                       files[NGX_INT64_LEN + 1];
+    char                       bytes[NGX_INT64_LEN + 1];
+    char                       clean[NGX_INT64_LEN + 1];
     ngx_tavus_upkeep_stats_t   stats;
     unsigned                   regular:1;   /* the first worker's */
     unsigned                   wanted:1;
@@ -39,16 +44,22 @@ typedef struct {
 
 static void ngx_tavus_upkeep_timer_handler(ngx_event_t *ev);
 static ngx_int_t ngx_tavus_upkeep_open(void);
-static void ngx_tavus_upkeep_ready(void *data);
 static void ngx_tavus_upkeep_ask(const ngx_tavus_pg_stmt_t *stmt,
     ngx_tavus_pg_handler_pt handler);
+static void ngx_tavus_upkeep_beat(const char *node);
+static void ngx_tavus_upkeep_beaten(ngx_tavus_pg_op_t *op, ngx_int_t rc,
+    PGresult *res);
+static void ngx_tavus_upkeep_nodes(const char *text);
+static void ngx_tavus_upkeep_claim_due(void);
 static void ngx_tavus_upkeep_maintained(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_upkeep_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 
 
-static const Oid  ngx_tavus_upkeep_types[] = { 25 /* text */ };
+static const Oid  ngx_tavus_upkeep_types[] = {
+    25 /* text */, 25, 25
+};
 
 static const ngx_tavus_pg_stmt_t  ngx_tavus_upkeep_maintain = {
     0, "maintain", "SELECT tavus.maintain($1::interval)",
@@ -56,7 +67,13 @@ static const ngx_tavus_pg_stmt_t  ngx_tavus_upkeep_maintain = {
 };
 
 static const ngx_tavus_pg_stmt_t  ngx_tavus_upkeep_claim = {
-    1, "claim", "SELECT tavus.claim_unsettled()", 0, NULL
+    1, "claim", "SELECT tavus.claim_unsettled($1, $2::bigint)",
+    2, ngx_tavus_upkeep_types
+};
+
+static const ngx_tavus_pg_stmt_t  ngx_tavus_upkeep_heartbeat = {
+    2, "heartbeat", "SELECT tavus.heartbeat($1, $2::int, $3::bigint)",
+    3, ngx_tavus_upkeep_types
 };
 
 
@@ -162,6 +179,7 @@ ngx_tavus_upkeep_stats(ngx_tavus_upkeep_stats_t *stats)
 static void
 ngx_tavus_upkeep_timer_handler(ngx_event_t *ev)
 {
+    const char          *node;
     ngx_tavus_upkeep_t  *u;
 
     u = &ngx_tavus_upkeep;
@@ -192,21 +210,24 @@ ngx_tavus_upkeep_timer_handler(ngx_event_t *ev)
     {
         u->asked = ngx_current_msec;
         u->wanted = 0;
+        u->op.values[0] = u->interval;
 
         ngx_tavus_upkeep_ask(&ngx_tavus_upkeep_maintain,
                              ngx_tavus_upkeep_maintained);
         return;
     }
 
-    if (u->conf->unsettled && u->conf->idle() && ngx_tavus_pg_ready(u->pg)
-        && ngx_current_msec - u->since >= NGX_TAVUS_UPKEEP_SETTLE)
-    {
-        ngx_tavus_upkeep_ask(&ngx_tavus_upkeep_claim,
-                             ngx_tavus_upkeep_claimed);
-        return;
-    }
+    node = ngx_tavus_node_name();
 
-    ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_CLAIM);
+    if (!ngx_tavus_pg_ready(u->pg)) {
+        ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_BEAT);
+
+    } else if (node && *node) {
+        ngx_tavus_upkeep_beat(node);
+
+    } else {
+        ngx_tavus_upkeep_claim_due();
+    }
 }
 
 
@@ -220,22 +241,7 @@ ngx_tavus_upkeep_open(void)
     u->pg = ngx_tavus_pg_open(u->conf->database, "upkeep",
                               "-c statement_timeout=100s -c jit=off", 0);
 
-    if (u->pg == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_tavus_pg_on_ready(u->pg, ngx_tavus_upkeep_ready, u);
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_tavus_upkeep_ready(void *data)
-{
-    ngx_tavus_upkeep_t *u = data;
-
-    u->since = ngx_current_msec;
+    return u->pg ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -248,9 +254,6 @@ ngx_tavus_upkeep_ask(const ngx_tavus_pg_stmt_t *stmt,
     u = &ngx_tavus_upkeep;
 
     u->op.stmt = stmt;
-    u->op.values[0] = u->interval;
-    u->op.lengths[0] = 0;
-    u->op.formats[0] = 0;
     u->op.timeout = NGX_TAVUS_UPKEEP_TIMEOUT;
     u->op.background = 1;
     u->op.handler = handler;
@@ -322,6 +325,130 @@ ngx_tavus_upkeep_maintained(ngx_tavus_pg_op_t *op, ngx_int_t rc,
 
 
 static void
+ngx_tavus_upkeep_beat(const char *node)
+{
+    ngx_tavus_upkeep_t         *u;
+    ngx_tavus_journal_stats_t   journal;
+
+    u = &ngx_tavus_upkeep;
+
+    ngx_tavus_journal_stats(&journal);
+
+    ngx_sprintf((u_char *) u->files, "%ui%Z", journal.found);
+    ngx_sprintf((u_char *) u->bytes, "%O%Z", journal.found_bytes);
+
+    u->op.values[0] = node;
+    u->op.values[1] = u->files;
+    u->op.values[2] = u->bytes;
+
+    ngx_tavus_upkeep_ask(&ngx_tavus_upkeep_heartbeat,
+                         ngx_tavus_upkeep_beaten);
+}
+
+
+static void
+ngx_tavus_upkeep_beaten(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
+{
+    const char          *text;
+    ngx_tavus_upkeep_t  *u;
+
+    u = &ngx_tavus_upkeep;
+    u->busy = 0;
+
+    if (u->conf == NULL) {
+        return;
+    }
+
+    if (rc == NGX_OK && PQntuples(res) == 1) {
+        ngx_tavus_upkeep_nodes(PQgetvalue(res, 0, 0));
+        ngx_tavus_upkeep_claim_due();
+        return;
+    }
+
+    if (res) {
+        text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "database could not be told that this node lives: %s",
+                      text ? text : "");
+    }
+
+    ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_BEAT);
+}
+
+
+static void
+ngx_tavus_upkeep_nodes(const char *text)
+{
+    cJSON               *json, *silent, *p;
+    ngx_uint_t           n, clash;
+    ngx_tavus_upkeep_t  *u;
+
+    u = &ngx_tavus_upkeep;
+
+    json = cJSON_Parse(text);
+
+    clash = cJSON_IsTrue(cJSON_GetObjectItem(json, "clash"));
+    silent = cJSON_GetObjectItem(json, "silent");
+    n = cJSON_GetArraySize(silent);
+
+    tavus_metric_set(TAVUS_METRIC_NODE_CLASH, clash);
+    tavus_metric_set(TAVUS_METRIC_NODES_SILENT, n);
+
+    if (clash
+        && (u->clashed == 0
+            || ngx_current_msec - u->clashed >= NGX_TAVUS_UPKEEP_AGAIN))
+    {
+        u->clashed = ngx_current_msec;
+
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                      "another node has the id of this one, \"%s\": one of "
+                      "the two journal folders is a copy",
+                      ngx_tavus_node_name());
+    }
+
+    if (n > u->silent) {
+        cJSON_ArrayForEach(p, silent) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "node \"%s\" is silent: its journal may hold "
+                          "events", cJSON_GetStringValue(p));
+        }
+    }
+
+    u->silent = n;
+
+    cJSON_Delete(json);
+}
+
+
+/* what this node was told of it would have told by when its folder was empty */
+
+static void
+ngx_tavus_upkeep_claim_due(void)
+{
+    ngx_tavus_upkeep_t         *u;
+    ngx_tavus_journal_stats_t   journal;
+
+    u = &ngx_tavus_upkeep;
+
+    if (u->conf->unsettled == NULL || !u->conf->idle()) {
+        ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_BEAT);
+        return;
+    }
+
+    ngx_tavus_journal_stats(&journal);
+
+    ngx_sprintf((u_char *) u->clean, "%M%Z",
+                ngx_current_msec - journal.clean);
+
+    u->op.values[0] = ngx_tavus_node_name();
+    u->op.values[1] = journal.cleaned ? u->clean : NULL;
+
+    ngx_tavus_upkeep_ask(&ngx_tavus_upkeep_claim, ngx_tavus_upkeep_claimed);
+}
+
+
+static void
 ngx_tavus_upkeep_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 {
     const char          *text;
@@ -345,5 +472,5 @@ ngx_tavus_upkeep_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
                       "conversations: %s", text ? text : "");
     }
 
-    ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_CLAIM);
+    ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_BEAT);
 }
