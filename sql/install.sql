@@ -52,6 +52,12 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 3) AS due \gset
     INSERT INTO tavus.migrations (version) VALUES (3);
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 7) AS due \gset
+\if :due
+    \ir 0007_evidence.sql
+    INSERT INTO tavus.migrations (version) VALUES (7);
+\endif
+
 \ir uuid.sql
 \ir json.sql
 \ir partitions.sql

@@ -219,6 +219,9 @@ $$;
 -- Brings conversations up to date with the rows of a batch, one upsert a conversation.  What
 -- events say counts only from rows stored now; that a verified row names a conversation makes
 -- sure that it exists and knows its nonce.  Writes nothing where nothing would change.
+--
+-- What Tavus sends only when a conversation is over (a transcript, an analysis) closes it as well,
+-- since its system.shutdown may be lost; the reason is left to who gives one.
 CREATE OR REPLACE FUNCTION tavus.record_conversations(
     marks text[], ids uuid[], sources text[], event_types text[], conversation_ids text[],
     nonces bytea[], bodies bytea[])
@@ -260,9 +263,11 @@ BEGIN
                        AS shutdown_id,
                    (array_agg(r.doc ORDER BY r.id) FILTER (WHERE r.role = 'shutdown'))[1]
                        AS shutdown,
-                   (array_agg(r.id ORDER BY r.id) FILTER (WHERE r.role = 'closed'))[1]
+                   (array_agg(r.id ORDER BY tavus.str(r.doc, 'reason') IS NULL, r.id)
+                        FILTER (WHERE r.role IN ('closed', 'transcript', 'perception')))[1]
                        AS closed_id,
-                   (array_agg(r.doc ORDER BY r.id) FILTER (WHERE r.role = 'closed'))[1]
+                   (array_agg(r.doc ORDER BY tavus.str(r.doc, 'reason') IS NULL, r.id)
+                        FILTER (WHERE r.role IN ('closed', 'transcript', 'perception')))[1]
                        AS closed,
                    (array_agg(r.id ORDER BY r.id DESC) FILTER (WHERE r.role = 'transcript'))[1]
                        AS transcript_id,
@@ -330,10 +335,12 @@ BEGIN
         shutdown_reason = CASE WHEN c.shutdown_id <= EXCLUDED.shutdown_id
                                  OR EXCLUDED.shutdown_id IS NULL
                                THEN c.shutdown_reason ELSE EXCLUDED.shutdown_reason END,
-        closed_id = least(c.closed_id, EXCLUDED.closed_id),
-        closed_reason = CASE WHEN c.closed_id <= EXCLUDED.closed_id
-                               OR EXCLUDED.closed_id IS NULL
-                             THEN c.closed_reason ELSE EXCLUDED.closed_reason END,
+        (closed_id, closed_reason) = (
+            SELECT w.* FROM (
+                SELECT c.closed_id, c.closed_reason
+                UNION ALL
+                SELECT EXCLUDED.closed_id, EXCLUDED.closed_reason) w
+             ORDER BY w.closed_id IS NULL, w.closed_reason IS NULL, w.closed_id LIMIT 1),
         transcript_id = greatest(c.transcript_id, EXCLUDED.transcript_id),
         recording_id = greatest(c.recording_id, EXCLUDED.recording_id),
         perception_id = greatest(c.perception_id, EXCLUDED.perception_id);

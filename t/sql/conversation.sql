@@ -1,6 +1,6 @@
 -- A conversation is what its events say, whatever their order and however they are batched.
 \ir setup.sql
-SELECT plan(21);
+SELECT plan(26);
 
 CREATE TEMP TABLE steps (n serial, e jsonb);
 INSERT INTO steps (e) VALUES
@@ -104,6 +104,28 @@ SELECT is((SELECT row(started_id, shutdown_id, shutdown_reason, closed_id, ended
           'count like those of Tavus');
 SELECT is((SELECT row(started_id, ended)::text FROM tavus.conversations WHERE id = 'c7'), '(,f)',
           'but not out of a browser');
+
+-- Tavus's shutdown was lost
+SELECT is(pg_temp.rec('[{"i":70,"t":"system.replica_joined","c":"c8"},
+                        {"i":72,"t":"application.transcription_ready","c":"c8"},
+                        {"i":73,"t":"application.perception_analysis","c":"c9"},
+                        {"i":74,"t":"application.recording_ready","c":"c10"},
+                        {"i":75,"t":"application.transcription_ready","c":"c11","s":"browser"},
+                        {"i":76,"t":"any","c":"c11"}]'), 'ssssss', 'what comes after a call');
+SELECT is((SELECT array_agg(id ORDER BY id) FROM tavus.conversations
+            WHERE ended AND id IN ('c8', 'c9', 'c10', 'c11')), '{c8,c9}',
+          'shows that it is over, but for a recording, or what a browser says');
+SELECT is(tavus.admin_conversation('c8')::jsonb ->> 'endedAt', pg_temp.at(72), 'since then');
+SELECT is(pg_temp.rec('[{"i":77,"t":"conversation.ended","s":"server","c":"c8",
+                         "b":"{\"reason\":\"visitor\"}"}]')
+          || pg_temp.rec('[{"i":71,"t":"application.perception_analysis","c":"c8"}]')
+          || pg_temp.rec('[{"i":80,"t":"conversation.ended","s":"server","c":"c9",
+                            "b":"{\"reason\":\"visitor\"}"},
+                           {"i":79,"t":"application.perception_analysis","c":"c9"}]'), 'ssss',
+          'who ended it');
+SELECT is((SELECT array_agg(closed_id || closed_reason ORDER BY id)
+             FROM tavus.conversations WHERE id IN ('c8', 'c9')),
+          ARRAY[pg_temp.id(77) || 'visitor', pg_temp.id(80) || 'visitor'], 'knows better');
 
 -- nothing is written where nothing changes
 CREATE TEMP TABLE before AS SELECT ctid AS place, * FROM tavus.conversations;
