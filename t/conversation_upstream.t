@@ -89,13 +89,18 @@ trouble('status 429, nothing said', status(429), 503, 'at_capacity',
 trouble('status 429, nonsense', status(429, undef, 'Retry-After' => 'x'), 503,
     'at_capacity', 'rate_limited', 'failed', retry => 10, http => 429);
 trouble("status $_", status($_, {error => $marker}), 502, 'upstream_error',
-    'refused', 'failed', http => $_) for 400, 403, 404, 422;
-trouble("status $_", status($_, undef, Location => 'http://127.0.0.1:9/'), 502,
-    'upstream_error', 'refused', 'failed', http => $_) for 301, 307;
+    'refused', 'failed', http => $_) for 400, 403, 404, 409, 422, 425;
 
 # ---- stumbled: who knows whether it was done
 trouble("status $_", status($_), 502, 'upstream_error', 'server_error', 'unknown',
-    http => $_) for 500, 503;
+    http => $_) for 500, 503, 599;
+trouble("status $_", status($_, undef, Location => 'http://127.0.0.1:9/'), 502,
+    'upstream_error', 'invalid_answer', 'unknown', http => $_)
+    for 202, 203, 206, 301, 307;
+trouble('status 204', status(204, ''), 502, 'upstream_error', 'invalid_answer',
+    'unknown', http => 204);
+trouble('status 408', status(408), 502, 'upstream_error', 'timeout', 'unknown',
+    http => 408);
 for my $body ($marker, '', '{}', '[]', 'null', "{\"conversation_id\":1}",
     '{"conversation_id":"c1"', "\xff", '[' x 5000,
     '{"conversation_id":"c1","conversation_id":"c2"}')

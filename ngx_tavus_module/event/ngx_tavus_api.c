@@ -8,6 +8,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "core/tavus_json.h"
 #include "core/tavus_metrics.h"
 #include "event/ngx_tavus_api.h"
 
@@ -82,11 +83,61 @@ ngx_tavus_api_end(ngx_tavus_api_t *api, ngx_str_t *conversation_id,
 }
 
 
+/*
+ * What a second end is answered with is not documented, but that an unknown
+ * id is a 400; any other refusal says nothing of the conversation.
+ */
+
 ngx_uint_t
 ngx_tavus_api_ended(ngx_tavus_curl_t *t)
 {
-    return t->rc == CURLE_OK
-           && (t->status == 200 || t->status == 204 || t->status == 400);
+    cJSON        *root, *p;
+    u_char       *text;
+    ngx_uint_t    i, found;
+
+    static const char  *words[] = {
+        "already ended", "already been ended", "has ended",
+        "invalid conversation_id", "invalid conversation id",
+        "conversation not found", "conversation does not exist",
+        "no such conversation", NULL
+    };
+
+    if (t->rc != CURLE_OK) {
+        return 0;
+    }
+
+    if (t->status == 200 || t->status == 204) {
+        return 1;
+    }
+
+    if (t->status < 400 || t->status >= 500) {
+        return 0;
+    }
+
+    (void) tavus_json_parse((char *) t->answer.data, t->answer.len, &root,
+                            NULL);
+
+    p = cJSON_GetObjectItemCaseSensitive(root, "error");
+
+    if (!cJSON_IsString(p)) {
+        p = cJSON_GetObjectItemCaseSensitive(root, "message");
+    }
+
+    found = 0;
+
+    if (cJSON_IsString(p)) {
+        text = (u_char *) p->valuestring;
+
+        for (i = 0; words[i] && !found; i++) {
+            found = ngx_strcasestrn(text, (char *) words[i],
+                                    ngx_strlen(words[i]) - 1)
+                    != NULL;
+        }
+    }
+
+    cJSON_Delete(root);
+
+    return found;
 }
 
 

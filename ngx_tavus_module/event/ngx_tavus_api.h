@@ -29,7 +29,10 @@ ngx_tavus_curl_t *ngx_tavus_api_transfer(ngx_tavus_api_t *api,
 ngx_int_t ngx_tavus_api_end(ngx_tavus_api_t *api, ngx_str_t *conversation_id,
     ngx_tavus_curl_pt handler, void *data);
 
-/* Whether the transfer ended it: a 400 says that it was over already. */
+/*
+ * Whether the transfer ended it, or the answer says that it was over already
+ * or that there is no such conversation.
+ */
 ngx_uint_t ngx_tavus_api_ended(ngx_tavus_curl_t *t);
 
 /* Counts a transfer that is over in the metrics. */

@@ -464,12 +464,12 @@ ngx_tavus_create_failed(ngx_tavus_job_t *job, ngx_tavus_curl_t *t)
         retry = t->retry_after ? t->retry_after
                                : NGX_TAVUS_CONVERSATION_RETRY;
 
-    } else if (t->status >= 500) {
-        reason = "server_error";
-        outcome = "unknown";
+    } else if (t->status < 400 || t->status >= 500 || t->status == 408) {
 
-    } else if (t->status == 200 || t->status == 201) {
-        reason = "invalid_answer";
+        /* only a refusal says that nothing was done */
+
+        reason = t->status >= 500 ? "server_error"
+                 : t->status == 408 ? "timeout" : "invalid_answer";
         outcome = "unknown";
 
     } else {

@@ -24,7 +24,8 @@ typedef struct {
     uint8_t                nonce[TAVUS_NONCE_LEN];
     ngx_str_t              name;        /* of the conversation at Tavus */
     ngx_str_t              id;          /* empty: not known yet */
-    ngx_uint_t             last;
+    unsigned               last:1;
+    unsigned               listed:1;    /* as active */
 } ngx_tavus_sweep_item_t;
 
 
@@ -34,17 +35,21 @@ typedef struct {
     ngx_tavus_sweep_item_t  *items;
     ngx_uint_t               n;
     ngx_uint_t               page;
+    ngx_uint_t               seen;      /* in all pages */
+    ngx_int_t                total;     /* that there are, as Tavus says */
     ngx_uint_t               left;      /* transfers under way */
+    unsigned                 complete:1;    /* all that is active was seen */
 } ngx_tavus_sweep_t;
 
 
 static ngx_int_t ngx_tavus_sweep_read(cJSON *list);
 static ngx_int_t ngx_tavus_sweep_copy(cJSON *item, const char *name,
     ngx_str_t *s);
-static ngx_uint_t ngx_tavus_sweep_unknown(void);
+static ngx_uint_t ngx_tavus_sweep_missing(void);
 static void ngx_tavus_sweep_list(void);
 static void ngx_tavus_sweep_listed(ngx_tavus_curl_t *t);
-static ngx_uint_t ngx_tavus_sweep_match(cJSON *data);
+static ngx_int_t ngx_tavus_sweep_match(cJSON *data);
+static ngx_uint_t ngx_tavus_sweep_more(cJSON *root, ngx_uint_t n);
 static void ngx_tavus_sweep_end(void);
 static void ngx_tavus_sweep_ended(ngx_tavus_curl_t *t);
 static void ngx_tavus_sweep_tell(ngx_tavus_sweep_item_t *item,
@@ -99,13 +104,10 @@ ngx_tavus_sweep(const char *text)
                   "looking after %ui unsettled conversations", s->n);
 
     s->page = 1;
+    s->seen = 0;
+    s->complete = 0;
 
-    if (ngx_tavus_sweep_unknown()) {
-        ngx_tavus_sweep_list();
-        return;
-    }
-
-    ngx_tavus_sweep_end();
+    ngx_tavus_sweep_list();
 }
 
 
@@ -197,8 +199,10 @@ ngx_tavus_sweep_copy(cJSON *item, const char *name, ngx_str_t *s)
 }
 
 
+/* whether something was not met in the list yet */
+
 static ngx_uint_t
-ngx_tavus_sweep_unknown(void)
+ngx_tavus_sweep_missing(void)
 {
     ngx_uint_t          i;
     ngx_tavus_sweep_t  *s;
@@ -206,7 +210,7 @@ ngx_tavus_sweep_unknown(void)
     s = &ngx_tavus_sweep_state;
 
     for (i = 0; i < s->n; i++) {
-        if (s->items[i].id.len == 0) {
+        if (!s->items[i].listed) {
             return 1;
         }
     }
@@ -281,10 +285,8 @@ ngx_tavus_sweep_listed(ngx_tavus_curl_t *t)
         return;
     }
 
-    /* Tavus may give fewer in a page than it was asked for */
-
-    more = cJSON_GetArraySize(data) > 0 && ngx_tavus_sweep_match(data)
-           && s->page < NGX_TAVUS_SWEEP_PAGES;
+    more = ngx_tavus_sweep_match(data) == NGX_OK
+           && ngx_tavus_sweep_more(root, cJSON_GetArraySize(data));
 
     cJSON_Delete(root);
 
@@ -298,38 +300,83 @@ ngx_tavus_sweep_listed(ngx_tavus_curl_t *t)
 }
 
 
-/* notes the ids of what is there; whether something is still to be found */
+/* notes what is there, and the ids of what was known by name alone */
 
-static ngx_uint_t
+static ngx_int_t
 ngx_tavus_sweep_match(cJSON *data)
 {
-    cJSON              *p;
-    ngx_str_t           name;
-    ngx_uint_t          i;
-    ngx_tavus_sweep_t  *s;
+    cJSON                   *p;
+    ngx_str_t                name, id;
+    ngx_uint_t               i;
+    ngx_tavus_sweep_t       *s;
+    ngx_tavus_sweep_item_t  *item;
 
     s = &ngx_tavus_sweep_state;
 
     cJSON_ArrayForEach(p, data) {
 
-        if (ngx_tavus_sweep_copy(p, "conversation_name", &name) != NGX_OK) {
-            return 0;
+        if (ngx_tavus_sweep_copy(p, "conversation_name", &name) != NGX_OK
+            || ngx_tavus_sweep_copy(p, "conversation_id", &id) != NGX_OK)
+        {
+            return NGX_ERROR;
         }
 
         for (i = 0; i < s->n; i++) {
+            item = &s->items[i];
 
-            if (s->items[i].id.len == 0
-                && name.len && s->items[i].name.len == name.len
-                && ngx_memcmp(s->items[i].name.data, name.data, name.len)
-                   == 0)
+            if (item->id.len == 0
+                && item->name.len == name.len
+                && ngx_memcmp(item->name.data, name.data, name.len) == 0)
             {
-                (void) ngx_tavus_sweep_copy(p, "conversation_id",
-                                            &s->items[i].id);
+                item->id = id;
+            }
+
+            if (item->id.len && item->id.len == id.len
+                && ngx_memcmp(item->id.data, id.data, id.len) == 0)
+            {
+                item->listed = 1;
             }
         }
     }
 
-    return ngx_tavus_sweep_unknown();
+    return NGX_OK;
+}
+
+
+/*
+ * Whether another page is wanted.  Tavus may give fewer in a page than it was
+ * asked for; what ends meanwhile moves the rest, past us too, and then their
+ * number is another.
+ */
+
+static ngx_uint_t
+ngx_tavus_sweep_more(cJSON *root, ngx_uint_t n)
+{
+    cJSON              *p;
+    ngx_int_t           total;
+    ngx_tavus_sweep_t  *s;
+
+    s = &ngx_tavus_sweep_state;
+
+    p = cJSON_GetObjectItemCaseSensitive(root, "total_count");
+    total = cJSON_IsNumber(p) && p->valuedouble >= 0 ? p->valueint : -1;
+
+    if (s->page == 1) {
+        s->total = total;
+    }
+
+    s->seen += n;
+
+    if (!ngx_tavus_sweep_missing() || total != s->total) {
+        return 0;
+    }
+
+    if (n == 0 || (total >= 0 && s->seen >= (ngx_uint_t) total)) {
+        s->complete = total < 0 || s->seen >= (ngx_uint_t) total;
+        return 0;
+    }
+
+    return s->page < NGX_TAVUS_SWEEP_PAGES;
 }
 
 
@@ -356,7 +403,7 @@ ngx_tavus_sweep_end(void)
                 s->left++;
             }
 
-        } else if (item->last) {
+        } else if (item->last && s->complete) {
 
             /* none began, or it is over */
 
@@ -382,7 +429,12 @@ ngx_tavus_sweep_ended(ngx_tavus_curl_t *t)
 
     ngx_tavus_api_measure(t);
 
-    if (ngx_tavus_api_ended(t)) {
+    /* a refusal of what is not among the active ones: it is over */
+
+    if (ngx_tavus_api_ended(t)
+        || (t->rc == CURLE_OK && s->complete && !item->listed
+            && (t->status == 400 || t->status == 404 || t->status == 410)))
+    {
         ngx_tavus_sweep_tell(item, NGX_TAVUS_KIND_INFO,
                              "conversation.ended");
 
