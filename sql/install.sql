@@ -58,6 +58,12 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 7) AS due \gset
     INSERT INTO tavus.migrations (version) VALUES (7);
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 8) AS due \gset
+\if :due
+    \ir 0008_elsewhere.sql
+    INSERT INTO tavus.migrations (version) VALUES (8);
+\endif
+
 \ir uuid.sql
 \ir json.sql
 \ir partitions.sql

@@ -2,16 +2,19 @@
 -- it takes only where a batch needs them.
 --
 -- Locks are taken in one order, so that no two calls can deadlock: intents by nonce, digests by
--- digest, events by id, conversations by id, quarantine by digest.
+-- digest, elsewhere by id, events by id, conversations by id, quarantine by digest.
 --
--- A row's mark: '.' to be inserted, '~' a redelivery known by its digest, 's' stored, 'd'
+-- A row's mark: '.' to be inserted, '~' a redelivery of what has another id, 's' stored, 'd'
 -- duplicate, 'q' quarantined, 'b' bound to another conversation.
+--
+-- A row whose id may be another the next time has a digest of its identity, 16 bytes; behind it, if
+-- the event has a time of its own, the id of that time.
 --
 -- Lookups are scalar subqueries or fenced (OFFSET 0), as the plans are generic and made when
 -- tables may still be empty: they can only become index lookups, never hashed whole tables.
 
 -- Marks what must not be inserted: rows to be quarantined, nonces bound to another conversation,
--- redeliveries without a time of their own.  Binds nonces that are free, and so locks every
+-- redeliveries of what has another id.  Binds nonces that are free, and so locks every
 -- intent that this batch will write to.
 CREATE OR REPLACE FUNCTION tavus.record_gate(
     ids uuid[], digests bytea[], sources text[], event_types text[], conversation_ids text[],
@@ -59,18 +62,54 @@ BEGIN
     END IF;
 
     IF num_nonnulls(VARIADIC digests) > 0 THEN
-        INSERT INTO tavus.digests (digest, id, seen_at)
-        SELECT DISTINCT ON (r.digest) r.digest, r.id, now()
-          FROM unnest(marks, ids, digests) WITH ORDINALITY AS r (mark, id, digest, ord)
-         WHERE r.mark = '.' AND r.digest IS NOT NULL
-         ORDER BY r.digest, r.id, r.ord
-        ON CONFLICT (digest) DO NOTHING;
+        -- what came when its own time was usable has the id of that time
+        WITH r AS (
+            SELECT DISTINCT ON (u.digest) u.digest, u.id, u.own
+              FROM (SELECT substr(digest, 1, 16) AS digest, id, ord,
+                           CASE WHEN octet_length(digest) = 32
+                                THEN encode(substr(digest, 17), 'hex')::uuid END AS own
+                      FROM unnest(marks, ids, digests) WITH ORDINALITY
+                           AS m (mark, id, digest, ord)
+                     WHERE mark = '.' AND digest IS NOT NULL) u
+             ORDER BY u.digest, u.id, u.ord
+        ), added AS (
+            INSERT INTO tavus.digests (digest, id, seen_at)
+            SELECT r.digest, coalesce((SELECT e.id FROM tavus.events e WHERE e.id = r.own), r.id),
+                   now()
+              FROM r
+            ON CONFLICT (digest) DO NOTHING
+            RETURNING digest, id
+        )
+        INSERT INTO tavus.elsewhere (id, stored)
+        SELECT r.own, r.id FROM added JOIN r USING (digest, id)
+         WHERE r.own <> r.id AND r.own > tavus.uuid_floor(now() - interval '43 days')
+           AND r.own < tavus.uuid_floor(now() + interval '91 days')
+         ORDER BY r.own
+        ON CONFLICT (id) DO NOTHING;
+
+        IF FOUND THEN
+            -- nobody comes with the id of such a time any more
+            DELETE FROM tavus.elsewhere e WHERE e.id = ANY (ARRAY(
+                SELECT x.id FROM tavus.elsewhere x
+                 WHERE x.id < tavus.uuid_floor(now() - interval '43 days')
+                 LIMIT 1000 FOR UPDATE SKIP LOCKED));
+        END IF;
 
         marks := ARRAY(
             SELECT CASE WHEN r.mark = '.' AND r.digest IS NOT NULL
-                         AND (SELECT d.id FROM tavus.digests d WHERE d.digest = r.digest) <> r.id
+                         AND (SELECT d.id FROM tavus.digests d
+                               WHERE d.digest = substr(r.digest, 1, 16)) <> r.id
                         THEN '~' ELSE r.mark END
               FROM unnest(marks, ids, digests) WITH ORDINALITY AS r (mark, id, digest, ord)
+             ORDER BY r.ord);
+    END IF;
+
+    IF EXISTS (SELECT FROM tavus.elsewhere x WHERE x.id = ANY (ids)) THEN
+        marks := ARRAY(
+            SELECT CASE WHEN r.mark = '.'
+                         AND EXISTS (SELECT FROM tavus.elsewhere x WHERE x.id = r.id)
+                        THEN '~' ELSE r.mark END
+              FROM unnest(marks, ids) WITH ORDINALITY AS r (mark, id, ord)
              ORDER BY r.ord);
     END IF;
 
@@ -79,9 +118,9 @@ END
 $$;
 
 -- What an event says, without what differs between two sendings of it by nature: how many
--- deliveries are left (Stripe); of Tavus the envelope, which the identity holds or which a copy from
--- its API lacks, the URL with its token, a signature among the members, and the older or newer of
--- two names for one thing.
+-- deliveries are left (Stripe); of Tavus the envelope, which the identity holds or which a copy
+-- from its API lacks, the URL with its token, a signature among the members, and the older or newer
+-- of two names for one thing.
 CREATE OR REPLACE FUNCTION tavus.essence(source text, body bytea) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE
 AS $$
@@ -142,9 +181,11 @@ BEGIN
                                                               coalesce(r.body, ''))
                                     THEN 'q' ELSE 'd' END
                           FROM tavus.events e
-                         WHERE e.id = CASE r.mark WHEN '.' THEN r.id ELSE (
-                                          SELECT d.id FROM tavus.digests d
-                                           WHERE d.digest = r.digest) END), 'd')
+                         WHERE e.id = CASE r.mark WHEN '.' THEN r.id ELSE coalesce(
+                                          (SELECT d.id FROM tavus.digests d
+                                            WHERE d.digest = substr(r.digest, 1, 16)),
+                                          (SELECT x.stored FROM tavus.elsewhere x
+                                            WHERE x.id = r.id)) END), 'd')
                END ORDER BY r.ord)
       FROM (SELECT u.*, row_number() OVER (PARTITION BY u.id, u.mark ORDER BY u.ord) AS nth
               FROM unnest(marks, ids, digests, sources, event_types, bodies) WITH ORDINALITY
@@ -411,7 +452,8 @@ BEGIN
         RAISE 'arrays differ in length' USING ERRCODE = 'array_subscript_error';
     END IF;
 
-    SELECT bool_or(octet_length(r.conversation_id) > 1000 OR octet_length(r.event_type) > 1000
+    SELECT EXISTS (SELECT FROM tavus.elsewhere x WHERE x.id = ANY (ids))
+           OR bool_or(octet_length(r.conversation_id) > 1000 OR octet_length(r.event_type) > 1000
                    OR octet_length(r.source) > 1000
                    OR r.ours AND r.nonce IS NOT NULL AND r.conversation_id IS NOT NULL
                    AND c.nonce IS DISTINCT FROM r.nonce),

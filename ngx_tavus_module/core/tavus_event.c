@@ -10,7 +10,8 @@
 #include "tavus_event.h"
 
 
-#define TAVUS_EVENT_DAY  (INT64_C(86400) * 1000000)
+#define TAVUS_EVENT_DAY   (INT64_C(86400) * 1000000)
+#define TAVUS_EVENT_HOUR  (INT64_C(3600) * 1000000)
 
 
 static int tavus_event_epoch(const char *text, size_t len, int64_t *usec);
@@ -215,6 +216,14 @@ int
 tavus_event_time_usable(int64_t usec, int64_t now)
 {
     return usec >= now - 35 * TAVUS_EVENT_DAY && usec <= now + TAVUS_EVENT_DAY;
+}
+
+
+int
+tavus_event_time_edge(int64_t usec, int64_t now)
+{
+    return !tavus_event_time_usable(usec, now + TAVUS_EVENT_HOUR)
+           || !tavus_event_time_usable(usec, now - TAVUS_EVENT_HOUR);
 }
 
 

@@ -74,6 +74,9 @@ void tavus_event_identity(tavus_event_identity_t *id,
 /* Whether an event's own time can be its id's: -35 d … +1 d around now. */
 int tavus_event_time_usable(int64_t usec, int64_t now);
 
+/* Whether a usable time may not be it an hour sooner or later. */
+int tavus_event_time_edge(int64_t usec, int64_t now);
+
 /*
  * SHA-256 over the parts, each preceded by its length as 64 bits big endian,
  * so that no two lists of parts meet.  0, or -1 if OpenSSL fails.  One

@@ -40,7 +40,8 @@ typedef enum {
     ngx_tavus_field_conversation_id,
     ngx_tavus_field_verification,
     ngx_tavus_field_body,
-    ngx_tavus_field_reason
+    ngx_tavus_field_reason,
+    ngx_tavus_field_own                 /* only of one that has a time */
 } ngx_tavus_field_e;
 
 
@@ -93,7 +94,7 @@ ngx_tavus_encode_batch_size(ngx_tavus_event_t **events, ngx_uint_t n)
         ev = events[i];
 
         size += NGX_TAVUS_ENCODE_COLUMNS * 4
-                + 16 + 8 + 16 + 2 + ev->source.len + ev->event_type.len
+                + 16 + 8 + 32 + 2 + ev->source.len + ev->event_type.len
                 + ev->conversation_id.len + 16 + ev->verification.len
                 + ev->body.len + ev->reason.len;
     }
@@ -143,6 +144,7 @@ ngx_tavus_encode_column(u_char *p, ngx_tavus_event_t **events, ngx_uint_t n,
 static u_char *
 ngx_tavus_encode_value(u_char *p, ngx_tavus_event_t *ev, ngx_uint_t column)
 {
+    u_char      digest[16 + TAVUS_UUID_LEN];
     int64_t     usec;
     ngx_str_t   s;
     ngx_uint_t  null;
@@ -166,9 +168,16 @@ ngx_tavus_encode_value(u_char *p, ngx_tavus_event_t *ev, ngx_uint_t column)
         return ngx_tavus_encode_int(p, (uint32_t) usec);
 
     case 2:
-        s.len = 16;
-        s.data = ev->digest;
-        null = !ev->floating;
+        if (!ev->floating) {
+            null = 1;
+            break;
+        }
+
+        ngx_memcpy(digest, ev->digest, 16);
+        ngx_memcpy(digest + 16, ev->own, TAVUS_UUID_LEN);
+
+        s.len = ev->timed ? sizeof(digest) : 16;
+        s.data = digest;
         break;
 
     case 3:
@@ -272,6 +281,12 @@ ngx_tavus_encode_record(tavus_record_field_t *fields, uint8_t *numbers,
         fields[n].tag = ngx_tavus_field_digest;
         fields[n].data = ev->digest;
         fields[n++].len = TAVUS_EVENT_DIGEST;
+
+        if (ev->timed) {
+            fields[n].tag = ngx_tavus_field_own;
+            fields[n].data = ev->own;
+            fields[n++].len = TAVUS_UUID_LEN;
+        }
     }
 
     if (ev->bound) {
@@ -353,6 +368,15 @@ ngx_tavus_decode_record(ngx_tavus_event_t *ev, const uint8_t *payload,
 
             ngx_memcpy(ev->digest, s.data, s.len);
             ev->floating = 1;
+            break;
+
+        case ngx_tavus_field_own:
+            if (s.len != TAVUS_UUID_LEN) {
+                return NGX_DECLINED;
+            }
+
+            ngx_memcpy(ev->own, s.data, s.len);
+            ev->timed = 1;
             break;
 
         case ngx_tavus_field_nonce:

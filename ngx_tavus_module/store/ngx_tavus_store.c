@@ -191,6 +191,7 @@ ngx_int_t
 ngx_tavus_store_identify(ngx_tavus_event_t *ev, int64_t time,
     const tavus_part_t *parts, size_t n)
 {
+    ngx_uint_t      usable;
     struct timeval  tv;
 
     ngx_gettimeofday(&tv);
@@ -201,9 +202,18 @@ ngx_tavus_store_identify(ngx_tavus_event_t *ev, int64_t time,
         return NGX_ERROR;
     }
 
-    ev->floating = (time < 0 || !tavus_event_time_usable(time, ev->received));
+    usable = 0;
 
-    tavus_event_id(ev->id, ev->floating ? ev->received : time, ev->digest);
+    if (time >= 0) {
+        usable = tavus_event_time_usable(time, ev->received);
+
+        ev->timed = 1;
+        tavus_event_id(ev->own, time, ev->digest);
+    }
+
+    ev->floating = !usable || tavus_event_time_edge(time, ev->received);
+
+    tavus_event_id(ev->id, usable ? time : ev->received, ev->digest);
 
     return NGX_OK;
 }

@@ -42,6 +42,7 @@ typedef enum {
 
 typedef struct {
     uint8_t       id[TAVUS_UUID_LEN];
+    uint8_t       own[TAVUS_UUID_LEN];      /* the id of its own time */
     uint8_t       digest[TAVUS_EVENT_DIGEST];
     uint8_t       nonce[16];
     int64_t       received;         /* microseconds since 1970 */
@@ -52,7 +53,8 @@ typedef struct {
     ngx_str_t     verification;     /* JSON; empty: none */
     ngx_str_t     body;
     ngx_str_t     reason;           /* to quarantine; empty: fit */
-    unsigned      floating:1;       /* its time is the receipt's */
+    unsigned      floating:1;       /* its id may be another next time */
+    unsigned      timed:1;          /* own is set */
     unsigned      bound:1;          /* nonce is set */
 } ngx_tavus_event_t;
 

@@ -48,8 +48,9 @@ is($rc, 0, 'installs without superuser');
 is($out, "SET\n", 'and without a word');
 
 my $db = DBI->connect('dbi:Pg:' . own(), undef, undef, { RaiseError => 1, PrintError => 0 });
-is($db->selectrow_array('SELECT tavus.schema_version()'),
-    scalar(() = glob dirname($install) . "/[0-9]*.sql"), 'the version is that of the last migration');
+my ($last) = map { m{/0*(\d+)_[^/]*\z} } reverse glob dirname($install) . '/[0-9]*.sql';
+is($db->selectrow_array('SELECT tavus.schema_version()'), $last,
+    'the version is that of the last migration');
 
 my @row = ("ARRAY[overlay(tavus.uuid_floor(now())::text PLACING '7' FROM 15)::uuid]",
            'ARRAY[now()]', "'{NULL}'", "'{0}'", "'{tavus}'", "'{a.b}'", "'{kept}'", "'{NULL}'",

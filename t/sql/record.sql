@@ -1,6 +1,6 @@
 -- What tavus.record() stores, and what it answers for repetitions.
 \ir setup.sql
-SELECT plan(42);
+SELECT plan(60);
 
 SELECT is(pg_temp.rec('[{"i":3,"t":"a.b","c":"r1","b":" {\"x\" : 1.0}\n","v":"{\"by\":\"token\"}"},
                         {"i":1,"t":"a.b","c":"r1"}, {"i":2,"t":"t","s":"browser","k":2}]'),
@@ -110,6 +110,76 @@ SELECT is(pg_temp.rec('[{"i":25,"t":"f","d":"10","b":"1"},{"i":24,"t":"f","d":"1
           'dsqs', 'floating: all in one call');
 SELECT is((SELECT array_agg(id ORDER BY id) FROM tavus.events WHERE event_type = 'f'),
           ARRAY[pg_temp.id(20), pg_temp.id(24), pg_temp.id(27)], 'floating: once each');
+
+-- at the edges of the time that ids may have: inside at one sending, outside at the other, in any
+-- order; r the number of the receipt's id, own the time of the event
+CREATE FUNCTION pg_temp.outside(own interval, n int, body text DEFAULT '1') RETURNS jsonb
+LANGUAGE sql AS $$
+    SELECT jsonb_build_object('i', n, 't', 'e', 'b', body, 'd', md5(own::text)
+               || replace(tavus.uuid_floor(now() + own)::text, '-', ''))
+$$;
+CREATE FUNCTION pg_temp.inside(own interval, body text DEFAULT '1') RETURNS jsonb
+LANGUAGE sql AS $$
+    SELECT jsonb_build_object('id', tavus.uuid_floor(now() + own), 't', 'e', 'b', body)
+$$;
+CREATE FUNCTION pg_temp.edge(own interval, body text DEFAULT '1') RETURNS jsonb
+LANGUAGE sql AS $$
+    SELECT pg_temp.inside(own, body) || jsonb_build_object('d', md5(own::text)
+               || replace(tavus.uuid_floor(now() + own)::text, '-', ''))
+$$;
+CREATE FUNCTION pg_temp.one_by_one(VARIADIC rows jsonb[]) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    r     jsonb;
+    marks text := '';
+BEGIN
+    FOREACH r IN ARRAY rows LOOP
+        marks := marks || pg_temp.rec(jsonb_build_array(r));
+    END LOOP;
+    RETURN marks;
+END
+$$;
+
+SELECT is(pg_temp.one_by_one(pg_temp.outside('25 h', 60), pg_temp.outside('25 h', 61),
+                             pg_temp.edge('25 h'), pg_temp.inside('25 h')), 'sddd',
+          'ahead: outside, at the edge, inside');
+SELECT is(pg_temp.one_by_one(pg_temp.inside('26 h'), pg_temp.edge('26 h'),
+                             pg_temp.outside('26 h', 62), pg_temp.outside('26 h', 63)), 'sddd',
+          'ahead: a journal brings the first one last');
+SELECT is(pg_temp.one_by_one(pg_temp.edge('27 h'), pg_temp.outside('27 h', 64),
+                             pg_temp.inside('27 h')), 'sdd', 'ahead: the edge first');
+SELECT is(pg_temp.one_by_one(pg_temp.outside('30 days', 65), pg_temp.inside('30 days')), 'sd',
+          'a month ahead');
+SELECT is(pg_temp.one_by_one(pg_temp.inside('-35 days'), pg_temp.outside('-35 days', 66),
+                             pg_temp.outside('-35 days', 67)), 'sdd', 'old: inside, outside');
+SELECT is(pg_temp.one_by_one(pg_temp.outside('-36 days', 68), pg_temp.inside('-36 days'),
+                             pg_temp.edge('-36 days')), 'sdd', 'old: a journal brings it late');
+SELECT is(pg_temp.one_by_one(pg_temp.edge('-37 days'), pg_temp.outside('-37 days', 69)), 'sd',
+          'old: the edge first');
+SELECT is(pg_temp.rec(jsonb_build_array(pg_temp.outside('28 h', 70), pg_temp.inside('28 h'),
+                                        pg_temp.inside('-34 days'))), 'sds', 'in one call');
+SELECT is(pg_temp.rec(jsonb_build_array(pg_temp.inside('29 h'), pg_temp.outside('29 h', 71))),
+          'ds', 'in the other order');
+SELECT is(pg_temp.rec(jsonb_build_array(pg_temp.edge('31 h'), pg_temp.outside('31 h', 72),
+                                        pg_temp.edge('31 h'))), 'dsd', 'and all three');
+SELECT is(pg_temp.one_by_one(pg_temp.outside('32 h', 73), pg_temp.inside('32 h', '2'),
+                             pg_temp.outside('32 h', 74, '2'), pg_temp.edge('32 h', '2')), 'sqqq',
+          'with another body: conflicts');
+SELECT is(pg_temp.one_by_one(pg_temp.inside('33 h'), pg_temp.outside('33 h', 75, '2')), 'sq',
+          'and there');
+SELECT is(pg_temp.one_by_one(pg_temp.outside('400 days', 76), pg_temp.outside('400 days', 77),
+                             pg_temp.outside('-400 days', 78), pg_temp.outside('-400 days', 79)),
+          'sdsd', 'far off');
+SELECT is((SELECT count(*) FROM tavus.events WHERE event_type = 'e'), 15::bigint, 'once each');
+SELECT is((SELECT array_agg(stored ORDER BY stored) FROM tavus.elsewhere),
+          ARRAY(SELECT pg_temp.id(n) FROM unnest('{60,65,68,70,71,72,73}'::int[]) n),
+          'what may be looked for is known');
+SELECT is((SELECT count(*) FROM tavus.elsewhere x JOIN tavus.events e ON e.id = x.stored),
+          7::bigint, 'and is there');
+INSERT INTO tavus.elsewhere SELECT tavus.uuid_floor(now() - interval '44 days'), pg_temp.id(1);
+SELECT is(pg_temp.rec(jsonb_build_array(pg_temp.outside('34 h', 80))), 's', 'one more');
+SELECT is((SELECT count(*) FROM tavus.elsewhere
+            WHERE id < tavus.uuid_floor(now() - interval '43 days')), 0::bigint,
+          'what nobody looks for any more is forgotten');
 
 -- quarantine on request
 SELECT is(pg_temp.rec('[{"i":30,"t":"a","c":"r2","x":"ff00","r":"invalid_utf8"},

@@ -499,6 +499,39 @@ test_usable(void **state)
 
 
 static void
+test_edge(void **state)
+{
+    size_t   i;
+    int64_t  now, ago;
+
+    /* how long ago an event was, in seconds, and whether that is an edge */
+
+    static const struct {
+        int64_t  ago;
+        int      edge;
+
+    } cases[] = {
+        { 0, 0 },
+        { 35 * 86400 - 3600, 0 },
+        { 35 * 86400 - 3599, 1 },
+        { 35 * 86400, 1 },
+        { -86400 + 3600, 0 },
+        { -86400 + 3599, 1 },
+        { -86400, 1 }
+    };
+
+    now = INT64_C(1777714180481213);
+
+    for (i = 0; i < TEST_COUNT(cases); i++) {
+        ago = cases[i].ago * 1000000;
+        assert_true(tavus_event_time_usable(now - ago, now));
+        assert_int_equal(tavus_event_time_edge(now - ago, now),
+                         cases[i].edge);
+    }
+}
+
+
+static void
 test_digest(void **state)
 {
     int           i;
@@ -568,6 +601,7 @@ main(void)
         cmocka_unit_test(test_identity),
         cmocka_unit_test(test_canonical),
         cmocka_unit_test(test_usable),
+        cmocka_unit_test(test_edge),
         cmocka_unit_test(test_digest),
         cmocka_unit_test(test_id)
     };
