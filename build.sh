@@ -65,7 +65,7 @@ PKG_MODULE=(nginx nginx-dev build-essential libcurl4-openssl-dev libpq-dev
 PKG_DB=(postgresql-15 postgresql-client-15 openssl)
 PKG_SANDBOX=(libmojolicious-perl)
 PKG_TEST=(postgresql-15-pgtap libio-socket-ssl-perl libdbd-pg-perl
-          libcmocka-dev prometheus strace curl)
+          libcmocka-dev prometheus strace curl pgbouncer)
 PKG_SERVE=(libnginx-mod-http-brotli-static)
 PKG_BROWSER=(chromium fonts-liberation)
 PKG_FUZZ=(clang libclang-rt-14-dev libcjson-dev libssl-dev libjansson-dev
@@ -158,7 +158,7 @@ build_module() {
 
     # the makefile knows the sources by name: it is made anew when one comes
     # or goes, and make does the rest
-    stamp=$({ cat config "$NGINX_SRC/conf_flags"; "$NGINX" -v 2>&1
+    stamp=$({ cat config "$NGINX_SRC/conf_flags"; ls sql; "$NGINX" -v 2>&1
               find ngx_tavus_module -name '*.[ch]' | LC_ALL=C sort
               printf '%s\n' "$ROOT" "$flags" "${WARNINGS[*]}"; } | sha256sum)
 

@@ -1,6 +1,6 @@
 -- Roles and the schema, each made only if it is missing.  tavus_owner owns everything; tavus_app
 -- is what nginx logs in as (ops set its password); tavus_admin may call the admin functions, and
--- as tavus_app does not inherit, only a connection started with -c role=tavus_admin has them.
+-- as tavus_app does not inherit, only a session that takes that role has them.
 
 DO $$
 BEGIN

@@ -21,22 +21,41 @@ my @psql = ('psql', '-XAtq', '-h', $pg->socket_dir, '-p', $pg->port,
 $pg->db->do('DROP SCHEMA tavus CASCADE');
 $t->start;
 wait_ok { $t->get('/healthz')->code != 404 } 'up';
-wait_ok { $t->grep_log(qr/database is not usable: 3F000 schema "tavus"/) }
+my $why = qr/schema version could not be read: 3F000 schema "tavus"/;
+wait_ok { $t->grep_log(qr/\[error\].*database \(record\): .*$why/) }
     'no schema: the log says so before an event comes';
 wait_ok { $t->get('/healthz')->code == 503 } 'and health';
 is $webhook->(), 503, 'refused';
 is $t->admin('/healthz?full')->code, 503;
-like $t->admin('/healthz?full')->json->{database}{error}, qr/schema "tavus"/;
+like $t->admin('/healthz?full')->json->{database}{error}, $why;
 my $res = $t->admin('/api/admin/events');
 is $res->code, 503;
-is $res->json->{code}, 'storage_unusable';
-ok $t->grep_log(qr/database refused a query: 3F000 schema "tavus"/);
+is $res->json->{code}, 'storage_unavailable';
+ok $t->grep_log(qr/\[error\].*database \(query\): .*$why/);
 
 is system(@psql, '-f', "$ROOT/sql/install.sql"), 0, 'installed';
 wait_ok { $t->get('/healthz')->code == 200 } 'healthy without an event';
-ok $t->grep_log(qr/database takes events again/);
+ok $t->grep_log(qr/connected to database host .*\(record\)/);
 is $webhook->(), 200, 'stored';
 wait_ok { $t->admin('/api/admin/events')->code == 200 } 'asked';
+
+# an older one than the module's, and a newer one
+sub again () {
+    $pg->db->do(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE usename = 'tavus_app'});
+}
+my ($newest) = map { m{/0*(\d+)_[^/]+\z} } reverse sort glob "$ROOT/sql/[0-9]*";
+my $wrong = 'schema version is ' . ($newest - 1) . " instead of $newest";
+$pg->db->do("DELETE FROM tavus.migrations WHERE version = $newest");
+again();
+wait_ok { $t->grep_log(qr/\[error\].*\(record\): .*$wrong/) } 'older: why';
+wait_ok { $t->get('/healthz')->code == 503 } 'older: not used';
+like $t->admin('/healthz?full')->json->{database}{error}, qr/$wrong/;
+$pg->db->do('INSERT INTO tavus.migrations (version) VALUES (?)', undef, $_)
+    for $newest, 9999;
+wait_ok { $t->get('/healthz')->code == 200 } 'newer: used';
+ok $t->grep_log(qr/schema version 9999 is newer than $newest/), 'and said';
+$pg->db->do('DELETE FROM tavus.migrations WHERE version = 9999');
 
 # dropped and made again while it is prepared
 my ($record) = $pg->db->selectrow_array(

@@ -38,17 +38,27 @@ typedef struct {
     ngx_array_t           hosts;        /* ngx_tavus_pg_host_t */
     ngx_array_t           keywords;     /* const char *, but for the hosts */
     ngx_array_t           values;       /* const char * */
-    const char           *options;      /* the conninfo's own options= */
+    const char           *options;      /* the conninfo's own, or NULL */
     const char           *password;
     ngx_msec_t            connect_timeout;
     ngx_resolver_t       *resolver;     /* NULL: configuration's addresses */
     ngx_msec_t            resolver_timeout;
+    unsigned              primary:1;    /* so target_session_attrs has it */
 } ngx_tavus_pg_conf_t;
+
+
+/* of PostgreSQL, its value as PostgreSQL prints it */
+
+typedef struct {
+    const char           *name;
+    const char           *value;
+} ngx_tavus_pg_setting_t;
 
 
 /*
  * A statement is prepared on a connection when it is first used there; the
- * index is its place in the connection's memory of what is prepared.
+ * index is its place in the connection's memory of what is prepared.  It is
+ * a SELECT to which a WHERE can be added.
  */
 
 typedef struct {
@@ -113,12 +123,14 @@ ngx_tavus_pg_conf_t *ngx_tavus_pg_parse(ngx_conf_t *cf, ngx_str_t *conninfo);
 
 /*
  * Opens a connection in a worker and keeps it open, reconnecting with
- * jittered backoff; options are server settings ("-c name=value …").  A
- * read-only session asks a primary, but cannot write.  The name stands in
- * log lines.  NULL if there is no memory.
+ * jittered backoff.  Settings are what differs from the usual in
+ * ngx_tavus_pg_session.c, up to one without a name; a session that does not
+ * have them all is not used.  A read-only session asks a primary, but cannot
+ * write.  The name stands in log lines.  NULL if there is no memory.
  */
 ngx_tavus_pg_t *ngx_tavus_pg_open(ngx_tavus_pg_conf_t *conf,
-    const char *name, const char *options, ngx_uint_t read_only);
+    const char *name, const ngx_tavus_pg_setting_t *settings,
+    ngx_uint_t read_only);
 
 /* Fails what is under way (NGX_ABORT, NGX_BUSY) and frees the connection. */
 void ngx_tavus_pg_close(ngx_tavus_pg_t *pg);

@@ -8,7 +8,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "event/ngx_tavus_pg.h"
+#include "event/ngx_tavus_pg_session.h"
 
 
 static ngx_int_t ngx_tavus_pg_parse_hosts(ngx_conf_t *cf,
@@ -62,7 +62,6 @@ ngx_tavus_pg_parse(ngx_conf_t *cf, ngx_str_t *conninfo)
         return NULL;
     }
 
-    conf->options = "";
     conf->connect_timeout = 5000;
 
     error = NULL;

@@ -39,6 +39,18 @@ static ngx_connection_t   ngx_tavus_store_dummy = {
     .fd = (ngx_socket_t) -1
 };
 
+static const ngx_tavus_pg_setting_t  ngx_tavus_store_record_settings[] = {
+    { "statement_timeout", "20s" },
+    { "lock_timeout", "5s" },
+    { NULL, NULL }
+};
+
+static const ngx_tavus_pg_setting_t  ngx_tavus_store_query_settings[] = {
+    { "role", "tavus_admin" },
+    { "statement_timeout", "3s" },
+    { NULL, NULL }
+};
+
 ngx_tavus_store_t         ngx_tavus_store;
 
 
@@ -83,14 +95,8 @@ ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
     st->probe.log = ngx_cycle->log;
     st->probe.cancelable = 1;
 
-    /* warnings tell of a commit that no standby has: nobody may mute them */
-
     st->record = ngx_tavus_pg_open(conf->database, "record",
-                                   "-c synchronous_commit=on "
-                                   "-c client_min_messages=notice "
-                                   "-c statement_timeout=20s "
-                                   "-c lock_timeout=5s "
-                                   "-c jit=off", 0);
+                                   ngx_tavus_store_record_settings, 0);
     if (st->record == NULL) {
         return NGX_ERROR;
     }
@@ -98,9 +104,7 @@ ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
     ngx_tavus_pg_on_ready(st->record, ngx_tavus_store_ready, st);
 
     st->query = ngx_tavus_pg_open(conf->database, "query",
-                                  "-c role=tavus_admin "
-                                  "-c statement_timeout=3s "
-                                  "-c jit=off", 1);
+                                  ngx_tavus_store_query_settings, 1);
     if (st->query == NULL) {
         return NGX_ERROR;
     }

@@ -77,6 +77,12 @@ static const ngx_tavus_pg_stmt_t  ngx_tavus_upkeep_heartbeat = {
 };
 
 
+static const ngx_tavus_pg_setting_t  ngx_tavus_upkeep_settings[] = {
+    { "statement_timeout", "100s" },
+    { NULL, NULL }
+};
+
+
 /* debug logging reads the descriptor of a timer's "connection" */
 
 static ngx_connection_t    ngx_tavus_upkeep_dummy = {
@@ -239,7 +245,7 @@ ngx_tavus_upkeep_open(void)
     u = &ngx_tavus_upkeep;
 
     u->pg = ngx_tavus_pg_open(u->conf->database, "upkeep",
-                              "-c statement_timeout=100s -c jit=off", 0);
+                              ngx_tavus_upkeep_settings, 0);
 
     return u->pg ? NGX_OK : NGX_ERROR;
 }
