@@ -120,6 +120,8 @@ $case->('request' => same => map { stripe("$DATA,\"request\":$_") }
     '{"id":"req_1","idempotency_key":"k"}', '{"id":null}', 'null');
 $case->('order of members' => same =>
     stripe("$DATA,\"livemode\":true"), stripe("\"livemode\" : true, $DATA"));
+$case->('created' => conflict => stripe($DATA),
+    {stripe($DATA)->%*, body => stripe($DATA)->{body} =~ s/$EPOCH/$NOW/r});
 $case->('livemode' => conflict => map { stripe("$DATA,\"livemode\":$_") }
     qw(true false));
 $case->('data' => conflict => stripe($DATA), stripe($DATA =~ s/in_1/in_2/r));
@@ -138,6 +140,9 @@ for my $sender (qw(standard svix)) {
     $case->('by the other secret' => same =>
         map { $say->('"n":1', key => $_) } 0, 1);
     $case->("by $other" => same => $say->('"n":1'), standard($other, '"n":1'));
+    $case->('timestamp' => conflict => $say->('"n":1'),
+        {$say->('"n":1')->%*, body =>
+            $say->('"n":1')->{body} =~ s/$ISO/2026-01-01T00:00:00/r});
     $case->('a number' => conflict => $say->('"n":1'), $say->('"n":2'));
     $case->('pending_webhooks' => conflict =>
         map { $say->("\"pending_webhooks\":$_") } 1, 0);

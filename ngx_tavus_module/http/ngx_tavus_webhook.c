@@ -740,6 +740,7 @@ ngx_tavus_webhook_identify(ngx_tavus_webhook_t *w, ngx_tavus_event_t *ev,
     int           len;
     char          id[TAVUS_EVENT_MAX_NAME];
     int64_t       time;
+    ngx_int_t     rc;
     tavus_part_t  parts[3];
 
     time = ngx_tavus_webhook_time(w, scheme);
@@ -753,7 +754,7 @@ ngx_tavus_webhook_identify(ngx_tavus_webhook_t *w, ngx_tavus_event_t *ev,
 
         case NGX_TAVUS_SCHEME_TAVUS:
             if (time < 0 || ev->conversation_id.len == 0) {
-                break;
+                goto body;
             }
 
             return ngx_tavus_webhook_identify_tavus(w, ev, time);
@@ -761,23 +762,29 @@ ngx_tavus_webhook_identify(ngx_tavus_webhook_t *w, ngx_tavus_event_t *ev,
         case NGX_TAVUS_SCHEME_STANDARD:
             parts[1].data = w->id.data;
             parts[1].len = w->id.len;
-
-            return ngx_tavus_store_identify(ev, time, parts, 2);
+            break;
 
         default: /* NGX_TAVUS_SCHEME_STRIPE */
             len = tavus_json_string((char *) w->body.data,
                                     &w->members[ngx_tavus_member_id], id,
                                     sizeof(id));
             if (len <= 0) {
-                break;
+                goto body;
             }
 
             parts[1].data = id;
             parts[1].len = len;
-
-            return ngx_tavus_store_identify(ev, time, parts, 2);
         }
+
+        /* the sender's id is looked for, whatever time comes with it */
+
+        rc = ngx_tavus_store_identify(ev, time, parts, 2);
+        ev->floating = 1;
+
+        return rc;
     }
+
+body:
 
     parts[1].data = "body";
     parts[1].len = 4;
