@@ -403,8 +403,8 @@ ngx_tavus_pg_verified(ngx_tavus_pg_t *pg)
         host = (ngx_tavus_pg_host_t *) pg->conf->hosts.elts + pg->host;
 
         ngx_log_error(NGX_LOG_NOTICE, pg->log, 0,
-                      "connected to database host \"%V\" (%s)", &host->name,
-                      pg->name);
+                      "connected to database host \"%V\" port %V (%s)",
+                      &host->name, &host->port, pg->name);
     }
 
     if (pg->session.schema > NGX_TAVUS_SCHEMA) {
@@ -618,7 +618,7 @@ ngx_tavus_pg_failed(ngx_tavus_pg_t *pg, const char *text)
 }
 
 
-/* a lasting failure is said once, not at each attempt */
+/* a lasting failure is said once a minute, not at each attempt */
 
 static void
 ngx_tavus_pg_log_failure(ngx_tavus_pg_t *pg)
@@ -630,13 +630,15 @@ ngx_tavus_pg_log_failure(ngx_tavus_pg_t *pg)
 
     if (len == 0
         || (len == pg->error.len
-            && ngx_memcmp(pg->error.data, pg->failure.data, len) == 0))
+            && ngx_memcmp(pg->error.data, pg->failure.data, len) == 0
+            && ngx_current_msec - pg->said < NGX_TAVUS_PG_AGAIN))
     {
         return;
     }
 
     ngx_memcpy(pg->error.data, pg->failure.data, len);
     pg->error.len = len;
+    pg->said = ngx_current_msec;
 
     ngx_log_error(NGX_LOG_ERR, pg->log, 0, "database (%s): %V", pg->name,
                   &pg->error);
@@ -663,9 +665,10 @@ ngx_tavus_pg_timer_handler(ngx_event_t *ev)
         host = (ngx_tavus_pg_host_t *) pg->conf->hosts.elts + pg->host;
 
         ngx_snprintf(text, sizeof(text) - 1,
-                     "%s host \"%V\" timed out%Z",
+                     "%s host \"%V\" port %V timed out%Z",
                      pg->state == ngx_tavus_pg_connecting
-                     ? "connection to" : "first answer of", &host->name);
+                     ? "connection to" : "first answer of", &host->name,
+                     &host->port);
         text[sizeof(text) - 1] = '\0';
 
         ngx_tavus_pg_failed(pg, (char *) text);

@@ -18,6 +18,7 @@
 #define NGX_TAVUS_PG_MAX_ADDRS     16
 #define NGX_TAVUS_PG_MIN_BACKOFF   100
 #define NGX_TAVUS_PG_MAX_BACKOFF   5000
+#define NGX_TAVUS_PG_AGAIN         60000
 #define NGX_TAVUS_PG_ERROR_LEN     512
 
 /* how often a session behind a pooler is looked at while it is idle */
@@ -73,6 +74,7 @@ struct ngx_tavus_pg_s {
 
     ngx_str_t               failure;    /* of this round of hosts */
     ngx_str_t               error;      /* of the last one, logged */
+    ngx_msec_t              said;       /* when it was */
     u_char                  failure_text[NGX_TAVUS_PG_ERROR_LEN];
     u_char                  error_text[NGX_TAVUS_PG_ERROR_LEN];
 

@@ -31,9 +31,21 @@ is $send->(), 200, 'journaled';
 wait_ok { $said->(qr/\[error\].*journaled.*no answer to 1 events.*1 records/) }
     'a frozen server is named, and how much waits', 1.5;
 
+$here->();
+$t->pg->thaw;
+wait_ok { $said->(qr/\[notice\].*events reach the database again/) }
+    'and that it is over';
+
+# gone
+
+$here->();
+$t->pg->stop;
+wait_ok { $said->(qr/\[error\].*events are journaled.*\(.*\.s\.PGSQL.*\)/) }
+    'a stopped server is named', 3;
+
 # a log that was rotated away
 
-$send->() for 1 .. 4;
+$send->() for 1 .. 5;
 rename $t->dir . '/error.log', $t->dir . '/error.log.1' or die $!;
 $t->signal('USR1');
 $mark = 0;
@@ -48,19 +60,10 @@ wait_ok { $said->(qr/\[error\].*events are journaled.*the oldest for (\d+) s/) }
     'said again each minute', 75;
 my ($age) = substr($t->error_log, $mark) =~ /the oldest for (\d+) s/;
 cmp_ok $age, '>=', 55, 'with the age of what waits';
+wait_ok { $said->(qr/\[error\].*database \($_\): connection to server/) }
+    "each session: $_", 15 for qw(record query upkeep);
 is +(() = substr($t->error_log, $mark) =~ /events are journaled/g), 1, 'once';
 
-$here->();
-$t->pg->thaw;
-wait_ok { $said->(qr/\[notice\].*events reach the database again/) }
-    'and that it is over';
-
-# gone: the cause is another one
-
-$here->();
-$t->pg->stop;
-wait_ok { $said->(qr/\[error\].*events are journaled.*\(.*\.s\.PGSQL.*\)/) }
-    'a stopped server is named', 3;
 $t->pg->start;
 wait_ok { $said->(qr/events reach the database again/) } 'over again';
 
