@@ -41,6 +41,8 @@ static ngx_int_t ngx_tavus_conf_check_peer(ngx_conf_t *cf,
     ngx_tavus_main_conf_t *mcf);
 static ngx_int_t ngx_tavus_conf_check_database(ngx_conf_t *cf,
     ngx_tavus_main_conf_t *mcf);
+static void ngx_tavus_conf_warn_journal(ngx_conf_t *cf,
+    ngx_tavus_main_conf_t *mcf);
 static ngx_int_t ngx_tavus_conf_check_sandbox(ngx_conf_t *cf,
     ngx_tavus_main_conf_t *mcf);
 static ngx_uint_t ngx_tavus_conf_loopback(struct sockaddr *sa);
@@ -543,6 +545,10 @@ ngx_tavus_conf_check_database(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
 
     mcf->store.database = pg;
 
+    if (mcf->store.journal.path.len == 0) {
+        ngx_tavus_conf_warn_journal(cf, mcf);
+    }
+
     if (mcf->database_password.len) {
         pg->password = (char *) mcf->database_password.data;
     }
@@ -567,6 +573,28 @@ ngx_tavus_conf_check_database(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_tavus_conf_warn_journal(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
+{
+    ngx_uint_t             i;
+    ngx_tavus_location_t  *locations;
+
+    locations = mcf->locations.elts;
+
+    for (i = 0; i < mcf->locations.nelts; i++) {
+
+        if (locations[i].lcf->endpoint == NGX_TAVUS_WEBHOOK) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"tavus_webhook\" without \"tavus_journal\": while "
+                          "the database is away webhooks are answered 503, "
+                          "and those that do not come again are lost, in "
+                          "%V:%ui", &locations[i].file, locations[i].line);
+            return;
+        }
+    }
 }
 
 

@@ -136,6 +136,15 @@ says('target_session_attrs "standby" is not supported, use read-write, '
 says('sslmode "prefer" is not supported, use disable, require, verify-ca or '
     . 'verify-full', $database, db('host=127.0.0.1 sslmode=prefer'));
 says('no "host" in the connection string', $database, db('dbname=x'));
+my $who = 'host=127.0.0.1 dbname=x user=y';
+says('no "user" in the connection string', $database, db('host=/x dbname=x'));
+says('no "dbname" in the connection string', $database, db('host=/x user=y'));
+says('sslmode "verify-ca" needs "sslrootcert" in the connection string',
+    $database, db("$who sslmode=verify-ca"));
+says(qq(connection string: sslcrl "/none/x" is not readable for user id $>),
+    $database, db("$who sslmode=require sslcrl=/none/x"));
+says('"options" in the connection string has "role", which the module sets',
+    $database, db("$who options='-c role=x'"));
 says('the connection string has 3 hosts, 0 addresses and 2 ports', $database,
     db('host=/a,/b,/c port=1,2'));
 says('invalid port "0" in the connection string', $database,
@@ -144,7 +153,7 @@ says('empty host in the connection string', $database, db('host=/a,'));
 says('invalid hostaddr "y" in the connection string', $database,
     db('host=x hostaddr=y'));
 says('host not found in "no.invalid" of "tavus_database", and no "resolver" '
-    . 'is configured', $database, db('host=no.invalid'));
+    . 'is configured', $database, db('host=no.invalid dbname=x user=y'));
 says('"tavus_store_timeout" directive must be from 100ms to 10m',
     qr/tavus_store_timeout/, http(tavus_store_timeout => '99ms'));
 says('"tavus_retention" directive must be at least 60d', qr/tavus_retention/,
@@ -317,7 +326,8 @@ says('invalid parameter "other"', $users,
 my %repeated = map { $_ => 1 } qw(tavus_limit_zone tavus_limit tavus_vertical
     tavus_cors_origin tavus_webhook_secret);
 my %twice = (
-    tavus_database => '"host=/run/x"', tavus_database_password => $good,
+    tavus_database => '"host=/run/x dbname=x user=y"',
+    tavus_database_password => $good,
     tavus_store_timeout => '1s', tavus_store_buffer => '16m',
     tavus_journal => "$dir/j", tavus_retention => '60d',
     tavus_api_key => $good, tavus_api_url => 'https://127.0.0.1',

@@ -40,10 +40,11 @@ for my $text (sort keys %refused) {
     unlike $out, qr/tops3cret/;
 }
 
-for my $text ('host=/tmp', 'host=127.0.0.1,::1 port=1,2 sslmode=verify-full',
-    'hostaddr=127.0.0.1', 'host=db.example hostaddr=127.0.0.1',
+my $who = 'dbname=x user=y';
+for my $text ("host=/tmp $who", "host=127.0.0.1,::1 port=1,2 $who",
+    "hostaddr=127.0.0.1 $who", "host=db.example hostaddr=127.0.0.1 $who",
     'postgres://u@127.0.0.1:5433/x?target_session_attrs=primary',
-    "host=/tmp options='-c work_mem=8MB' tcp_user_timeout=1000")
+    "host=/tmp $who options='-c work_mem=8MB' tcp_user_timeout=1000")
 {
     my ($exit, $out) = $t->nginx_t(http => {tavus_database => qq{"$text"}});
     is $exit, 0, $text or diag $out;

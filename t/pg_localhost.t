@@ -31,7 +31,7 @@ is scalar $dns->queries, 0, 'not asked';
 $t->configure(http => {resolver => undef})->reload(drained => 1);
 
 my ($exit, $out) = $t->nginx_t(http => {
-    tavus_database => '"host=no-such-host.invalid dbname=tavus"'});
+    tavus_database => '"host=no-such-host.invalid dbname=tavus user=x"'});
 is $exit, 1, 'a name that is not there';
 like $out, qr/host not found in "no-such-host.invalid" of "tavus_database"/;
 

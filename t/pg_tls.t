@@ -84,6 +84,25 @@ $use->('host=localhost sslmode=verify-full sslrootcert=' . $other->file);
 wait_ok { $t->grep_log(qr/certificate verify failed/) } 'another CA';
 is $t->webhook(tavus_event('system.replica_joined', 'x'))->code, 503;
 
+# a folder that the workers' user may not enter: libpq would say that there is
+# no such file, or do without a list of what is revoked
+if ($> == 0) {
+    my $hidden = $t->dir . '/hidden';
+    mkdir $hidden, 0700;
+    spew("$hidden/ca.pem", slurp($ca->file), 0644);
+    for ('sslmode=verify-full sslrootcert', 'sslmode=require sslrootcert',
+        "sslmode=verify-full $root sslcrl")
+    {
+        my ($word) = /(\w+)\z/;
+        my $why = qr{$word "$hidden/ca.pem" is not readable for user id }
+            . '[1-9]\d* \(13: Permission denied\)';
+        my $before = $t->grep_log($why);
+        $use->("host=localhost $_=$hidden/ca.pem");
+        wait_ok { $t->grep_log($why) > $before } "$_: why not";
+        wait_ok { $t->get('/healthz')->code == 503 } 'not used';
+    }
+}
+
 $pg->db->do("ALTER SYSTEM SET ssl = 'off'");
 $pg->db->do('SELECT pg_reload_conf()');
 # once a new session knows

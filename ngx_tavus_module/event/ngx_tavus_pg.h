@@ -44,6 +44,7 @@ typedef struct {
     ngx_resolver_t       *resolver;     /* NULL: configuration's addresses */
     ngx_msec_t            resolver_timeout;
     unsigned              primary:1;    /* so target_session_attrs has it */
+    unsigned              files:1;      /* of TLS, which workers read */
 } ngx_tavus_pg_conf_t;
 
 

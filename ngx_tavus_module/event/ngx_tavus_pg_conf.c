@@ -8,9 +8,11 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "event/ngx_tavus_pg_session.h"
+#include "event/ngx_tavus_pg_connect.h"
 
 
+static ngx_int_t ngx_tavus_pg_check_rest(ngx_conf_t *cf,
+    ngx_tavus_pg_conf_t *conf, const char *sslmode);
 static ngx_int_t ngx_tavus_pg_parse_hosts(ngx_conf_t *cf,
     ngx_tavus_pg_conf_t *conf, const char *host, const char *hostaddr,
     const char *port);
@@ -19,6 +21,8 @@ static ngx_int_t ngx_tavus_pg_parse_host(ngx_conf_t *cf,
 static ngx_uint_t ngx_tavus_pg_loopback(ngx_tavus_pg_host_t *host);
 static ngx_int_t ngx_tavus_pg_split(ngx_pool_t *pool, const char *list,
     ngx_array_t *items);
+static const char *ngx_tavus_pg_keyword(ngx_tavus_pg_conf_t *conf,
+    const char *keyword);
 static ngx_int_t ngx_tavus_pg_add_keyword(ngx_tavus_pg_conf_t *conf,
     const char *keyword, const char *value);
 
@@ -163,6 +167,10 @@ ngx_tavus_pg_parse(ngx_conf_t *cf, ngx_str_t *conninfo)
                 continue;
             }
 
+            if (ngx_strcmp(o->keyword, "target_session_attrs") == 0) {
+                conf->primary = ngx_strcmp(o->val, "any") != 0;
+            }
+
             if (ngx_tavus_pg_add_keyword(conf, o->keyword, rest) != NGX_OK) {
                 goto failed;
             }
@@ -202,6 +210,10 @@ ngx_tavus_pg_parse(ngx_conf_t *cf, ngx_str_t *conninfo)
         goto failed;
     }
 
+    if (ngx_tavus_pg_check_rest(cf, conf, sslmode) != NGX_OK) {
+        goto failed;
+    }
+
     PQconninfoFree(options);
 
     if (ngx_tavus_pg_add_keyword(conf, "sslmode", sslmode) != NGX_OK
@@ -222,6 +234,137 @@ failed:
     PQconninfoFree(options);
 
     return NULL;
+}
+
+
+/* what libpq would go without, or guess by the worker's user */
+
+static ngx_int_t
+ngx_tavus_pg_check_rest(ngx_conf_t *cf, ngx_tavus_pg_conf_t *conf,
+    const char *sslmode)
+{
+    char         error[NGX_TAVUS_PG_FILE_ERROR];
+    const char  *owned;
+
+    if (ngx_tavus_pg_keyword(conf, "user") == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no \"user\" in the connection string");
+        return NGX_ERROR;
+    }
+
+    if (ngx_tavus_pg_keyword(conf, "dbname") == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no \"dbname\" in the connection string");
+        return NGX_ERROR;
+    }
+
+    owned = conf->options ? ngx_tavus_pg_session_owns(conf->options) : NULL;
+
+    if (owned) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"options\" in the connection string has \"%s\", "
+                           "which the module sets", owned);
+        return NGX_ERROR;
+    }
+
+    if (ngx_strcmp(sslmode, "disable") == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_strncmp(sslmode, "verify", 6) == 0
+        && ngx_tavus_pg_keyword(conf, "sslrootcert") == NULL)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "sslmode \"%s\" needs \"sslrootcert\" in the "
+                           "connection string", sslmode);
+        return NGX_ERROR;
+    }
+
+    conf->files = 1;
+
+    if (ngx_tavus_pg_unreadable(conf, error) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "connection string: %s",
+                           error);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static const char *
+ngx_tavus_pg_keyword(ngx_tavus_pg_conf_t *conf, const char *keyword)
+{
+    ngx_uint_t    i;
+    const char  **keywords, **values;
+
+    keywords = conf->keywords.elts;
+    values = conf->values.elts;
+
+    for (i = 0; i < conf->keywords.nelts; i++) {
+        if (ngx_strcmp(keywords[i], keyword) == 0 && *values[i]) {
+            return values[i];
+        }
+    }
+
+    return NULL;
+}
+
+
+/*
+ * libpq takes a root certificate or a revocation list that it cannot open for
+ * one that is not there, and says that it is, or goes without.
+ */
+
+ngx_int_t
+ngx_tavus_pg_unreadable(ngx_tavus_pg_conf_t *conf, char *error)
+{
+    u_char       text[NGX_MAX_ERROR_STR / 16], *last;
+    ngx_fd_t     fd;
+    ngx_err_t    err;
+    ngx_uint_t   i;
+    const char  *path;
+
+    static const char  *files[] = {
+        "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslcrldir"
+    };
+
+    if (!conf->files) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+        path = ngx_tavus_pg_keyword(conf, files[i]);
+
+        /* a name without a folder is another's: "system", an engine's key */
+
+        if (path == NULL || ngx_strchr(path, '/') == NULL) {
+            continue;
+        }
+
+        fd = ngx_open_file(path, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                           NGX_FILE_OPEN, 0);
+
+        if (fd != NGX_INVALID_FILE) {
+            (void) ngx_close_file(fd);
+            continue;
+        }
+
+        err = ngx_errno;
+
+        last = ngx_strerror(err, text, sizeof(text) - 1);
+        *last = '\0';
+
+        last = ngx_snprintf((u_char *) error, NGX_TAVUS_PG_FILE_ERROR - 1,
+                            "%s \"%s\" is not readable for user id %d "
+                            "(%d: %s)", files[i], path, (int) geteuid(),
+                            err, text);
+        *last = '\0';
+
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 

@@ -30,6 +30,13 @@ static void ngx_tavus_pg_log_failure(ngx_tavus_pg_t *pg);
 static void
 ngx_tavus_pg_connect(ngx_tavus_pg_t *pg)
 {
+    char  error[NGX_TAVUS_PG_FILE_ERROR];
+
+    if (ngx_tavus_pg_unreadable(pg->conf, error) != NGX_OK) {
+        ngx_tavus_pg_lost(pg, error);
+        return;
+    }
+
     pg->tried = 0;
 
     ngx_tavus_pg_next_host(pg);

@@ -24,6 +24,8 @@
 /* how often a session behind a pooler is looked at while it is idle */
 #define NGX_TAVUS_PG_CHECK         1000
 
+#define NGX_TAVUS_PG_FILE_ERROR    384
+
 /* of a statement on a connection: its own and the session's token */
 #define NGX_TAVUS_PG_NAME_LEN      48
 
@@ -85,6 +87,12 @@ struct ngx_tavus_pg_s {
     unsigned                unreplicated:1; /* what is committed now */
 };
 
+
+/*
+ * Whether the files that the connection string names can be read by who asks:
+ * NGX_ERROR, and which cannot in the NGX_TAVUS_PG_FILE_ERROR bytes of error.
+ */
+ngx_int_t ngx_tavus_pg_unreadable(ngx_tavus_pg_conf_t *conf, char *error);
 
 /* The timer that connects, ends what takes too long, or has a look. */
 void ngx_tavus_pg_timer_handler(ngx_event_t *ev);

@@ -37,6 +37,8 @@ static void ngx_tavus_health_late(ngx_event_t *ev);
 static void ngx_tavus_health_give(ngx_tavus_health_t *h, const char *text,
     const char *refused);
 static void ngx_tavus_health_cleanup(void *data);
+static void ngx_tavus_health_error(cJSON *part, const char *name,
+    ngx_str_t *error);
 static ngx_int_t ngx_tavus_health_send(ngx_http_request_t *r,
     const char *text, const char *refused);
 
@@ -229,13 +231,25 @@ ngx_tavus_health_cleanup(void *data)
 }
 
 
+static void
+ngx_tavus_health_error(cJSON *part, const char *name, ngx_str_t *error)
+{
+    char  text[512];
+
+    if (error && error->len) {
+        ngx_cpystrn((u_char *) text, error->data,
+                    ngx_min(error->len + 1, sizeof(text)));
+        (void) cJSON_AddStringToObject(part, name, text);
+    }
+}
+
+
 /* text is the database's answer: NULL if not asked, empty if it gave none */
 
 static ngx_int_t
 ngx_tavus_health_send(ngx_http_request_t *r, const char *text,
     const char *refused)
 {
-    char                        error[512];
     cJSON                      *json, *part, *said, *p;
     ngx_int_t                   rc;
     ngx_uint_t                  status;
@@ -259,11 +273,8 @@ ngx_tavus_health_send(ngx_http_request_t *r, const char *text,
     part = cJSON_AddObjectToObject(json, "database");
     (void) cJSON_AddBoolToObject(part, "connected", stats.ready);
 
-    if (stats.error && stats.error->len) {
-        ngx_cpystrn((u_char *) error, stats.error->data,
-                    ngx_min(stats.error->len + 1, sizeof(error)));
-        (void) cJSON_AddStringToObject(part, "error", error);
-    }
+    ngx_tavus_health_error(part, "error", stats.error);
+    ngx_tavus_health_error(part, "query_error", stats.query_error);
 
     said = text ? cJSON_Parse(text) : NULL;
 
@@ -283,6 +294,8 @@ ngx_tavus_health_send(ngx_http_request_t *r, const char *text,
     cJSON_Delete(said);
 
     ngx_tavus_upkeep_stats(&upkeep);
+
+    ngx_tavus_health_error(part, "upkeep_error", upkeep.error);
 
     if (upkeep.failed) {
         (void) cJSON_AddTrueToObject(part, "upkeep_failed");

@@ -398,6 +398,10 @@ ngx_tavus_store_stats(ngx_tavus_store_stats_t *stats)
         stats->error = &st->refused;
     }
 
+    if (st->query) {
+        stats->query_error = ngx_tavus_pg_error(st->query);
+    }
+
     if (st->busy) {
         stats->flight = st->nbatch;
 

@@ -83,6 +83,7 @@ typedef struct {
     ngx_msec_t    overdue;          /* what they wait, if that is too long */
     ngx_uint_t    month_missing;
     ngx_str_t    *error;
+    ngx_str_t    *query_error;      /* of the other connection */
 } ngx_tavus_store_stats_t;
 
 

@@ -179,6 +179,10 @@ void
 ngx_tavus_upkeep_stats(ngx_tavus_upkeep_stats_t *stats)
 {
     *stats = ngx_tavus_upkeep.stats;
+
+    if (ngx_tavus_upkeep.pg) {
+        stats->error = ngx_tavus_pg_error(ngx_tavus_upkeep.pg);
+    }
 }
 
 

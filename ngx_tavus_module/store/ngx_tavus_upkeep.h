@@ -33,6 +33,7 @@ typedef struct {
 typedef struct {
     time_t                last;         /* when maintain() succeeded; 0 */
     ngx_uint_t            failed;       /* not since */
+    ngx_str_t            *error;        /* of the connection, or NULL */
 } ngx_tavus_upkeep_stats_t;
 
 
