@@ -9,14 +9,18 @@ export const ROOM = 'https://tavus.daily.co/c0ffee00c0ffee';
 
 export interface Message { action: string; [more: string]: unknown }
 
+type Replica = 'there' | 'late' | 'never';
+
 interface Machine {
   heard: Message[];
+  joined: number;
+  agent: unknown;
   tell: (message: Message) => void;
 }
 
 type Stand = Window & { callMachine: Machine };
 
-function machine({ replica }: { replica: 'there' | 'late' }): void {
+function machine({ replica }: { replica: Replica }): void {
   const track = (state: string) => ({ state, subscribed: true, off: state === 'off' ? { byUser: true } : undefined });
   const person = (id: string, local: boolean) => ({
     session_id: id, user_id: local ? id : 'tavus-replica-r1', user_name: local ? '' : 'Agent', local, owner: false,
@@ -39,18 +43,19 @@ function machine({ replica }: { replica: 'there' | 'late' }): void {
       const state = { local: { streams: {}, public: {} }, participants: {}, streams: {} };
       const daily = (window as unknown as { _daily: { instances: Record<string, object> } })._daily;
       Object.assign(daily.instances[client]!, { callMachine: { store: { getState: () => state }, reset() {} } });
+      stand.joined = Date.now();
       tell({ action: 'joined-meeting', participants: { local: person('me', true), ...(replica === 'there' && { agent }) } });
       if (replica === 'late') tell({ action: 'participant-joined', participant: agent });
     }
     if (data.action === 'leave-meeting') tell({ action: 'left-meeting' });
   });
 
-  (window as unknown as Stand).callMachine = { heard, tell };
+  const stand = (window as unknown as Stand).callMachine = { heard, tell, joined: 0, agent };
 }
 
 // The policy is that of a deployment with Tavus itself, as build.sh writes it;
 // the sandbox's lets nothing of Daily in.
-export async function standIn(page: Page, replica: 'there' | 'late' = 'late'): Promise<void> {
+export async function standIn(page: Page, replica: Replica = 'late'): Promise<void> {
   await page.route((url) => url.pathname === '/', async (route: Route) => {
     const response = await route.fetch();
     const headers = response.headers();
@@ -72,6 +77,16 @@ export async function standIn(page: Page, replica: 'there' | 'late' = 'late'): P
 
 export const tell = (page: Page, message: Message): Promise<void> =>
   page.evaluate((m) => (window as unknown as Stand).callMachine.tell(m), message);
+
+export const tellAgent = (page: Page, action: 'participant-joined' | 'participant-left'): Promise<void> =>
+  page.evaluate((a) => {
+    const { tell, agent } = (window as unknown as Stand).callMachine;
+    tell({ action: a, participant: agent });
+  }, action);
+
+// By the page's clock.
+export const joinedAt = (page: Page): Promise<number> =>
+  page.evaluate(() => (window as unknown as Stand).callMachine.joined);
 
 // What daily-js asked of it.
 export const heard = (page: Page, action: string): Promise<Message[]> =>

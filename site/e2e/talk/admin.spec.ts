@@ -1,3 +1,5 @@
+import { createHmac } from 'node:crypto';
+
 import AxeBuilder from '@axe-core/playwright';
 
 import { ADMIN, BASE, expect, Sandbox, test } from '../fixtures';
@@ -54,6 +56,57 @@ test.describe('logged in', () => {
   test('what the API does not understand is said', async ({ page }) => {
     await page.goto('/admin?cursor=rubbish');
     await expect(page.getByRole('alert')).toContainText('A filter was not understood');
+  });
+
+  test('a text that only an old event has is found behind large ones', async ({ page, request }) => {
+    const post = async (n: number, days: number, text: string) => {
+      const body = JSON.stringify({
+        event_type: 'application.transcription_ready', conversation_id: `search-${n}`,
+        timestamp: new Date(Date.now() - days * 86_400_000 + n).toISOString(), properties: { text }
+      });
+      const mac = createHmac('sha256', process.env.WEBHOOK_SECRET!).update(body).digest('hex');
+
+      expect((await request.post('/api/tavus/webhook', {
+        data: Buffer.from(body), headers: { 'Content-Type': 'application/json', 'X-Tavus-Signature': mac }
+      })).status()).toBe(200);
+    };
+    await post(0, 21, 'the needle of the haystack');
+    for (let n = 1; n <= 12; n++) await post(n, 20, 'x'.repeat(8_000_000));
+
+    let asked = 0;
+    page.on('request', (r) => { if (r.url().includes('/api/admin/events')) asked++; });
+    await page.goto('/admin?q=needle+of+the+haystack');
+    await expect(page.getByRole('link', { name: 'search-0' })).toBeVisible();
+    expect(asked, 'over pages that are not full').toBeGreaterThan(1);
+    await expect(page.getByText('Looking back to')).toBeHidden();
+    await expect(page.getByRole('button', { name: /Older|further/ })).toBeHidden();
+
+    await page.goto('/admin?q=nobody+ever+said+this');
+    await expect(page.getByText('No event fits these filters.')).toBeVisible();
+    await expect(page.getByText('Nothing found so far.')).toBeHidden();
+  });
+
+  test('a search that takes long says how far it looked', async ({ page }) => {
+    await page.clock.install();
+    let asked = 0;
+    await page.route('**/api/admin/events*', async (route) => {
+      if (++asked === 5) await page.clock.fastForward(11_000);
+      await route.fulfill({
+        json: {
+          events: [], next_cursor: `01a22200-6c1f-7b4c-9e2e-0000000000${99 - asked}`,
+          searched_to: `2026-11-0${Math.max(9 - asked, 1)}T10:00:00.000Z`
+        }
+      });
+    });
+    await page.goto('/admin?q=rare');
+    await expect(page.getByText(/^Looked back to 4 Nov 2026/)).toBeVisible();
+    expect(asked).toBe(5);
+    await expect(page.getByText('Nothing found so far.')).toBeVisible();
+    await expect(page.getByText('No event fits these filters.')).toBeHidden();
+    await page.getByRole('button', { name: 'Look further back' }).click();
+    await expect(page).toHaveURL(/cursor=01a22200-6c1f-7b4c-9e2e-000000000094/);
+    await expect.poll(() => asked).toBeGreaterThan(5);
+    await page.unroute('**/api/admin/events*');
   });
 
   test('conversations by vertical', async ({ page }) => {

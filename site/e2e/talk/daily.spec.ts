@@ -1,6 +1,6 @@
 import type { Page } from '@playwright/test';
 
-import { heard, ROOM, standIn, tell } from '../call-machine';
+import { heard, joinedAt, ROOM, standIn, tell, tellAgent } from '../call-machine';
 import { ADMIN, expect, Sandbox, test } from '../fixtures';
 
 test.use({ httpCredentials: { ...ADMIN, send: 'unauthorized' } });
@@ -96,6 +96,86 @@ for (const replica of ['there', 'late'] as const) {
       .toMatchObject([{ id: 'agent', properties: { setSubscribedTracks: { audio: true, video: false } } }]);
   });
 }
+
+test.describe('nobody comes', () => {
+  const absent = (page: Page) => dialog(page).getByRole('heading', { name: 'The agent did not come' });
+
+  test('after 20 s the call is ended, to be tried again', async ({ page }) => {
+    await page.clock.install();
+    await standIn(page, 'never');
+    await enter(page);
+    await expect(dialog(page).getByText('The agent is on its way.')).toBeVisible();
+    await page.clock.pauseAt(await joinedAt(page) + 19_900);
+    await expect(dialog(page).getByText('The agent is on its way.')).toBeVisible();
+    await page.clock.runFor(2_000);
+    await page.clock.resume();
+    await expect(absent(page)).toBeFocused();
+    await expect(dialog(page).getByRole('link', { name: 'Leave a message' })).toBeVisible();
+    await expect.poll(() => sandbox.ended(), 'ended at Tavus').toBe(1);
+    await expect.poll(() => heard(page, 'leave-meeting'), 'the room is left').not.toEqual([]);
+    await dialog(page).getByRole('button', { name: 'Try Again' }).click();
+    await expect(page.locator('iframe')).toBeVisible();
+  });
+
+  test('but at the last moment', async ({ page }) => {
+    await page.clock.install();
+    await standIn(page, 'never');
+    await enter(page);
+    await page.clock.pauseAt(await joinedAt(page) + 19_900);
+    await tellAgent(page, 'participant-joined');
+    await expect(dialog(page).getByText('You are in the room.')).toBeVisible();
+    await page.clock.resume();
+    await page.clock.fastForward(90_000);
+    await expect(dialog(page).getByText('You are in the room.')).toBeVisible();
+    expect(await sandbox.ended()).toBe(0);
+  });
+
+  test('and the visitor closes the dialog: ended once', async ({ page }) => {
+    await page.clock.install();
+    await standIn(page, 'never');
+    await enter(page);
+    await page.keyboard.press('Escape');
+    await expect(dialog(page)).toBeHidden();
+    await expect.poll(() => sandbox.ended()).toBe(1);
+    await page.clock.fastForward(90_000);
+    await expect(dialog(page)).toBeHidden();
+    expect(await sandbox.ended()).toBe(1);
+  });
+});
+
+const over = async (page: Page, why: string) => {
+  await expect(dialog(page).getByText('Thank you for the talk.')).toBeFocused();
+  await expect(dialog(page).locator('[data-why]')).toContainText(why);
+  await expect.poll(() => sandbox.ended(), 'ended at Tavus').toBe(1);
+};
+
+test('the agent leaves', async ({ page }) => {
+  await standIn(page);
+  await enter(page);
+  await expect(dialog(page).getByText('You are in the room.')).toBeVisible();
+  await tellAgent(page, 'participant-left');
+  await over(page, 'The agent has left the room.');
+});
+
+test('the room is left without anybody pressing a button', async ({ page }) => {
+  await standIn(page);
+  await enter(page);
+  await tell(page, { action: 'left-meeting' });
+  await over(page, 'The conversation has ended.');
+});
+
+test.describe('a call that is ended from outside', () => {
+  test.use({ strict: false });
+
+  for (const [type, why] of [['ejected', 'ended from the other side'], ['exp-room', 'The time for this conversation is over.']] as const) {
+    test(type, async ({ page }) => {
+      await standIn(page);
+      await enter(page);
+      await tell(page, { action: 'error', errorMsg: 'x', error: { type, msg: 'x' } });
+      await over(page, why);
+    });
+  }
+});
 
 test.describe('a call that breaks down', () => {
   test.use({ strict: false });

@@ -64,6 +64,16 @@ test('End conversation ends it, at Tavus too', async ({ page }) => {
   await expect.poll(() => sandbox.ended()).toBe(1);
 });
 
+test('Leave in the room itself ends it as well, a word from elsewhere does not', async ({ page }) => {
+  await start(page);
+  await expect(room(page).contentFrame().locator('#state')).toHaveText('Connected');
+  await page.evaluate(() => postMessage({ room: 'ended', why: 'left' }, '*'));
+  await room(page).contentFrame().locator('body').evaluate(() => parent.postMessage({ room: 'open' }, '*'));
+  await expect(dialog(page).getByText('You are in the room.')).toBeVisible();
+  await room(page).contentFrame().getByRole('button', { name: 'Leave' }).click();
+  await expect(dialog(page).getByText('Thank you for the talk.')).toBeFocused();
+});
+
 test('the keyboard alone is enough', async ({ page }) => {
   await page.goto('/about');
   await opener(page).focus();

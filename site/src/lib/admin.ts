@@ -37,6 +37,13 @@ export interface ConversationDetail extends Conversation {
   transcript?: Line[] | null;
 }
 
+// searched_to: the search paused there
+export interface Page { next_cursor: string | null; searched_to?: string }
+export type EventPage = Page & { events: SystemEvent[] };
+export type ConversationPage = Page & { conversations: Conversation[] };
+
+export const PAGE = 50;
+
 export const EVENT_FILTERS = ['type', 'source', 'event_type', 'conversation_id', 'q', 'from', 'to'] as const;
 export const CONVERSATION_FILTERS = ['status', 'vertical', 'from', 'to'] as const;
 
@@ -52,4 +59,29 @@ export async function ask<T>(path: string, signal: AbortSignal): Promise<T> {
     throw new AdminError(response.status, body.code ?? 'unknown', body.detail ?? `The server answered ${response.status}.`);
   }
   return body as T;
+}
+
+// A page of a list.  A search that pauses is gone on with until the page is
+// full, for ten seconds; what was found until then is shown meanwhile.
+export async function search<K extends string, T>(path: string, list: K, signal: AbortSignal,
+  show: (page: Page & Record<K, T[]>) => void): Promise<Page & Record<K, T[]>> {
+  const until = performance.now() + 10_000;
+  const next = new URLSearchParams(path.slice(path.indexOf('?')));
+  let page = await ask<Page & Record<K, T[]>>(path, signal);
+  let found: T[] = page[list];
+
+  while (page.searched_to && page.next_cursor && found.length < PAGE && performance.now() < until) {
+    show(page);
+    next.set('cursor', page.next_cursor);
+    next.set('limit', String(PAGE - found.length));
+    const more = await ask<Page & Record<K, T[]>>(`${list}?${next}`, signal).catch((error: unknown) => {
+      if (signal.aborted) throw error;
+    });
+
+    // what there is stands, and so does the way on
+    if (!more) break;
+    found = [...found, ...more[list]];
+    page = { ...more, [list]: found };
+  }
+  return page;
 }

@@ -3,10 +3,12 @@
 
   const $ = (id) => document.getElementById(id);
   const state = $('state'), face = $('face'), lines = $('lines'), end = $('end');
-  let quiet;
+  let quiet, left = false;
 
-  const over = (text) => {
+  // the page around this one hears of it
+  const over = (text, why) => {
     state.textContent = text;
+    if (parent !== window) parent.postMessage({ room: 'ended', why }, '*');
     document.body.dataset.status = 'ended';
     face.classList.remove('talking');
     end.disabled = true;
@@ -28,7 +30,8 @@
     const said = JSON.parse(message.data);
 
     if (said.ended) {
-      over('Ended: ' + said.ended.replace(/_/g, ' '));
+      over('Ended: ' + said.ended.replace(/_/g, ' '),
+        left ? 'left' : said.ended);
       return;
     }
 
@@ -49,7 +52,10 @@
     }
   };
 
-  end.addEventListener('click', () => socket.send('end'));
+  end.addEventListener('click', () => {
+    left = true;
+    socket.send('end');
+  });
   // the socket closes with the page; this only makes it sooner
   addEventListener('pagehide', () => socket.close());
 })();

@@ -4,12 +4,12 @@ import { useEffect, useReducer } from 'react';
 import { Button, buttonLook } from '@/components/ui/button';
 import { Card } from '@/components/ui/card';
 import { Table, Td, Th } from '@/components/ui/table';
-import { type Conversation, CONVERSATION_FILTERS, type ConversationDetail, EVENT_FILTERS, type SystemEvent } from '@/lib/admin';
+import { CONVERSATION_FILTERS, type ConversationDetail, type ConversationPage, EVENT_FILTERS, type EventPage, type Page, PAGE, search } from '@/lib/admin';
 
 import { EventRows } from './EventList';
 import { type Filter, Filters } from './Filters';
 import { Failed, Go, StatusBadge, Time } from './parts';
-import { useAsk } from './use-ask';
+import { type Asking, useAsk } from './use-ask';
 import { useUrl } from './use-url';
 
 const EVENTS: readonly Filter[] = [
@@ -37,17 +37,19 @@ function query(path: string, url: URLSearchParams, names: readonly string[]): st
     const value = url.get(name);
     if (value) q.set(name, value);
   }
-  q.set('limit', '50');
+  q.set('limit', String(PAGE));
   return `${path}?${q}`;
 }
 
-function Pages({ next, first }: { next?: string | null; first: boolean }) {
+function Pages({ page, busy, first }: { page: Page; busy: boolean; first: boolean }) {
   const [, set] = useUrl();
+  const { next_cursor: next, searched_to: to } = page;
 
   return (
-    <nav aria-label="Pages" className="flex gap-3">
+    <nav aria-label="Pages" className="flex flex-wrap items-center gap-3">
       {!first && <Button variant="outline" size="sm" onClick={() => set({ cursor: null })}>Newest</Button>}
-      {next && <Button variant="outline" size="sm" onClick={() => set({ cursor: next })}>Older</Button>}
+      {next && !busy && <Button variant="outline" size="sm" onClick={() => set({ cursor: next })}>{to ? 'Look further back' : 'Older'}</Button>}
+      {to && <p role="status" className="text-muted">{busy ? 'Looking' : 'Looked'} back to <Time iso={to} />{busy && '…'}</p>}
     </nav>
   );
 }
@@ -55,17 +57,20 @@ function Pages({ next, first }: { next?: string | null; first: boolean }) {
 const Empty = ({ children }: { children: string }) =>
   <Card className="text-center text-muted">{children}</Card>;
 
+const searchEvents: Asking<EventPage> = (path, signal, show) => search(path, 'events', signal, show);
+const searchConversations: Asking<ConversationPage> = (path, signal, show) => search(path, 'conversations', signal, show);
+
 function Events({ turn }: { turn: number }) {
   const [url] = useUrl();
-  const { data, error, busy } = useAsk<{ events: SystemEvent[]; next_cursor: string | null }>(query('events', url, EVENT_FILTERS), turn);
+  const { data, error, busy } = useAsk(query('events', url, EVENT_FILTERS), turn, searchEvents);
 
   return (
     <>
       <Filters key="events" filters={EVENTS} />
       <div aria-busy={busy} className="flex flex-col gap-4">
         {error && <Failed error={error} />}
-        {data && (data.events.length ? <EventRows events={data.events} /> : <Empty>No event fits these filters.</Empty>)}
-        {data && <Pages next={data.next_cursor} first={!url.get('cursor')} />}
+        {data && (data.events.length ? <EventRows events={data.events} /> : <Empty>{data.next_cursor ? 'Nothing found so far.' : 'No event fits these filters.'}</Empty>)}
+        {data && <Pages page={data} busy={busy} first={!url.get('cursor')} />}
       </div>
     </>
   );
@@ -73,7 +78,7 @@ function Events({ turn }: { turn: number }) {
 
 function Conversations({ turn }: { turn: number }) {
   const [url] = useUrl();
-  const { data, error, busy } = useAsk<{ conversations: Conversation[]; next_cursor: string | null }>(query('conversations', url, CONVERSATION_FILTERS), turn);
+  const { data, error, busy } = useAsk(query('conversations', url, CONVERSATION_FILTERS), turn, searchConversations);
 
   return (
     <>
@@ -99,8 +104,8 @@ function Conversations({ turn }: { turn: number }) {
               </tbody>
             </Table>
           )
-          : <Empty>No conversation fits these filters.</Empty>)}
-        {data && <Pages next={data.next_cursor} first={!url.get('cursor')} />}
+          : <Empty>{data.next_cursor ? 'Nothing found so far.' : 'No conversation fits these filters.'}</Empty>)}
+        {data && <Pages page={data} busy={busy} first={!url.get('cursor')} />}
       </div>
     </>
   );

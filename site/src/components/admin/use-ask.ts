@@ -4,14 +4,16 @@ import { AdminError, ask } from '@/lib/admin';
 
 export interface Asked<T> { data?: T; error?: AdminError; busy: boolean }
 
-export function useAsk<T>(path: string, turn = 0): Asked<T> {
+export type Asking<T> = (path: string, signal: AbortSignal, show: (data: T) => void) => Promise<T>;
+
+export function useAsk<T>(path: string, turn = 0, asking: Asking<T> = ask): Asked<T> {
   const [asked, setAsked] = useState<Asked<T> & { path?: string }>({ busy: true });
 
   useEffect(() => {
     const abort = new AbortController();
 
     setAsked((a) => ({ ...(a.path === path && { data: a.data }), path, busy: true }));
-    ask<T>(path, abort.signal)
+    asking(path, abort.signal, (data) => { if (!abort.signal.aborted) setAsked({ data, path, busy: true }); })
       .then((data) => setAsked({ data, path, busy: false }))
       .catch((error: unknown) => {
         if (abort.signal.aborted) return;
@@ -21,7 +23,7 @@ export function useAsk<T>(path: string, turn = 0): Asked<T> {
         });
       });
     return () => abort.abort();
-  }, [path, turn]);
+  }, [path, turn, asking]);
 
   return asked;
 }

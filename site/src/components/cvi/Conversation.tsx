@@ -1,22 +1,58 @@
-import { type ComponentType, lazy, Suspense, useEffect, useRef } from 'react';
+import { type ComponentType, lazy, Suspense, useEffect, useRef, useState } from 'react';
 
 import type { Room } from '@/lib/tavus';
 
-import type { RoomProps } from './DailyRoom';
+import type { RoomProps, Stage } from './DailyRoom';
+import type { Why } from './use-conversation';
+
+// Until the visitor is in the room (the browser may ask for the camera), and
+// then until the agent is.
+const PATIENCE = { opening: 60_000, joined: 20_000 };
 
 // A new release may have replaced the file that this page knows.
 const DailyRoom = lazy<ComponentType<RoomProps>>(() => import('./DailyRoom').catch(() => ({ default: NoRoom })));
 
 function NoRoom({ onFail }: RoomProps) {
-  useEffect(onFail, [onFail]);
+  useEffect(() => onFail('room_failed'), [onFail]);
   return null;
+}
+
+// A page of its own says in a message to the one around it that it is over.
+function whyOf(text: unknown): Why {
+  return text === 'left' ? 'left' : /max_call_duration/.test(String(text)) ? 'expired' : 'ended';
 }
 
 // A room at Daily gets the components of cvi-ui, which hear what is said in
 // it; any other is a page of its own.
-export function Conversation({ room, audioOnly, onLeave, onFail }:
-{ room: Room; audioOnly: boolean; onLeave: () => void; onFail: () => void }) {
+export function Conversation({ room, audioOnly, onMet, onLeave, onFail }: {
+  room: Room;
+  audioOnly: boolean;
+  onMet: () => void;
+  onLeave: (why: Why) => void;
+  onFail: (code: string) => void;
+}) {
   const frame = useRef<HTMLIFrameElement>(null);
+  const [stage, setStage] = useState<Stage>('opening');
+
+  useEffect(() => {
+    if (stage === 'met') onMet();
+    if (!room.daily || stage === 'met') return;
+
+    const timer = setTimeout(() => onFail(stage === 'joined' ? 'agent_absent' : 'room_failed'), PATIENCE[stage]);
+    return () => clearTimeout(timer);
+  }, [room.daily, stage, onMet, onFail]);
+
+  useEffect(() => {
+    const said = (event: MessageEvent) => {
+      const data = event.data as { room?: unknown; why?: unknown } | null;
+
+      if (frame.current && event.source === frame.current.contentWindow
+        && event.origin === new URL(room.url).origin && data?.room === 'ended') onLeave(whyOf(data.why));
+    };
+
+    addEventListener('message', said);
+    return () => removeEventListener('message', said);
+  }, [room.url, onLeave]);
 
   // Esc that is pressed in the frame stays there: the dialog around it, if
   // there is one, keeps the focus and is left with a single key.
@@ -27,7 +63,7 @@ export function Conversation({ room, audioOnly, onLeave, onFail }:
   if (room.daily) {
     return (
       <Suspense fallback={<p className="grid h-full place-items-center" role="status">Opening the room…</p>}>
-        <DailyRoom url={room.url} audioOnly={audioOnly} onLeave={onLeave} onFail={onFail} />
+        <DailyRoom url={room.url} audioOnly={audioOnly} onStage={setStage} onLeave={onLeave} onFail={onFail} />
       </Suspense>
     );
   }

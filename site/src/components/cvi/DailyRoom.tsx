@@ -1,33 +1,59 @@
 // The chunk with daily-js and the components of cvi-ui: loaded after a click,
 // and only for a room at Daily.
 
-import { useAppMessage, useDaily, useDailyEvent, useNetwork } from '@daily-co/daily-react';
-import { useCallback, useEffect, useState } from 'react';
+import { useAppMessage, useDaily, useDailyEvent, useMeetingState, useNetwork } from '@daily-co/daily-react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 
 import { Button } from '@/components/ui/button';
 import { Conversation as CviConversation } from '@/generated/cvi/components/conversation';
+import { useReplicaIDs } from '@/generated/cvi/hooks/use-replica-ids';
 
 import { CVIProvider } from './CVIProvider';
 import { type AppMessage, relay } from './relay';
+import type { Why } from './use-conversation';
+
+export type Stage = 'opening' | 'joined' | 'met';
 
 export interface RoomProps {
   url: string;
   audioOnly: boolean;
-  onLeave: () => void;
-  onFail: () => void;
+  onStage: (stage: Stage) => void;
+  onLeave: (why: Why) => void;
+  onFail: (code: string) => void;
 }
+
+// What Daily calls an error and is an end.
+const ENDS: Record<string, Why> = { 'ejected': 'ejected', 'exp-room': 'expired', 'exp-token': 'expired' };
 
 const SOUND = { setSubscribedTracks: { audio: true, video: false } } as const;
 
-function Inside({ url, audioOnly, onLeave, onFail }: RoomProps) {
+function Inside({ url, audioOnly, onStage, onLeave, onFail }: RoomProps) {
   const daily = useDaily();
+  const joined = useMeetingState() === 'joined-meeting';
+  const there = useReplicaIDs().length > 0;
+  const met = useRef(false);
   const [quiet, setQuiet] = useState(audioOnly);
   const { networkState } = useNetwork();
 
   useAppMessage({ onAppMessage: useCallback((event: { data: AppMessage }) => relay(event.data), []) });
 
+  useEffect(() => {
+    if (there) {
+      met.current = true;
+      onStage('met');
+    } else if (met.current) onLeave('agent_left');
+    else if (joined) onStage('joined');
+  }, [joined, there, onStage, onLeave]);
+
   // cvi-ui leaves on an error, too, which would look like a good end
-  useDailyEvent('error', useCallback(() => onFail(), [onFail]));
+  useDailyEvent('error', useCallback((event) => {
+    const why = ENDS[event.error?.type ?? ''];
+    if (why) onLeave(why);
+    else onFail('room_failed');
+  }, [onLeave, onFail]));
+  useDailyEvent('left-meeting', useCallback(() => onLeave('ended'), [onLeave]));
+
+  const left = useCallback(() => onLeave('left'), [onLeave]);
 
   // Of the others only the sound is asked for; video that is not watched
   // would take what little there is.
@@ -55,7 +81,7 @@ function Inside({ url, audioOnly, onLeave, onFail }: RoomProps) {
 
   return (
     <div className="room relative h-full min-h-0">
-      <CviConversation conversationUrl={url} onLeave={onLeave} />
+      <CviConversation conversationUrl={url} onLeave={left} />
       {!quiet && networkState === 'bad' && (
         <div className="absolute inset-x-4 top-4 z-30 flex flex-wrap items-center justify-between gap-3 rounded-2xl bg-surface px-5 py-3 shadow-soft" role="status">
           <span>Your connection is weak.</span>

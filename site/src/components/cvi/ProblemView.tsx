@@ -18,6 +18,8 @@ const TEXTS: Record<string, { title: string; text: string }> = {
   storage_unavailable: { title: UNAVAILABLE, text: 'This is on our side, not yours. Leave us a message and we will come back to you.' },
   upstream_error: { title: UNAVAILABLE, text: 'The video service did not answer as it should. Try again, or leave us a message.' },
   room_failed: { title: 'The room could not be opened', text: 'The way to the video service seems to be blocked, or the call broke down. Try again, or leave us a message.' },
+  agent_absent: { title: 'The agent did not come', text: 'You were in the room, and nobody joined you. We have ended the call. Try again, or leave us a message.' },
+  in_call: { title: 'One conversation at a time', text: 'Another one is running, perhaps in another tab. End it there, and then try again here.' },
   network: { title: 'No connection', text: 'The server could not be reached. Check your connection and try again.' }
 };
 
@@ -47,7 +49,10 @@ export function ProblemView({ problem, again, onRetry }:
   const title = useRef<HTMLHeadingElement>(null);
   const fired = useRef(false);
 
-  useEffect(() => { title.current?.focus(); }, [problem]);
+  useEffect(() => {
+    // not from behind a dialog
+    if (!title.current?.closest('[aria-hidden=true]')) title.current?.focus();
+  }, [problem]);
   useEffect(() => {
     if (again !== undefined && auto === 0 && !fired.current) {
       fired.current = true;

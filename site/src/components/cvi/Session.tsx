@@ -2,7 +2,7 @@
 // dialog of the widget, and in the stage of a demo page.
 
 import { PhoneOff } from 'lucide-react';
-import { useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useRef, useState } from 'react';
 
 import { Button, ButtonLink } from '@/components/ui/button';
 import { DEMOS, type Vertical } from '@/lib/site';
@@ -11,10 +11,21 @@ import { Conversation } from './Conversation';
 import { DeviceCheck, poorNetwork } from './DeviceCheck';
 import { Portrait } from './Portrait';
 import { ProblemView } from './ProblemView';
-import { useConversation } from './use-conversation';
+import { useConversation, type Why } from './use-conversation';
+
+const ENDED: Record<Why, string> = {
+  left: 'The conversation has ended.',
+  agent_left: 'The agent has left the room.',
+  ejected: 'The conversation was ended from the other side.',
+  expired: 'The time for this conversation is over.',
+  ended: 'The conversation has ended.'
+};
 
 export function Session({ vertical, startNow = false }: { vertical: Vertical; startNow?: boolean }) {
-  const { state, start, leave, fail } = useConversation(vertical);
+  const root = useRef<HTMLDivElement>(null);
+  const reveal = useCallback(() => root.current?.focus(), []);
+  const { state, start, leave, fail } = useConversation(vertical, reveal);
+  const [met, setMet] = useState(false);
   const [audioOnly, setAudioOnly] = useState(poorNetwork);
   const begun = useRef(false);
   const after = useRef<HTMLHeadingElement>(null);
@@ -27,10 +38,13 @@ export function Session({ vertical, startNow = false }: { vertical: Vertical; st
     }
   }, [startNow, start]);
 
+  const onMet = useCallback(() => setMet(true), []);
+
+  useEffect(() => { if (state.at === 'loading') setMet(false); }, [state.at]);
   useEffect(() => { if (state.at === 'ended') after.current?.focus(); }, [state.at]);
 
   return (
-    <div className="flex min-h-0 flex-1 flex-col" data-session={state.at}>
+    <div ref={root} role="group" aria-label="Conversation" tabIndex={-1} className="flex min-h-0 flex-1 flex-col outline-none" data-session={state.at}>
       {state.at === 'ready' && !startNow && (
         <div className="grid flex-1 md:min-h-0 md:grid-cols-[1fr_1.200fr]">
           <Portrait vertical={vertical} className="h-full min-h-0 max-md:hidden" />
@@ -61,11 +75,11 @@ export function Session({ vertical, startNow = false }: { vertical: Vertical; st
         <>
           {state.room.sandbox && <p className="bg-accent-wash px-5 py-2 text-center text-sm font-semibold text-accent-ink">Sandbox: nobody real is on the line.</p>}
           <div className="min-h-0 flex-1 bg-black">
-            <Conversation room={state.room} audioOnly={audioOnly} onLeave={leave} onFail={fail} />
+            <Conversation room={state.room} audioOnly={audioOnly} onMet={onMet} onLeave={leave} onFail={fail} />
           </div>
           <div className="flex items-center justify-between gap-3 px-5 py-3 max-sm:justify-center">
-            <p className="text-sm text-muted max-sm:sr-only" role="status">You are in the room.</p>
-            <Button variant="danger" size="sm" onClick={leave}><PhoneOff aria-hidden="true" />End conversation</Button>
+            <p className="text-sm text-muted max-sm:sr-only" role="status">{state.room.daily && !met ? 'The agent is on its way.' : 'You are in the room.'}</p>
+            <Button variant="danger" size="sm" onClick={() => leave()}><PhoneOff aria-hidden="true" />End conversation</Button>
           </div>
         </>
       )}
@@ -78,7 +92,7 @@ export function Session({ vertical, startNow = false }: { vertical: Vertical; st
         <div className="m-auto flex max-w-md flex-col items-center gap-4 p-6 text-center">
           <Portrait vertical={vertical} className="size-24 rounded-full" />
           <h3 ref={after} tabIndex={-1} className="font-display text-2xl font-bold outline-none">Thank you for the talk.</h3>
-          <p className="text-muted">The conversation has ended. If it left a question open, a person will read your message.</p>
+          <p className="text-muted" data-why={state.why}>{ENDED[state.why]} If it left a question open, a person will read your message.</p>
           <div className="flex flex-wrap justify-center gap-3">
             <Button onClick={start}>Start another</Button>
             <ButtonLink variant="outline" href="/contact">Leave a message</ButtonLink>
