@@ -17,6 +17,7 @@
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_status.h"
 #include "http/ngx_tavus_track.h"
+#include "http/ngx_tavus_variable.h"
 #include "http/ngx_tavus_webhook.h"
 #include "store/ngx_tavus_sweep.h"
 
@@ -32,12 +33,6 @@ static ngx_int_t ngx_tavus_preaccess_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_header_filter(ngx_http_request_t *r);
 static void ngx_tavus_ctx_cleanup(void *data);
 
-static ngx_int_t ngx_tavus_string_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_tavus_time_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-
-static ngx_int_t ngx_tavus_add_variables(ngx_conf_t *cf);
 static ngx_int_t ngx_tavus_init(ngx_conf_t *cf);
 static void *ngx_tavus_create_main_conf(ngx_conf_t *cf);
 static char *ngx_tavus_init_main_conf(ngx_conf_t *cf, void *conf);
@@ -357,40 +352,6 @@ ngx_module_t  ngx_tavus_module = {
 };
 
 
-static ngx_http_variable_t  ngx_tavus_variables[] = {
-
-    { ngx_string("tavus_event_type"), NULL, ngx_tavus_string_variable,
-      offsetof(ngx_tavus_ctx_t, event_type), NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("tavus_conversation_id"), NULL, ngx_tavus_string_variable,
-      offsetof(ngx_tavus_ctx_t, conversation_id),
-      NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("tavus_verify"), NULL, ngx_tavus_string_variable,
-      offsetof(ngx_tavus_ctx_t, verify), NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("tavus_key_id"), NULL, ngx_tavus_string_variable,
-      offsetof(ngx_tavus_ctx_t, key_id), NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("tavus_store"), NULL, ngx_tavus_string_variable,
-      offsetof(ngx_tavus_ctx_t, store), NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("tavus_store_time"), NULL, ngx_tavus_time_variable,
-      offsetof(ngx_tavus_ctx_t, store_time), NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("tavus_upstream_time"), NULL, ngx_tavus_time_variable,
-      offsetof(ngx_tavus_ctx_t, upstream_time), NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("tavus_limit_status"), NULL, ngx_tavus_limit_status_variable,
-      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("tavus_limit_remaining"), NULL,
-      ngx_tavus_limit_remaining_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-      ngx_http_null_variable
-};
-
-
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
 
@@ -569,75 +530,6 @@ ngx_tavus_now(void)
 
 
 static ngx_int_t
-ngx_tavus_string_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data)
-{
-    ngx_str_t        *s;
-    ngx_tavus_ctx_t  *ctx;
-
-    ctx = ngx_tavus_find_ctx(r);
-
-    if (ctx == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    s = (ngx_str_t *) ((u_char *) ctx + data);
-
-    if (s->len == 0) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    v->len = s->len;
-    v->data = s->data;
-    v->valid = 1;
-    v->no_cacheable = 0;
-    v->not_found = 0;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_tavus_time_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
-    uintptr_t data)
-{
-    u_char           *p;
-    ngx_msec_int_t    ms;
-    ngx_tavus_ctx_t  *ctx;
-
-    ctx = ngx_tavus_find_ctx(r);
-
-    if (ctx == NULL) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    ms = *(ngx_msec_int_t *) ((u_char *) ctx + data);
-
-    if (ms < 0) {
-        v->not_found = 1;
-        return NGX_OK;
-    }
-
-    p = ngx_pnalloc(r->pool, NGX_TIME_T_LEN + 4);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    v->len = ngx_sprintf(p, "%T.%03M", (time_t) ms / 1000,
-                         (ngx_msec_t) ms % 1000) - p;
-    v->data = p;
-    v->valid = 1;
-    v->no_cacheable = 0;
-    v->not_found = 0;
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
 ngx_tavus_init_process(ngx_cycle_t *cycle)
 {
     ngx_core_conf_t        *ccf;
@@ -703,25 +595,6 @@ ngx_tavus_exit_process(ngx_cycle_t *cycle)
     ngx_tavus_upkeep_exit_process();
     ngx_tavus_store_exit_process();
     ngx_tavus_metrics_exit_process();
-}
-
-
-static ngx_int_t
-ngx_tavus_add_variables(ngx_conf_t *cf)
-{
-    ngx_http_variable_t  *var, *v;
-
-    for (v = ngx_tavus_variables; v->name.len; v++) {
-        var = ngx_http_add_variable(cf, &v->name, v->flags);
-        if (var == NULL) {
-            return NGX_ERROR;
-        }
-
-        var->get_handler = v->get_handler;
-        var->data = v->data;
-    }
-
-    return NGX_OK;
 }
 
 
