@@ -35,6 +35,7 @@ static ngx_int_t ngx_tavus_conf_read(ngx_conf_t *cf, ngx_str_t *directive,
     ngx_str_t *path, ngx_str_t *secret);
 static ngx_int_t ngx_tavus_conf_check_location(ngx_conf_t *cf,
     ngx_tavus_main_conf_t *mcf, ngx_tavus_location_t *location);
+static ngx_uint_t ngx_tavus_conf_prefix(ngx_http_core_loc_conf_t *clcf);
 static ngx_tavus_location_t *ngx_tavus_conf_find_webhook(
     ngx_tavus_main_conf_t *mcf, ngx_tavus_location_t *location);
 static ngx_int_t ngx_tavus_conf_check_peer(ngx_conf_t *cf,
@@ -339,6 +340,14 @@ ngx_tavus_conf_check_location(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf,
 
     missing = NULL;
 
+    if (location->clcf->handler != location->handler) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%V\": a later directive of the location gives it "
+                      "another handler in %V:%ui", &location->name,
+                      &location->file, location->line);
+        return NGX_ERROR;
+    }
+
     switch (location->lcf->endpoint) {
 
     case NGX_TAVUS_CONVERSATION:
@@ -375,6 +384,14 @@ ngx_tavus_conf_check_location(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf,
         break;
 
     case NGX_TAVUS_ADMIN:
+        if (!ngx_tavus_conf_prefix(location->clcf)) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"tavus_admin\" needs a prefix location, what "
+                          "follows it is the resource in %V:%ui",
+                          &location->file, location->line);
+            return NGX_ERROR;
+        }
+
         if (location->lcf->users == NULL) {
             missing = "tavus_admin_users";
         }
@@ -397,14 +414,6 @@ ngx_tavus_conf_check_location(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf,
     case NGX_TAVUS_WEBHOOK:
         break;
 
-    case NGX_TAVUS_PROBLEM:
-
-        /* or a body that was too large would be so again on the way here */
-
-        location->clcf->client_max_body_size = 0;
-
-        return NGX_OK;
-
     default:
         return NGX_OK;
     }
@@ -421,6 +430,19 @@ ngx_tavus_conf_check_location(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf,
     }
 
     return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_tavus_conf_prefix(ngx_http_core_loc_conf_t *clcf)
+{
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        return 0;
+    }
+#endif
+
+    return !clcf->exact_match && !clcf->named;
 }
 
 
@@ -442,6 +464,7 @@ ngx_tavus_conf_find_webhook(ngx_tavus_main_conf_t *mcf,
 
         if (l[i].lcf->endpoint != NGX_TAVUS_WEBHOOK
             || l[i].lcf->scheme != NGX_TAVUS_SCHEME_TAVUS
+            || l[i].clcf->named
             || l[i].clcf->name.len != path->len
             || ngx_strncmp(l[i].clcf->name.data, path->data, path->len) != 0)
         {

@@ -27,9 +27,17 @@
 #define NGX_TAVUS_MIN_RETENTION  (60 * 24 * 3600)
 
 
+typedef struct {
+    ngx_str_t               name;
+    ngx_uint_t              endpoint;       /* ngx_tavus_endpoint_e */
+    ngx_http_handler_pt     handler;
+} ngx_tavus_endpoint_t;
+
+
 static ngx_int_t ngx_tavus_post_read_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_log_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_preaccess_handler(ngx_http_request_t *r);
+static ngx_tavus_endpoint_t *ngx_tavus_find_endpoint(ngx_uint_t endpoint);
 static ngx_int_t ngx_tavus_header_filter(ngx_http_request_t *r);
 static void ngx_tavus_ctx_cleanup(void *data);
 
@@ -71,11 +79,7 @@ static ngx_conf_enum_t  ngx_tavus_verify[] = {
 
 /* the directives that make a location an endpoint */
 
-static struct {
-    ngx_str_t               name;
-    ngx_uint_t              endpoint;
-    ngx_http_handler_pt     handler;
-} ngx_tavus_endpoints[] = {
+static ngx_tavus_endpoint_t  ngx_tavus_endpoints[] = {
     { ngx_string("tavus_conversation"), NGX_TAVUS_CONVERSATION,
       ngx_tavus_conversation_handler },
     { ngx_string("tavus_conversation_end"), NGX_TAVUS_CONVERSATION_END,
@@ -416,7 +420,14 @@ ngx_tavus_preaccess_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->guarded || lcf->endpoint == NGX_TAVUS_PROBLEM) {
+    /*
+     * The location that a request comes to decides for those that it is
+     * redirected to, but what stands at an endpoint counts on any way there.
+     */
+
+    if (lcf->endpoint == NGX_TAVUS_PROBLEM
+        || (lcf->endpoint == NGX_TAVUS_NO_ENDPOINT && ctx->guarded))
+    {
         return NGX_DECLINED;
     }
 
@@ -429,6 +440,21 @@ ngx_tavus_preaccess_handler(ngx_http_request_t *r)
     }
 
     return ngx_tavus_limit_handler(r);
+}
+
+
+static ngx_tavus_endpoint_t *
+ngx_tavus_find_endpoint(ngx_uint_t endpoint)
+{
+    ngx_tavus_endpoint_t  *e;
+
+    for (e = ngx_tavus_endpoints; e->name.len; e++) {
+        if (e->endpoint == endpoint) {
+            return e;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -695,6 +721,41 @@ ngx_tavus_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_tavus_loc_conf_t *prev = parent;
     ngx_tavus_loc_conf_t *conf = child;
 
+    void                      **loc_conf;
+    ngx_tavus_endpoint_t       *e;
+    ngx_http_core_loc_conf_t   *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->noname && clcf->handler == NULL) {
+
+        /*
+         * None of our directives may stand in "if" and "limit_except": what
+         * is none of another module's there is the location itself
+         */
+
+        e = ngx_tavus_find_endpoint(prev->endpoint);
+
+        if (e) {
+            clcf->handler = e->handler;
+        }
+
+        loc_conf = ((ngx_http_conf_ctx_t *) cf->ctx)->loc_conf;
+        loc_conf[ngx_tavus_module.ctx_index] = prev;
+        conf = prev;
+    }
+
+    if (conf->endpoint == NGX_TAVUS_PROBLEM) {
+
+        /* or a body that was too large would be so again on the way here */
+
+        clcf->client_max_body_size = 0;
+    }
+
+    if (conf == prev) {
+        return NGX_CONF_OK;
+    }
+
     if (conf->limits == NULL) {
         conf->limits = prev->limits;
     }
@@ -710,8 +771,32 @@ ngx_tavus_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     /* a Stripe secret belongs to its endpoint alone */
 
-    if (conf->secrets == NULL && conf->scheme != NGX_TAVUS_SCHEME_STRIPE) {
+    if (conf->secrets == NULL
+        && conf->scheme != NGX_TAVUS_SCHEME_STRIPE
+        && prev->scheme != NGX_TAVUS_SCHEME_STRIPE)
+    {
         conf->secrets = prev->secrets;
+    }
+
+    /* what has no meaning with a scheme is not inherited, but refused */
+
+    if (conf->endpoint != NGX_TAVUS_WEBHOOK
+        || conf->scheme == NGX_TAVUS_SCHEME_TAVUS)
+    {
+        if (conf->verify == NGX_CONF_UNSET_UINT) {
+            conf->verify = prev->verify;
+        }
+
+        if (conf->signature_header.data == NULL) {
+            conf->signature_header = prev->signature_header;
+        }
+    }
+
+    if ((conf->endpoint != NGX_TAVUS_WEBHOOK
+         || conf->scheme != NGX_TAVUS_SCHEME_TAVUS)
+        && conf->tolerance == NGX_CONF_UNSET)
+    {
+        conf->tolerance = prev->tolerance;
     }
 
     ngx_conf_merge_str_value(conf->callback, prev->callback,
@@ -727,7 +812,7 @@ ngx_tavus_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_tavus_loc_conf_t *lcf = conf;
 
     ngx_str_t                 *value;
-    ngx_uint_t                 i;
+    ngx_tavus_endpoint_t      *e;
     ngx_tavus_location_t      *location;
     ngx_tavus_main_conf_t     *mcf;
     ngx_http_core_loc_conf_t  *clcf;
@@ -743,14 +828,14 @@ ngx_tavus_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    for (i = 0; ngx_tavus_endpoints[i].name.len; i++) {
-        if (ngx_strcmp(ngx_tavus_endpoints[i].name.data, value[0].data) == 0) {
+    for (e = ngx_tavus_endpoints; e->name.len; e++) {
+        if (ngx_strcmp(e->name.data, value[0].data) == 0) {
             break;
         }
     }
 
-    lcf->endpoint = ngx_tavus_endpoints[i].endpoint;
-    clcf->handler = ngx_tavus_endpoints[i].handler;
+    lcf->endpoint = e->endpoint;
+    clcf->handler = e->handler;
 
     if (lcf->endpoint == NGX_TAVUS_WEBHOOK
         && ngx_tavus_webhook_scheme(cf, lcf, &value[1]) != NGX_CONF_OK)
@@ -769,6 +854,8 @@ ngx_tavus_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
                                                        ngx_http_core_module);
     location->clcf = clcf;
     location->lcf = lcf;
+    location->name = e->name;
+    location->handler = e->handler;
     location->file = cf->conf_file->file.name;
     location->line = cf->conf_file->line;
 

@@ -154,6 +154,8 @@ typedef struct {
     ngx_http_core_srv_conf_t  *cscf;
     ngx_http_core_loc_conf_t  *clcf;
     ngx_tavus_loc_conf_t      *lcf;
+    ngx_str_t                  name;            /* of the directive */
+    ngx_http_handler_pt        handler;
     ngx_str_t                  file;
     ngx_uint_t                 line;
 } ngx_tavus_location_t;
@@ -186,6 +188,8 @@ typedef struct {
     ngx_str_t                  token;           /* taken out of the URL */
 
     ngx_str_t                  origin;          /* allowed Origin to echo */
+    ngx_tavus_limit_zone_t    *charged[NGX_TAVUS_MAX_LIMITS];
+    ngx_uint_t                 ncharged;
     ngx_tavus_limit_zone_t    *limit_zone;      /* the tightest one */
     ngx_uint_t                 limit_status;    /* ngx_tavus_limit_status_e */
     ngx_uint_t                 limit_remaining;
@@ -209,8 +213,6 @@ typedef struct {
 
     unsigned                   guarded:1;
     unsigned                   cors:1;          /* origins are judged */
-    unsigned                   authenticated:1;
-    unsigned                   api:1;           /* an endpoint was met */
 } ngx_tavus_ctx_t;
 
 

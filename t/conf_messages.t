@@ -88,12 +88,16 @@ for (qw(tavus_public_origin tavus_vertical tavus_api_key tavus_database)) {
         http($_ => undef), %no_call);
 }
 says('"tavus_admin_users" is missing, which this location needs',
+    qr/tavus_admin;/, locations => {'/x' => 'tavus_admin;'});
+says('"tavus_admin" needs a prefix location, what follows it is the resource',
     qr/tavus_admin;/, x('tavus_admin;'));
 says('no location with "tavus_webhook tavus" at the path '
     . '"/api/tavus/webhook", where calls would be sent back',
     qr/tavus_conversation;/, locations => {$hook => undef});
 says('"tavus_health": the location has a handler already', qr/tavus_health;/,
     x('tavus_metrics; tavus_health;'));
+says('"tavus_health": a later directive of the location gives it another '
+    . 'handler', qr/tavus_health;/, x('tavus_health; empty_gif;'));
 
 # ---- Tavus
 my $url = qr/^\s*tavus_api_url /;

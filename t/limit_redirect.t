@@ -10,6 +10,7 @@ my $t = Tavus::Test->new(db => 0, sandbox => 0, defaults => 0,
     http => {tavus_limit_zone => [
         '$arg_key zone=a:64k rate=1r/h capacity=4',
         '$arg_key zone=b:64k rate=1r/h capacity=2',
+        '$arg_key zone=c:64k rate=1r/h capacity=1',
     ]},
     server => "tavus_limit zone=a; root %%HTML%%; index index.html;\n"
         . 'error_page 404 /404.html; error_page 418 = @named;',
@@ -29,6 +30,14 @@ my $t = Tavus::Test->new(db => 0, sandbox => 0, defaults => 0,
             . 'empty_gif;',
         '= /limited-page' => 'tavus_limit zone=b; error_page 429 /404.html; '
             . 'empty_gif;',
+        '= /to-endpoint' => 'try_files /none /endpoint$is_args$args;',
+        '= /endpoint' => 'tavus_limit zone=b; tavus_metrics;',
+        '= /twice' => 'tavus_limit zone=b; try_files /none /endpoint$is_args$args;',
+        '= /through-three' => 'error_page 418 = @middle; return 418;',
+        '@middle' => 'tavus_limit zone=b; try_files /none @last;',
+        '@last' => 'tavus_limit zone=a; tavus_limit zone=b; tavus_metrics;',
+        '= /dry' => 'tavus_limit zone=c dry_run; try_files /none @dry;',
+        '@dry' => 'tavus_limit zone=c; tavus_metrics;',
         '= /parts' => 'tavus_limit zone=b; ssi on; ssi_types text/plain; '
             . 'try_files /parts.txt =404;',
     });
@@ -67,6 +76,18 @@ is $res->body, "not here\n", 'of its own';
 ok $res->headers->header('Retry-After') > 3000;
 is scalar @{$res->headers->every_header($_)}, 1, "$_ once"
     for qw(Retry-After RateLimit RateLimit-Policy X-RateLimit-Limit);
+
+# what stands at an endpoint counts on any way there, and once
+is left('/to-endpoint'), '200 "b";r=1', 'an endpoint: the tightest of two';
+is left('/to-endpoint', 'e'), '200 "b";r=1';
+is left('/index.html', 'e'), '200 "a";r=2', 'both were charged';
+is left('/twice', 't'), '200 "b";r=1', 'on the way through two';
+is left('/endpoint', 't'), '200 "b";r=0', 'a bucket is charged once';
+is left('/twice', 't'), '429 "b";r=0', 'and the next is refused';
+is left('/through-three', 'u'), '200 "b";r=1', 'three locations';
+is left('/index.html', 'u'), '200 "a";r=2', 'the first was charged once, too';
+is left('/dry', 'd'), '200 -', 'a bucket that was only watched';
+is left('/dry', 'd'), '429 "c";r=0', 'is meant at the endpoint';
 
 $res = $t->get('/parts?key=parts');
 is length $res->body, 5 * 43, 'five subrequests';

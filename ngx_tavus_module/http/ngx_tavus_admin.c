@@ -175,12 +175,16 @@ ngx_tavus_admin_handler(ngx_http_request_t *r)
 
     path = r->uri;
 
-#if (NGX_PCRE)
-    if (clcf->regex == NULL)
-#endif
+    /* after a rewrite the address may be another than that of the location */
+
+    if (path.len < clcf->name.len
+        || ngx_strncmp(path.data, clcf->name.data, clcf->name.len) != 0)
     {
-        path.data += ngx_min(clcf->name.len, path.len);
-        path.len -= ngx_min(clcf->name.len, path.len);
+        ngx_str_null(&path);
+
+    } else {
+        path.data += clcf->name.len;
+        path.len -= clcf->name.len;
     }
 
     if (path.len && path.data[0] == '/') {

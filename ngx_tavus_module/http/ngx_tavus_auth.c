@@ -206,10 +206,31 @@ ngx_tavus_auth_handler(ngx_http_request_t *r)
     auth->users = lcf->users;
 
     ctx->auth = auth;
-    ctx->authenticated = 0;
     ngx_str_null(&ctx->user);
 
     return ngx_tavus_auth_start(r, ctx, auth);
+}
+
+
+ngx_uint_t
+ngx_tavus_auth_passed(ngx_http_request_t *r)
+{
+    ngx_tavus_ctx_t       *ctx;
+    ngx_tavus_auth_t      *auth;
+    ngx_tavus_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    ctx = ngx_tavus_find_ctx(r);
+
+    if (r != r->main || lcf->users == NULL || ctx == NULL || ctx->auth == NULL
+        || ngx_tavus_auth_exempt(r, lcf))
+    {
+        return 0;
+    }
+
+    auth = ctx->auth;
+
+    return auth->users == lcf->users && auth->verdict == NGX_TAVUS_AUTH_PASSED;
 }
 
 
@@ -694,7 +715,6 @@ ngx_tavus_auth_verdict(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx,
 
     case NGX_TAVUS_AUTH_PASSED:
         ctx->user = r->headers_in.user;
-        ctx->authenticated = 1;
 
         return NGX_OK;
 

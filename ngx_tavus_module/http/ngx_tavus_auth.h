@@ -20,6 +20,9 @@
  */
 ngx_int_t ngx_tavus_auth_handler(ngx_http_request_t *r);
 
+/* Whether r has logged in as a user of the location that it is in now. */
+ngx_uint_t ngx_tavus_auth_passed(ngx_http_request_t *r);
+
 /* directive: tavus_admin_users file [realm=text] */
 char *ngx_tavus_admin_users(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 

@@ -54,6 +54,7 @@ ngx_tavus_cors_handler(ngx_http_request_t *r)
     }
 
     ctx->cors = 1;
+    ngx_str_null(&ctx->origin);
 
     n = ngx_tavus_cors_get_origin(r, &origin);
 

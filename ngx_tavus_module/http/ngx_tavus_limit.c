@@ -15,6 +15,8 @@
 #define NGX_TAVUS_LIMIT_HEADERS  6
 
 
+static ngx_uint_t ngx_tavus_limit_charged(ngx_tavus_ctx_t *ctx,
+    ngx_tavus_limit_zone_t *zone);
 static ngx_int_t ngx_tavus_limit_key(ngx_http_request_t *r,
     ngx_tavus_limit_probe_t *probe);
 static ngx_int_t ngx_tavus_limit_verdict(ngx_http_request_t *r,
@@ -53,7 +55,7 @@ static ngx_str_t  ngx_tavus_limit_names[NGX_TAVUS_LIMIT_HEADERS] = {
 ngx_int_t
 ngx_tavus_limit_handler(ngx_http_request_t *r)
 {
-    ngx_uint_t                i;
+    ngx_uint_t                i, n;
     ngx_tavus_ctx_t          *ctx;
     ngx_tavus_limit_t        *limits;
     ngx_tavus_loc_conf_t     *lcf;
@@ -71,19 +73,55 @@ ngx_tavus_limit_handler(ngx_http_request_t *r)
     }
 
     limits = lcf->limits->elts;
+    n = 0;
 
     for (i = 0; i < lcf->limits->nelts; i++) {
-        probes[i].zone = limits[i].zone;
-        probes[i].dry_run = limits[i].dry_run;
 
-        if (ngx_tavus_limit_key(r, &probes[i]) != NGX_OK) {
+        if (ngx_tavus_limit_charged(ctx, limits[i].zone)) {
+            continue;
+        }
+
+        probes[n].zone = limits[i].zone;
+        probes[n].dry_run = limits[i].dry_run;
+
+        if (ngx_tavus_limit_key(r, &probes[n]) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        n++;
+    }
+
+    if (n == 0) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_tavus_limit_decide(probes, n)) {
+
+        for (i = 0; i < n; i++) {
+            if (probes[i].allowed && ctx->ncharged < NGX_TAVUS_MAX_LIMITS) {
+                ctx->charged[ctx->ncharged++] = probes[i].zone;
+            }
         }
     }
 
-    (void) ngx_tavus_limit_decide(probes, i);
+    return ngx_tavus_limit_verdict(r, ctx, probes, n);
+}
 
-    return ngx_tavus_limit_verdict(r, ctx, probes, i);
+
+/* by a location that the request was redirected from */
+
+static ngx_uint_t
+ngx_tavus_limit_charged(ngx_tavus_ctx_t *ctx, ngx_tavus_limit_zone_t *zone)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < ctx->ncharged; i++) {
+        if (ctx->charged[i] == zone) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -140,6 +178,15 @@ ngx_tavus_limit_verdict(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx,
     /* a client hears only of the limits that it is held to */
 
     tightest = ngx_tavus_limit_tightest(probes, n, 0);
+
+    if (ctx->limit_zone && ctx->limit_status != NGX_TAVUS_LIMIT_REJECTED
+        && (tightest == NULL
+            || ctx->limit_remaining <= tightest->res.remaining))
+    {
+        /* that of a location before this one */
+
+        return NGX_DECLINED;
+    }
 
     if (tightest) {
         ctx->limit_zone = tightest->zone;

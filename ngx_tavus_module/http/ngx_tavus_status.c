@@ -5,6 +5,7 @@
  */
 
 
+#include "http/ngx_tavus_auth.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_status.h"
 #include "store/ngx_tavus_store.h"
@@ -55,7 +56,6 @@ ngx_tavus_health_handler(ngx_http_request_t *r)
 {
     ngx_int_t                rc;
     ngx_uint_t               status;
-    ngx_tavus_ctx_t         *ctx;
     ngx_tavus_store_stats_t  stats;
 
     static ngx_str_t  ok = ngx_string("{\"status\":\"ok\"}");
@@ -70,9 +70,7 @@ ngx_tavus_health_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    ctx = ngx_tavus_get_ctx(r);
-
-    if (ctx != NULL && ctx->authenticated) {
+    if (ngx_tavus_auth_passed(r)) {
         return ngx_tavus_health_full(r);
     }
 
