@@ -31,12 +31,15 @@ typedef struct {
     ngx_str_t               name;
     ngx_uint_t              endpoint;       /* ngx_tavus_endpoint_e */
     ngx_http_handler_pt     handler;
+    ngx_uint_t              subrequests;    /* its guards are not skipped */
 } ngx_tavus_endpoint_t;
 
 
 static ngx_int_t ngx_tavus_post_read_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_log_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_preaccess_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_tavus_subrequest(ngx_http_request_t *r,
+    ngx_uint_t endpoint);
 static ngx_tavus_endpoint_t *ngx_tavus_find_endpoint(ngx_uint_t endpoint);
 static ngx_int_t ngx_tavus_header_filter(ngx_http_request_t *r);
 static void ngx_tavus_ctx_cleanup(void *data);
@@ -81,24 +84,24 @@ static ngx_conf_enum_t  ngx_tavus_verify[] = {
 
 static ngx_tavus_endpoint_t  ngx_tavus_endpoints[] = {
     { ngx_string("tavus_conversation"), NGX_TAVUS_CONVERSATION,
-      ngx_tavus_conversation_handler },
+      ngx_tavus_conversation_handler, 0 },
     { ngx_string("tavus_conversation_end"), NGX_TAVUS_CONVERSATION_END,
-      ngx_tavus_conversation_end_handler },
+      ngx_tavus_conversation_end_handler, 0 },
     { ngx_string("tavus_webhook"), NGX_TAVUS_WEBHOOK,
-      ngx_tavus_webhook_handler },
+      ngx_tavus_webhook_handler, 1 },
     { ngx_string("tavus_track"), NGX_TAVUS_TRACK,
-      ngx_tavus_track_handler },
+      ngx_tavus_track_handler, 0 },
     { ngx_string("tavus_contact"), NGX_TAVUS_CONTACT,
-      ngx_tavus_contact_handler },
+      ngx_tavus_contact_handler, 0 },
     { ngx_string("tavus_admin"), NGX_TAVUS_ADMIN,
-      ngx_tavus_admin_handler },
+      ngx_tavus_admin_handler, 0 },
     { ngx_string("tavus_health"), NGX_TAVUS_HEALTH,
-      ngx_tavus_health_handler },
+      ngx_tavus_health_handler, 1 },
     { ngx_string("tavus_metrics"), NGX_TAVUS_METRICS,
-      ngx_tavus_metrics_handler },
+      ngx_tavus_metrics_handler, 0 },
     { ngx_string("tavus_problem"), NGX_TAVUS_PROBLEM,
-      ngx_tavus_problem_handler },
-    { ngx_null_string, 0, NULL }
+      ngx_tavus_problem_handler, 1 },
+    { ngx_null_string, 0, NULL, 0 }
 };
 
 
@@ -408,11 +411,14 @@ ngx_tavus_preaccess_handler(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
 
-    if (r != r->main
-        || (lcf->endpoint == NGX_TAVUS_NO_ENDPOINT
-            && lcf->limits == NULL && lcf->origins == NULL))
+    if (lcf->endpoint == NGX_TAVUS_NO_ENDPOINT
+        && lcf->limits == NULL && lcf->origins == NULL)
     {
         return NGX_DECLINED;
+    }
+
+    if (r != r->main) {
+        return ngx_tavus_subrequest(r, lcf->endpoint);
     }
 
     ctx = ngx_tavus_get_ctx(r);
@@ -440,6 +446,27 @@ ngx_tavus_preaccess_handler(ngx_http_request_t *r)
     }
 
     return ngx_tavus_limit_handler(r);
+}
+
+
+/* nginx skips the access phase, and with it what guards most endpoints */
+
+static ngx_int_t
+ngx_tavus_subrequest(ngx_http_request_t *r, ngx_uint_t endpoint)
+{
+    ngx_tavus_endpoint_t  *e;
+
+    e = ngx_tavus_find_endpoint(endpoint);
+
+    if (e == NULL || e->subrequests) {
+        return NGX_DECLINED;
+    }
+
+    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                  "\"%V\" refuses the subrequest \"%V\", in which neither "
+                  "a login nor an origin is asked for", &e->name, &r->uri);
+
+    return NGX_HTTP_FORBIDDEN;
 }
 
 
@@ -486,7 +513,11 @@ ngx_tavus_find_ctx(ngx_http_request_t *r)
     ngx_tavus_ctx_t     *ctx;
     ngx_pool_cleanup_t  *cln;
 
-    ctx = ngx_http_get_module_ctx(r->main, ngx_tavus_module);
+    ctx = ngx_http_get_module_ctx(r, ngx_tavus_module);
+
+    if (ctx == NULL && r != r->main) {
+        ctx = ngx_http_get_module_ctx(r->main, ngx_tavus_module);
+    }
 
     if (ctx != NULL || (!r->main->internal && !r->main->filter_finalize)) {
         return ctx;
@@ -510,28 +541,48 @@ ngx_tavus_find_ctx(ngx_http_request_t *r)
 ngx_tavus_ctx_t *
 ngx_tavus_get_ctx(ngx_http_request_t *r)
 {
-    ngx_tavus_ctx_t     *ctx;
+    ngx_tavus_ctx_t     *ctx, *main;
     ngx_pool_cleanup_t  *cln;
 
-    ctx = ngx_tavus_find_ctx(r);
+    main = ngx_tavus_find_ctx(r->main);
 
-    if (ctx != NULL) {
-        return ctx;
+    if (r == r->main) {
+
+        if (main != NULL) {
+            return main;
+        }
+
+        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_tavus_ctx_t));
+        if (cln == NULL) {
+            return NULL;
+        }
+
+        cln->handler = ngx_tavus_ctx_cleanup;
+        ctx = cln->data;
+
+    } else {
+        ctx = ngx_http_get_module_ctx(r, ngx_tavus_module);
+
+        if (ctx != NULL) {
+            return ctx;
+        }
+
+        ctx = ngx_palloc(r->pool, sizeof(ngx_tavus_ctx_t));
+        if (ctx == NULL) {
+            return NULL;
+        }
     }
 
-    cln = ngx_pool_cleanup_add(r->main->pool, sizeof(ngx_tavus_ctx_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    ctx = cln->data;
     ngx_memzero(ctx, sizeof(ngx_tavus_ctx_t));
 
     ctx->store_time = -1;
     ctx->upstream_time = -1;
 
-    cln->handler = ngx_tavus_ctx_cleanup;
-    ngx_http_set_ctx(r->main, ctx, ngx_tavus_module);
+    if (main != NULL) {
+        ctx->token = main->token;
+    }
+
+    ngx_http_set_ctx(r, ctx, ngx_tavus_module);
 
     return ctx;
 }

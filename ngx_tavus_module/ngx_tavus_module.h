@@ -180,8 +180,9 @@ typedef enum {
 
 
 /*
- * The module's context of a main request.  It survives internal redirects
- * (error_page, try_files): a pool cleanup holds it, see ngx_tavus_get_ctx().
+ * The module's context of a request.  A main request's survives internal
+ * redirects (error_page, try_files): a pool cleanup holds it, see
+ * ngx_tavus_get_ctx().
  */
 
 typedef struct {
@@ -216,10 +217,13 @@ typedef struct {
 } ngx_tavus_ctx_t;
 
 
-/* The context of r's main request, made on first use; NULL if no memory. */
+/*
+ * The context of r, made on first use; NULL if no memory.  A subrequest has
+ * one of its own, which begins with the token of the main request.
+ */
 ngx_tavus_ctx_t *ngx_tavus_get_ctx(ngx_http_request_t *r);
 
-/* The context if there is one; NULL if not. */
+/* The context of r, or of its main request; NULL if there is neither. */
 ngx_tavus_ctx_t *ngx_tavus_find_ctx(ngx_http_request_t *r);
 
 /* Microseconds since 1970, read from the clock. */
