@@ -12,6 +12,7 @@
 #include "http/ngx_tavus_contact.h"
 #include "http/ngx_tavus_conversation.h"
 #include "http/ngx_tavus_cors.h"
+#include "http/ngx_tavus_ends.h"
 #include "http/ngx_tavus_limit.h"
 #include "http/ngx_tavus_metrics.h"
 #include "http/ngx_tavus_request.h"
@@ -697,6 +698,7 @@ ngx_tavus_create_main_conf(ngx_conf_t *cf)
      *     mcf->auth_zone = NULL;
      *     mcf->resolver = NULL;
      *     mcf->metrics = NULL;
+     *     mcf->ends = NULL;
      */
 
     mcf->store.timeout = NGX_CONF_UNSET_MSEC;
@@ -1124,7 +1126,8 @@ ngx_tavus_init(ngx_conf_t *cf)
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
     if (ngx_tavus_conf_check(cf, mcf) != NGX_OK
-        || ngx_tavus_metrics_zone(cf, mcf) != NGX_OK)
+        || ngx_tavus_metrics_zone(cf, mcf) != NGX_OK
+        || ngx_tavus_ends_zone(cf, mcf) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -119,26 +119,39 @@ subtest 'not with anything else' => sub {
 };
 
 subtest 'Tavus in trouble' => sub {
-    my %new = fresh();
-    my $count = sub {
-        $db->selectrow_array(q{SELECT count(*) FROM tavus.events
-            WHERE event_type = 'conversation.ended' AND conversation_id = ?},
-            undef, $new{conversation_id});
-    };
+    my @failed;
     for my $fault ({kind => 'status', status => 500}, {kind => 'hang'},
         {kind => 'status', status => 401},
+        {kind => 'status', status => 400, body => {error => 'no'}},
+        {kind => 'status', status => 404, body => '<html>'},
         {kind => 'status', status => 429})
     {
+        my %new = fresh();
         $box->forget;
         $box->fault(%$fault, times => 1);
         my $res = $t->post($path, {%new});
         is_deeply [$res->code, $res->json->{code}], [502, 'upstream_error'],
             $fault->{status} ? "status $fault->{status}" : $fault->{kind};
+        for (1, 2) {
+            $res = $t->post($path, {%new});
+            is_deeply [$res->code, $res->json], [202, {status => 'ending'}],
+                'from here on the server sees to it';
+        }
         is scalar ends(), 1, 'asked once';
+        push @failed, $new{conversation_id};
     }
-    is $count->(), 0, 'nothing claims that it has ended';
-    ended_ok($t->post($path, {%new}), 'then it does');
-    wait_ok { $count->() == 1 } 'and so it says';
+    for my $id (@failed) {
+        wait_ok { $db->selectrow_array('SELECT ended FROM tavus.conversations
+            WHERE id = ?', undef, $id) } 'which it does', 30;
+    }
+    my %active = map { $_->{conversation_id} => 1 } $box->conversations('active');
+    is_deeply [grep { $active{$_} } @failed], [], 'none goes on';
+    for my $type (qw(conversation.end_failed conversation.ended)) {
+        is_deeply $db->selectcol_arrayref(q{SELECT count(*) FROM tavus.events
+            WHERE event_type = ? AND conversation_id = ANY (?)
+            GROUP BY conversation_id}, undef, $type, \@failed),
+            [(1) x @failed], "$type, once each";
+    }
     done_testing;
 };
 

@@ -69,7 +69,8 @@ logs('track of a conversation', sub { $t->post('/api/track',
     conversation_id => $c->{conversation_id}, verify => 'end_token',
     key_id => 'k1');
 logs('track, refused', sub { $t->post('/api/track', {%track,
-    conversation_id => 'x', end_token => 'k1.' . '0' x 64}) }, status => 401,
+    conversation_id => 'x',
+    end_token => join '.', 'k1', '0' x 32, 4e9, '0' x 64}) }, status => 401,
     verify => 'mismatch');
 logs('track, limited', sub { $t->post('/limited/track', {%track}) },
     status => 202, @stored, @passed, limit_remaining => 8,

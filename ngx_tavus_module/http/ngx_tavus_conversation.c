@@ -6,6 +6,7 @@
 
 
 #include "http/ngx_tavus_conversation.h"
+#include "http/ngx_tavus_ends.h"
 #include "http/ngx_tavus_intake.h"
 #include "http/ngx_tavus_request.h"
 #include "core/tavus_metrics.h"
@@ -16,7 +17,6 @@
 
 #define NGX_TAVUS_CONVERSATION_BODY     16384
 #define NGX_TAVUS_CONVERSATION_RETRY    10
-#define NGX_TAVUS_CONVERSATION_MAX_ID   64
 #define NGX_TAVUS_CONVERSATION_MAX_URL  512
 #define NGX_TAVUS_CALLBACK_GRACE        (7 * 24 * 3600)
 
@@ -42,8 +42,12 @@ static void ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body);
 static ngx_int_t ngx_tavus_end_send(ngx_tavus_job_t *job,
     const char *reason);
 static void ngx_tavus_end_answered(ngx_tavus_curl_t *t);
-static void ngx_tavus_end_tell(ngx_tavus_job_t *job, ngx_uint_t kind,
-    const char *type);
+static ngx_int_t ngx_tavus_end_known(ngx_http_request_t *r,
+    ngx_tavus_end_e state);
+static void ngx_tavus_end_recorded(void *data, ngx_tavus_outcome_e outcome,
+    ngx_msec_t time);
+static ngx_tavus_row_t *ngx_tavus_end_tell(ngx_tavus_job_t *job,
+    ngx_uint_t kind, const char *type, ngx_tavus_store_pt handler);
 
 static ngx_tavus_job_t *ngx_tavus_job_create(ngx_http_request_t *r);
 static void ngx_tavus_job_free(ngx_tavus_job_t *job);
@@ -390,7 +394,7 @@ ngx_tavus_create_parse(ngx_tavus_job_t *job, ngx_str_t *answer)
 
     if (ngx_tavus_job_string(job,
                cJSON_GetObjectItemCaseSensitive(root, "conversation_id"),
-               NGX_TAVUS_CONVERSATION_MAX_ID, id)
+               NGX_TAVUS_MAX_ID, id)
         != NGX_OK
         || !ngx_tavus_api_valid_id(id->data, id->len))
     {
@@ -620,9 +624,8 @@ ngx_tavus_create_late(ngx_tavus_job_t *job)
 static ngx_int_t
 ngx_tavus_create_respond(ngx_tavus_job_t *job)
 {
-    int                  n;
-    char                 ticket[TAVUS_TICKET_MAX + 1];
     cJSON               *json;
+    u_char               token[NGX_TAVUS_END_TOKEN + 1];
     ngx_str_t           *value;
     ngx_int_t            rc;
     ngx_table_elt_t     *h;
@@ -630,14 +633,9 @@ ngx_tavus_create_respond(ngx_tavus_job_t *job)
 
     r = job->request;
 
-    n = tavus_ticket_make(job->key, TAVUS_USE_END,
-                          (char *) job->conversation_id.data,
-                          job->conversation_id.len, ticket);
-    if (n < 0) {
+    if (ngx_tavus_end_token(job, token) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    ticket[n] = '\0';
 
     if (job->cookie.len) {
         value = &job->cookie;
@@ -667,7 +665,7 @@ ngx_tavus_create_respond(ngx_tavus_job_t *job)
                                    (char *) job->conversation_url.data)
         && cJSON_AddStringToObject(json, "status",
                                    (char *) job->status.data)
-        && cJSON_AddStringToObject(json, "end_token", ticket))
+        && cJSON_AddStringToObject(json, "end_token", (char *) token))
     {
         rc = ngx_tavus_send_json(r, NGX_HTTP_OK, json);
 
@@ -700,10 +698,13 @@ ngx_tavus_conversation_end_handler(ngx_http_request_t *r)
 static void
 ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body)
 {
-    cJSON            *root, *id, *token;
-    ngx_int_t         rc;
-    ngx_tavus_ctx_t  *ctx;
-    ngx_tavus_job_t  *job;
+    cJSON                  *root, *id, *token;
+    ngx_int_t               rc;
+    ngx_tavus_ctx_t        *ctx;
+    ngx_tavus_job_t        *job;
+    ngx_tavus_end_e         state;
+    ngx_tavus_end_token_t   parsed;
+    ngx_tavus_main_conf_t  *mcf;
 
     root = ngx_tavus_parse_object(r, body);
 
@@ -728,24 +729,37 @@ ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body)
         goto failed;
     }
 
-    if (ngx_tavus_end_verify(r, id, token) != NGX_OK) {
+    if (ngx_tavus_end_verify(r, id, token, &parsed) != NGX_OK) {
         rc = ngx_tavus_send_problem(r, NGX_HTTP_UNAUTHORIZED,
                                     "invalid_end_token", 0,
                                     "The end token is not this "
-                                    "conversation's.");
+                                    "conversation's, or is too old.");
+        goto failed;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
+
+    state = ngx_tavus_ends_begin(mcf, parsed.nonce,
+                                 ngx_tavus_job_patience(mcf));
+
+    if (state != NGX_TAVUS_END_NONE) {
+        rc = ngx_tavus_end_known(r, state);
         goto failed;
     }
 
     job = ngx_tavus_job_create(r);
 
     if (job == NULL
-        || ngx_tavus_job_string(job, id, NGX_TAVUS_CONVERSATION_MAX_ID,
+        || ngx_tavus_job_string(job, id, NGX_TAVUS_MAX_ID,
                                 &job->conversation_id)
            != NGX_OK)
     {
-        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-        goto failed;
+        goto released;
     }
+
+    ngx_memcpy(job->nonce, parsed.nonce, TAVUS_NONCE_LEN);
+    job->expiry = parsed.expiry;
+    job->visitor_ends = 1;
 
     ctx->conversation_id.len = job->conversation_id.len;
     ctx->conversation_id.data = ngx_pstrdup(r->pool, &job->conversation_id);
@@ -754,13 +768,17 @@ ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body)
         || ngx_tavus_end_send(job, "visitor") != NGX_OK)
     {
         ctx->conversation_id.len = 0;
-        rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
-        goto failed;
+        goto released;
     }
 
     cJSON_Delete(root);
 
     return;
+
+released:
+
+    ngx_tavus_ends_set(mcf, parsed.nonce, NGX_TAVUS_END_NONE, 0);
+    rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
 
 failed:
 
@@ -774,6 +792,22 @@ failed:
 }
 
 
+/* a token costs one request to Tavus: what became of that one */
+
+static ngx_int_t
+ngx_tavus_end_known(ngx_http_request_t *r, ngx_tavus_end_e state)
+{
+    static ngx_str_t  ended = ngx_string("{\"status\":\"ended\"}");
+    static ngx_str_t  ending = ngx_string("{\"status\":\"ending\"}");
+
+    if (state == NGX_TAVUS_END_DONE) {
+        return ngx_tavus_send(r, NGX_HTTP_OK, "application/json", &ended);
+    }
+
+    return ngx_tavus_send(r, NGX_HTTP_ACCEPTED, "application/json", &ending);
+}
+
+
 static ngx_int_t
 ngx_tavus_end_send(ngx_tavus_job_t *job, const char *reason)
 {
@@ -784,8 +818,6 @@ ngx_tavus_end_send(ngx_tavus_job_t *job, const char *reason)
 }
 
 
-/* to end what has ended already is a 400, and as good as done */
-
 static void
 ngx_tavus_end_answered(ngx_tavus_curl_t *t)
 {
@@ -794,8 +826,6 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
     ngx_int_t            rc;
     ngx_tavus_ctx_t     *ctx;
     ngx_http_request_t  *r;
-
-    static ngx_str_t  ended = ngx_string("{\"status\":\"ended\"}");
 
     ngx_tavus_job_measure(job, t);
 
@@ -808,13 +838,18 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
                       "%s", &job->conversation_id, t->status,
                       curl_easy_strerror(t->rc));
 
-        ngx_tavus_end_tell(job, NGX_TAVUS_KIND_ERROR,
-                           "conversation.end_failed");
-
         ngx_tavus_job_problem(job, NGX_HTTP_BAD_GATEWAY, "upstream_error", 0,
                               "The video service did not answer as it "
                               "should.");
-        ngx_tavus_job_free(job);
+
+        if (ngx_tavus_end_tell(job, NGX_TAVUS_KIND_ERROR,
+                               "conversation.end_failed",
+                               ngx_tavus_end_recorded)
+            == NULL)
+        {
+            ngx_tavus_end_recorded(job, NGX_TAVUS_UNAVAILABLE, 0);
+        }
+
         return;
     }
 
@@ -824,13 +859,19 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
                                             ngx_strlen(job->end_reason)), 0),
                      1);
 
-    ngx_tavus_end_tell(job, NGX_TAVUS_KIND_INFO, "conversation.ended");
+    if (job->visitor_ends) {
+        ngx_tavus_ends_set(job->mcf, job->nonce, NGX_TAVUS_END_DONE,
+                           job->expiry - ngx_time() + 1);
+    }
+
+    (void) ngx_tavus_end_tell(job, NGX_TAVUS_KIND_INFO, "conversation.ended",
+                              NULL);
 
     if (r != NULL) {
         ctx = ngx_tavus_get_ctx(r);
         ngx_str_set(&ctx->event_type, "conversation.ended");
 
-        rc = ngx_tavus_send(r, NGX_HTTP_OK, "application/json", &ended);
+        rc = ngx_tavus_end_known(r, NGX_TAVUS_END_DONE);
 
         ngx_tavus_job_free(job);
         ngx_tavus_finalize(r, rc);
@@ -841,11 +882,33 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
 }
 
 
-static void
-ngx_tavus_end_tell(ngx_tavus_job_t *job, ngx_uint_t kind, const char *type)
-{
-    cJSON  *data;
+/* once it is on record that it failed, the sweep sees to it */
 
+static void
+ngx_tavus_end_recorded(void *data, ngx_tavus_outcome_e outcome,
+    ngx_msec_t time)
+{
+    ngx_tavus_job_t *job = data;
+
+    if (job->visitor_ends) {
+        ngx_tavus_ends_set(job->mcf, job->nonce, NGX_TAVUS_END_UNENDED,
+                           outcome <= NGX_TAVUS_JOURNALED
+                           ? job->expiry - ngx_time() + 1
+                           : NGX_TAVUS_CONVERSATION_RETRY);
+    }
+
+    ngx_tavus_job_free(job);
+}
+
+
+static ngx_tavus_row_t *
+ngx_tavus_end_tell(ngx_tavus_job_t *job, ngx_uint_t kind, const char *type,
+    ngx_tavus_store_pt handler)
+{
+    cJSON            *data;
+    ngx_tavus_row_t  *row;
+
+    row = NULL;
     data = cJSON_CreateObject();
 
     if (data
@@ -853,10 +916,12 @@ ngx_tavus_end_tell(ngx_tavus_job_t *job, ngx_uint_t kind, const char *type)
                                    (char *) job->conversation_id.data)
         && cJSON_AddStringToObject(data, "reason", job->end_reason))
     {
-        (void) ngx_tavus_job_event(job, kind, type, data, NULL);
+        row = ngx_tavus_job_event(job, kind, type, data, handler);
     }
 
     cJSON_Delete(data);
+
+    return row;
 }
 
 
@@ -982,8 +1047,17 @@ ngx_tavus_job_event(ngx_tavus_job_t *job, ngx_uint_t kind, const char *type,
     event.type = type;
     event.conversation_id = job->conversation_id;
     event.nonce = job->nonce;
-    event.bound = (job->vertical != NULL);
+    event.bound = 1;
     event.cause = job->request_id;
+    event.once = 0;
+
+    if (job->visitor_ends) {
+
+        /* whichever node, and however often */
+
+        ngx_str_set(&event.cause, "visitor");
+        event.once = 1;
+    }
 
     return ngx_tavus_server_event(&event, data, handler, job);
 }

@@ -44,7 +44,13 @@ typedef struct {
     ngx_uint_t                patience;     /* seconds for a create */
     ngx_msec_t                start;
     time_t                    began;
+    time_t                    expiry;       /* of the end token */
+    unsigned                  visitor_ends:1;
 } ngx_tavus_job_t;
+
+
+/* of a conversation at Tavus */
+#define NGX_TAVUS_MAX_ID  64
 
 
 typedef struct {
@@ -69,11 +75,31 @@ ngx_int_t ngx_tavus_create_fault(ngx_http_request_t *r,
     ngx_tavus_job_t *job, ngx_tavus_fault_t *fault);
 
 /*
+ * An end token: "<key id>.<nonce>.<expiry>.<mac>", bound to the conversation;
+ * valid for as long as that may last, and an hour.
+ */
+
+#define NGX_TAVUS_END_TOKEN                                                  \
+    (2 * TAVUS_NONCE_LEN + 1 + NGX_TIME_T_LEN + 1 + TAVUS_TICKET_MAX)
+
+typedef struct {
+    uint8_t                   nonce[TAVUS_NONCE_LEN];
+    time_t                    expiry;
+} ngx_tavus_end_token_t;
+
+/* Writes it with a NUL behind it; NGX_ERROR. */
+ngx_int_t ngx_tavus_end_token(ngx_tavus_job_t *job,
+    u_char token[NGX_TAVUS_END_TOKEN + 1]);
+
+/*
  * Whether the strings are a conversation's id and its end token: NGX_OK, or
  * NGX_DECLINED, which is logged.
  */
 ngx_int_t ngx_tavus_end_verify(ngx_http_request_t *r, cJSON *id,
-    cJSON *token);
+    cJSON *token, ngx_tavus_end_token_t *parsed);
+
+/* Seconds after which nobody waits for what Tavus makes of a job. */
+ngx_uint_t ngx_tavus_job_patience(ngx_tavus_main_conf_t *mcf);
 
 /* A string of at most max bytes, copied into job->pool with a NUL. */
 ngx_int_t ngx_tavus_job_string(ngx_tavus_job_t *job, cJSON *item, size_t max,

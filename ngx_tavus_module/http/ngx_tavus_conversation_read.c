@@ -19,9 +19,9 @@
 #define NGX_TAVUS_COOKIE_AGE            (365 * 24 * 3600)
 #define NGX_TAVUS_VISITOR_LEN           32
 #define NGX_TAVUS_CREATE_PATIENCE       15
+#define NGX_TAVUS_END_GRACE             3600
 
 
-static ngx_uint_t ngx_tavus_create_patience(ngx_tavus_main_conf_t *mcf);
 static ngx_int_t ngx_tavus_create_vertical(ngx_tavus_job_t *job,
     cJSON *item);
 static ngx_int_t ngx_tavus_create_properties(ngx_tavus_job_t *job,
@@ -36,6 +36,9 @@ static ngx_uint_t ngx_tavus_create_valid_visitor(ngx_http_request_t *r,
     ngx_str_t *value);
 static ngx_str_t *ngx_tavus_create_cookie_name(ngx_tavus_main_conf_t *mcf);
 static ngx_int_t ngx_tavus_create_new_visitor(ngx_tavus_job_t *job);
+static tavus_verify_t ngx_tavus_end_parse(ngx_tavus_loc_conf_t *lcf,
+    const char *id, const char *token, ngx_tavus_end_token_t *parsed,
+    size_t *match);
 
 
 /* NGX_OK; NGX_DECLINED with a fault of the visitor's; NGX_ERROR */
@@ -183,10 +186,8 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_job_t *job,
 }
 
 
-/* seconds after which nobody waits for the outcome any more */
-
-static ngx_uint_t
-ngx_tavus_create_patience(ngx_tavus_main_conf_t *mcf)
+ngx_uint_t
+ngx_tavus_job_patience(ngx_tavus_main_conf_t *mcf)
 {
     ngx_msec_t  time;
 
@@ -236,7 +237,7 @@ ngx_tavus_create_vertical(ngx_tavus_job_t *job, cJSON *item)
     }
 
     job->vertical = &v[i];
-    job->patience = ngx_tavus_create_patience(job->mcf);
+    job->patience = ngx_tavus_job_patience(job->mcf);
     intent = job->intent;
 
     if (cJSON_AddStringToObject(intent, "nonce", job->nonce_hex) == NULL
@@ -678,8 +679,119 @@ ngx_tavus_job_string(ngx_tavus_job_t *job, cJSON *item, size_t max,
 }
 
 
+/* the ticket with what else it signs beside the id between its halves */
+
 ngx_int_t
-ngx_tavus_end_verify(ngx_http_request_t *r, cJSON *id, cJSON *token)
+ngx_tavus_end_token(ngx_tavus_job_t *job,
+    u_char token[NGX_TAVUS_END_TOKEN + 1])
+{
+    int      n;
+    char     ticket[TAVUS_TICKET_MAX + 1], *mac;
+    u_char   text[NGX_TAVUS_MAX_ID + NGX_TAVUS_END_TOKEN], *p;
+    time_t   expiry;
+
+    expiry = ngx_time() + job->vertical->max_call_duration
+             + job->vertical->participant_absent_timeout
+             + NGX_TAVUS_END_GRACE;
+
+    p = ngx_sprintf(text, "%V.%s.%T", &job->conversation_id, job->nonce_hex,
+                    expiry);
+
+    n = tavus_ticket_make(job->key, TAVUS_USE_END, (char *) text, p - text,
+                          ticket);
+    if (n < 0) {
+        return NGX_ERROR;
+    }
+
+    ticket[n] = '\0';
+    mac = strchr(ticket, '.');
+
+    ngx_sprintf(token, "%*s.%s.%T%s%Z", (size_t) (mac - ticket), ticket,
+                job->nonce_hex, expiry, mac);
+
+    return NGX_OK;
+}
+
+
+static tavus_verify_t
+ngx_tavus_end_parse(ngx_tavus_loc_conf_t *lcf, const char *id,
+    const char *token, ngx_tavus_end_token_t *parsed, size_t *match)
+{
+    u_char          *p, text[NGX_TAVUS_MAX_ID + NGX_TAVUS_END_TOKEN],
+                     ticket[NGX_TAVUS_END_TOKEN];
+    size_t           i;
+    ngx_int_t        n;
+    const char      *nonce, *time, *mac;
+    tavus_verify_t   rc;
+
+    /* without a location for callbacks nobody was ever given a token */
+
+    if (lcf->keys == NULL) {
+        return TAVUS_VERIFY_UNKNOWN_KEY;
+    }
+
+    if (*token == '\0') {
+        return TAVUS_VERIFY_MISSING;
+    }
+
+    nonce = strchr(token, '.');
+    mac = strrchr(token, '.');
+
+    if (ngx_strlen(token) > NGX_TAVUS_END_TOKEN
+        || nonce == NULL || mac - nonce < 2 * TAVUS_NONCE_LEN + 3
+        || nonce[1 + 2 * TAVUS_NONCE_LEN] != '.')
+    {
+        return TAVUS_VERIFY_MALFORMED;
+    }
+
+    nonce++;
+    time = nonce + 2 * TAVUS_NONCE_LEN + 1;
+
+    for (i = 0; i < TAVUS_NONCE_LEN; i++) {
+        n = ngx_hextoi((u_char *) nonce + 2 * i, 2);
+
+        if (n == NGX_ERROR) {
+            return TAVUS_VERIFY_MALFORMED;
+        }
+
+        parsed->nonce[i] = (uint8_t) n;
+    }
+
+    parsed->expiry = ngx_atotm((u_char *) time, mac - time);
+
+    if (parsed->expiry == NGX_ERROR) {
+        return TAVUS_VERIFY_MALFORMED;
+    }
+
+    /* an id with a dot would make the text ambiguous */
+
+    if (ngx_strlen(id) > NGX_TAVUS_MAX_ID
+        || !ngx_tavus_api_valid_id((u_char *) id, ngx_strlen(id)))
+    {
+        return TAVUS_VERIFY_MISMATCH;
+    }
+
+    p = ngx_sprintf(ticket, "%*s%s", (size_t) (nonce - 1 - token), token,
+                    mac);
+    n = p - ticket;
+
+    p = ngx_sprintf(text, "%s.%*s", id, (size_t) (mac - nonce), nonce);
+
+    rc = tavus_ticket_verify(lcf->keys->elts, lcf->keys->nelts,
+                             TAVUS_USE_END, (char *) text, p - text,
+                             (char *) ticket, n, match);
+
+    if (rc == TAVUS_VERIFY_OK && parsed->expiry < ngx_time()) {
+        return TAVUS_VERIFY_EXPIRED;
+    }
+
+    return rc;
+}
+
+
+ngx_int_t
+ngx_tavus_end_verify(ngx_http_request_t *r, cJSON *id, cJSON *token,
+    ngx_tavus_end_token_t *parsed)
 {
     size_t                 match;
     ngx_str_t              ticket;
@@ -691,17 +803,8 @@ ngx_tavus_end_verify(ngx_http_request_t *r, cJSON *id, cJSON *token)
     ctx = ngx_tavus_get_ctx(r);
     lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
 
-    /* without a location for callbacks nobody was ever given a token */
-
-    result = TAVUS_VERIFY_UNKNOWN_KEY;
-
-    if (lcf->keys) {
-        result = tavus_ticket_verify(lcf->keys->elts, lcf->keys->nelts,
-                                     TAVUS_USE_END, id->valuestring,
-                                     ngx_strlen(id->valuestring),
-                                     token->valuestring,
-                                     ngx_strlen(token->valuestring), &match);
-    }
+    result = ngx_tavus_end_parse(lcf, id->valuestring, token->valuestring,
+                                 parsed, &match);
 
     tavus_metric_add(tavus_metric_of(TAVUS_METRIC_VERIFICATIONS,
                                      TAVUS_SCHEME_END_TOKEN, result), 1);

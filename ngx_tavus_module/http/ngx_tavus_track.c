@@ -198,8 +198,9 @@ static ngx_int_t
 ngx_tavus_track_conversation(ngx_http_request_t *r, cJSON *root,
     ngx_str_t *conversation_id, ngx_tavus_track_fault_t *fault)
 {
-    cJSON      *id, *token;
-    ngx_str_t   s;
+    cJSON                  *id, *token;
+    ngx_str_t               s;
+    ngx_tavus_end_token_t   parsed;
 
     id = cJSON_GetObjectItemCaseSensitive(root, "conversation_id");
     token = cJSON_GetObjectItemCaseSensitive(root, "end_token");
@@ -216,7 +217,7 @@ ngx_tavus_track_conversation(ngx_http_request_t *r, cJSON *root,
         return NGX_DECLINED;
     }
 
-    if (ngx_tavus_end_verify(r, id, token) != NGX_OK) {
+    if (ngx_tavus_end_verify(r, id, token, &parsed) != NGX_OK) {
         fault->status = NGX_HTTP_UNAUTHORIZED;
         fault->code = "invalid_end_token";
         fault->detail = "The end token is not this conversation's.";

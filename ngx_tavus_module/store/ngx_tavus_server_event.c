@@ -53,7 +53,7 @@ ngx_tavus_server_event(ngx_tavus_server_event_t *event, cJSON *data,
 
         /* its id is its own: nobody sends it a second time */
 
-        ev.floating = 0;
+        ev.floating = event->once;
         row = ngx_tavus_store_put(&ev, handler, handler_data);
     }
 

@@ -25,12 +25,14 @@ typedef struct {
     const uint8_t   *nonce;             /* of the create */
     ngx_uint_t       bound;             /* the nonce is the conversation's */
     ngx_str_t        cause;             /* what makes it one of its own */
+    ngx_uint_t       once;              /* whenever it is told */
 } ngx_tavus_server_event_t;
 
 
 /*
  * Queues the event with data as its body; as ngx_tavus_store_put().  Two of
- * the same type, nonce and cause in a millisecond are one.
+ * the same type, nonce and cause in a millisecond are one; and at any time,
+ * if it is to be told once.
  */
 ngx_tavus_row_t *ngx_tavus_server_event(ngx_tavus_server_event_t *event,
     cJSON *data, ngx_tavus_store_pt handler, void *handler_data);

@@ -11,7 +11,8 @@ use Mojo::JSON qw(encode_json);
 use POSIX qw(strftime);
 use Time::HiRes qw(gettimeofday);
 
-our @EXPORT = our @EXPORT_OK = qw(now_iso sign_header sign_in_body
+our @EXPORT = our @EXPORT_OK = qw(now_iso sign_end_token
+    sign_header sign_in_body
     sign_standard sign_stripe sign_token tavus_event);
 
 # Micros, and never twice the same.
@@ -63,6 +64,13 @@ sub sign_token ($secret, %in) {
         // join('', map { sprintf '%02x', rand 256 } 1 .. 16),
         $in{expiry} // time + 600;
     return "$text." . hmac_sha256_hex($text, $key);
+}
+
+# An end token, as http/ngx_tavus_conversation_read.c makes it.
+sub sign_end_token ($secret, $conversation_id, $expiry, $nonce = 'ab' x 16) {
+    my $key = hmac_sha256("tavus end v1\x01", hmac_sha256($secret, "\0" x 32));
+    return join '.', 'k1', $nonce, $expiry,
+        hmac_sha256_hex("$conversation_id.$nonce.$expiry", $key);
 }
 
 # The whole secret, whsec_ included, is the key.

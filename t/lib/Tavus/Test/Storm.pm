@@ -309,8 +309,9 @@ sub stop ($self) {
         $created{$id} = 1 if $what eq 'create' && $status eq '200';
         $ended{$id} = 1 if $what eq 'end';
 
-        # a sandbox that misbehaves makes 502, a full one or no storage 503
-        push @odd, $_ unless $status =~ /^(?:0|200|502|503|none)$/;
+        # a sandbox that misbehaves makes 502, a full one or no storage 503;
+        # an end that failed goes on by itself, 202
+        push @odd, $_ unless $status =~ /^(?:0|200|202|502|503|none)$/;
     }
     return {created => \%created, ended => \%ended, odd => \@odd,
         count => \%count};

@@ -1,0 +1,44 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#ifndef _NGX_TAVUS_ENDS_H_INCLUDED_
+#define _NGX_TAVUS_ENDS_H_INCLUDED_
+
+
+/*
+ * What became of the visitors' wishes to end a conversation, in memory that
+ * all workers share: an end token costs one request to Tavus.
+ */
+
+#include "ngx_tavus_module.h"
+
+
+typedef enum {
+    NGX_TAVUS_END_NONE = 0,         /* go ahead: it is the caller's now */
+    NGX_TAVUS_END_UNDER_WAY,
+    NGX_TAVUS_END_UNENDED,          /* failed, and somebody sees to it */
+    NGX_TAVUS_END_DONE
+} ngx_tavus_end_e;
+
+
+/* The zone, if a location ends conversations. */
+ngx_int_t ngx_tavus_ends_zone(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf);
+
+/*
+ * What is known of the conversation; if nothing, the caller has so many
+ * seconds to end it, until when others are told that it is under way.
+ */
+ngx_tavus_end_e ngx_tavus_ends_begin(ngx_tavus_main_conf_t *mcf,
+    const uint8_t nonce[TAVUS_NONCE_LEN], time_t lease);
+
+/* What became of it, to be known for so many seconds. */
+void ngx_tavus_ends_set(ngx_tavus_main_conf_t *mcf,
+    const uint8_t nonce[TAVUS_NONCE_LEN], ngx_tavus_end_e state,
+    time_t keep);
+
+
+#endif /* _NGX_TAVUS_ENDS_H_INCLUDED_ */
