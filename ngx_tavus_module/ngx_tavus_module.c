@@ -26,6 +26,7 @@
 #define NGX_TAVUS_CALLBACK       "/api/tavus/webhook"
 #define NGX_TAVUS_RETENTION      (400 * 24 * 3600)
 #define NGX_TAVUS_MIN_RETENTION  (60 * 24 * 3600)
+#define NGX_TAVUS_MIN_BROWSER    (24 * 3600)
 
 
 typedef struct {
@@ -144,7 +145,7 @@ static ngx_command_t  ngx_tavus_commands[] = {
       NULL },
 
     { ngx_string("tavus_retention"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
       ngx_tavus_retention,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_tavus_main_conf_t, upkeep.retention),
@@ -1098,7 +1099,8 @@ ngx_tavus_retention(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_tavus_main_conf_t *mcf = conf;
 
-    char  *rv;
+    char       *rv;
+    ngx_str_t   s, *value;
 
     rv = ngx_conf_set_sec_slot(cf, cmd, conf);
 
@@ -1108,6 +1110,33 @@ ngx_tavus_retention(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     if (mcf->upkeep.retention < NGX_TAVUS_MIN_RETENTION) {
         return "must be at least 60d";
+    }
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    value = cf->args->elts;
+    s = value[2];
+
+    if (s.len < 8 || ngx_strncmp(s.data, "browser=", 8) != 0) {
+        return "has an unknown parameter";
+    }
+
+    s.data += 8;
+    s.len -= 8;
+
+    mcf->upkeep.browser = ngx_parse_time(&s, 1);
+
+    if (mcf->upkeep.browser == (time_t) NGX_ERROR) {
+        return "has an invalid time in \"browser=\"";
+    }
+
+    if (mcf->upkeep.browser < NGX_TAVUS_MIN_BROWSER
+        || mcf->upkeep.browser > mcf->upkeep.retention)
+    {
+        return "takes for \"browser=\" at least 1d, and at most what it "
+               "keeps of all";
     }
 
     return NGX_CONF_OK;

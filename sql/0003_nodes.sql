@@ -10,24 +10,8 @@ CREATE TABLE tavus.nodes (
     clash_at timestamptz                    -- when another was heard of under this id
 ) WITH (fillfactor = 50);
 
--- Without a queue of creates behind a long reader.
-DO $$
-DECLARE
-    before text := current_setting('lock_timeout');
-BEGIN
-    FOR n IN 1 .. 600 LOOP
-        BEGIN
-            PERFORM set_config('lock_timeout', '20ms', true);
-            ALTER TABLE tavus.intents ADD node text COLLATE "C";
-            PERFORM set_config('lock_timeout', before, true);
-            RETURN;
-        EXCEPTION WHEN lock_not_available THEN
-            PERFORM pg_sleep(0.1);
-        END;
-    END LOOP;
-    RAISE EXCEPTION 'tavus.intents is locked by somebody: try again';
-END
-$$;
+SELECT tavus.lock_tables('intents') \g /dev/null
+ALTER TABLE tavus.intents ADD node text COLLATE "C";
 
 -- who asks has to say for which node
 DROP FUNCTION IF EXISTS tavus.claim_unsettled(int);

@@ -12,6 +12,10 @@ GRANT EXECUTE ON FUNCTION
     tavus.record(uuid[], timestamptz[], bytea[], smallint[], text[], text[], text[], bytea[],
                  text[], bytea[], text[]),
     tavus.maintain(interval),
+    tavus.make_months(),
+    tavus.drop_months(interval),
+    tavus.rotate_digests(),
+    tavus.trim(text, interval, int, text),
     tavus.heartbeat(text, int, bigint),
     tavus.claim_unsettled(text, bigint, int)
 TO tavus_app;

@@ -1,18 +1,27 @@
--- Housekeeping, called by a timer of nginx's workers.
+-- The months of events: partitions that come and go.  nginx's upkeep calls each function by itself, so
+-- that each is a transaction of its own, and none can undo or delay another.  They answer JSON:
+-- "waiting" is what could not be locked in time, for the next call.
 
 -- Makes the month's partition of events, if it is missing.  It is built aside and attached:
--- CREATE … PARTITION OF would lock out every INSERT behind one long reader, ATTACH does not.
+-- CREATE … PARTITION OF would lock out every INSERT behind one long reader, ATTACH does not.  A table
+-- of that name that is no partition, as one that was detached by hand, becomes one again.
 CREATE OR REPLACE FUNCTION tavus.add_partition(month timestamp) RETURNS boolean
 LANGUAGE plpgsql
 AS $$
 DECLARE
     name text := pg_catalog.to_char(month, '"events_p"YYYYMM');
 BEGIN
-    IF pg_catalog.to_regclass('tavus.' || name) IS NOT NULL THEN
+    IF EXISTS (SELECT FROM pg_catalog.pg_inherits i
+                WHERE i.inhparent = 'tavus.events'::regclass
+                  AND i.inhrelid = pg_catalog.to_regclass('tavus.' || name))
+    THEN
         RETURN false;
     END IF;
 
-    EXECUTE pg_catalog.format('CREATE TABLE tavus.%I (LIKE tavus.events INCLUDING ALL)', name);
+    IF pg_catalog.to_regclass('tavus.' || name) IS NULL THEN
+        EXECUTE pg_catalog.format('CREATE TABLE tavus.%I (LIKE tavus.events INCLUDING ALL)', name);
+    END IF;
+
     EXECUTE pg_catalog.format(
         'ALTER TABLE tavus.events ATTACH PARTITION tavus.%I FOR VALUES FROM (%L) TO (%L)', name,
         tavus.uuid_floor(month AT TIME ZONE 'UTC'),
@@ -22,114 +31,104 @@ BEGIN
 END
 $$;
 
--- Keeps partitions from two months back to three months ahead, drops those past retention (at
--- least 60 days), and trims what else has grown old.  Gives way to its like and to long readers:
--- what could not be locked in time is reported as waiting, for the next call.
-CREATE OR REPLACE FUNCTION tavus.maintain(retention interval DEFAULT '400 days') RETURNS text
+-- Keeps partitions from two months back to three months ahead, the nearest first.  Intake never
+-- waits for the lock that this waits for, nor behind it.
+CREATE OR REPLACE FUNCTION tavus.make_months() RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
-SET lock_timeout = '300ms'
+SET lock_timeout = '1s'
 SET client_min_messages = warning
 AS $$
 DECLARE
-    span    interval := greatest(coalesce(retention, '400 days'), interval '60 days');
-    past    timestamptz := now() - span;
-    bound   uuid := tavus.uuid_floor(past);
-    present timestamp := date_trunc('month', now() AT TIME ZONE 'UTC');
     month   timestamp;
     part    text;
-    tries   int;
-    trimmed bigint;
-    total   bigint := 0;
     created text[] := '{}';
-    dropped text[] := '{}';
     waiting text[] := '{}';
+    failed  text[] := '{}';
 BEGIN
     IF NOT pg_try_advisory_xact_lock(2026, 2) THEN
         RETURN '{"busy":true}';
     END IF;
 
-    FOR i IN -2 .. 3 LOOP
-        month := present + make_interval(months => i);
-        part := to_char(month, '"events_p"YYYYMM');
-        tries := 0;
-        LOOP
-            BEGIN
-                IF tavus.add_partition(month) THEN
-                    created := created || part;
-                END IF;
-                EXIT;
-            EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-                tries := tries + 1;
-                IF tries = 5 THEN
-                    waiting := waiting || part;
-                    EXIT;
-                END IF;
-                PERFORM pg_sleep(0.1 * tries);
-            END;
-        END LOOP;
-    END LOOP;
-
-    -- In bites, in whatever is not locked: the next call takes the rest.
-
-    DELETE FROM tavus.digests d USING (
-        SELECT digest FROM tavus.digests
-         WHERE seen_at < greatest(past, now() - interval '90 days')
-         LIMIT 20000 FOR UPDATE SKIP LOCKED) old
-     WHERE d.digest = old.digest;
-    GET DIAGNOSTICS trimmed = ROW_COUNT;
-    total := total + trimmed;
-
-    DELETE FROM tavus.quarantine q USING (
-        SELECT digest FROM tavus.quarantine WHERE id < bound
-         LIMIT 20000 FOR UPDATE SKIP LOCKED) old
-     WHERE q.digest = old.digest;
-    GET DIAGNOSTICS trimmed = ROW_COUNT;
-    total := total + trimmed;
-
-    DELETE FROM tavus.intents i USING (
-        SELECT nonce FROM tavus.intents WHERE seen_at < past
-         LIMIT 20000 FOR UPDATE SKIP LOCKED) old
-     WHERE i.nonce = old.nonce;
-    GET DIAGNOSTICS trimmed = ROW_COUNT;
-    total := total + trimmed;
-
-    DELETE FROM tavus.conversations c USING (
-        SELECT id FROM tavus.conversations WHERE created_id < bound
-         LIMIT 20000 FOR UPDATE SKIP LOCKED) old
-     WHERE c.id = old.id;
-    GET DIAGNOSTICS trimmed = ROW_COUNT;
-    total := total + trimmed;
-
-    -- Last, as the locks that DETACH takes are held from here to the commit.
-
-    FOR part, month IN
-        SELECT c.relname, to_timestamp(right(c.relname, 6), 'YYYYMM')::timestamp
-          FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-         WHERE i.inhparent = 'tavus.events'::regclass AND c.relname ~ '^events_p[0-9]{6}$'
-         ORDER BY c.relname
+    FOR month, part IN
+        SELECT m.month, to_char(m.month, '"events_p"YYYYMM')
+          FROM (SELECT i, date_trunc('month', now() AT TIME ZONE 'UTC')
+                          + make_interval(months => i) AS month
+                  FROM generate_series(-2, 3) AS s (i)) m
+         ORDER BY m.i < 0, abs(m.i)
     LOOP
-        CONTINUE WHEN month >= present - interval '2 months'
-                   OR (month + interval '1 month') AT TIME ZONE 'UTC' > past;
-        tries := 0;
-        LOOP
-            BEGIN
-                EXECUTE format('ALTER TABLE tavus.events DETACH PARTITION tavus.%I', part);
-                EXECUTE format('DROP TABLE tavus.%I', part);
-                dropped := dropped || part;
+        BEGIN
+            IF tavus.add_partition(month) THEN
+                created := created || part;
+            END IF;
+        EXCEPTION
+            WHEN lock_not_available OR deadlock_detected THEN
+                -- the others would wait for the same lock
+                waiting := waiting || part;
                 EXIT;
-            EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-                tries := tries + 1;
-                IF tries = 5 THEN
-                    waiting := waiting || part;
-                    EXIT;
-                END IF;
-                PERFORM pg_sleep(0.1 * tries);
-            END;
-        END LOOP;
+            WHEN OTHERS THEN
+                failed := failed || (part || ': ' || SQLERRM);
+        END;
     END LOOP;
 
-    RETURN json_build_object('created', created, 'dropped', dropped, 'waiting', waiting,
-                             'trimmed', total)::text;
+    RETURN json_build_object('created', created, 'waiting', waiting, 'failed', failed)::text;
+END
+$$;
+
+-- What nodes call that have not been upgraded yet.
+CREATE OR REPLACE FUNCTION tavus.maintain(retention interval DEFAULT '400 days') RETURNS text
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+    SELECT tavus.make_months()
+$$;
+
+-- Drops one month past retention (at least 60 days), and tells whether there are more.  Intake
+-- waits while the lock on events is waited for, and until the commit: tries are short and few, what
+-- else has to be locked is locked before, and the commit waits for no disk and no standby.
+CREATE OR REPLACE FUNCTION tavus.drop_months(retention interval DEFAULT '400 days') RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET lock_timeout = '20ms'
+SET client_min_messages = warning
+AS $$
+DECLARE
+    past    timestamptz := now() - greatest(coalesce(retention, '400 days'), interval '60 days');
+    present timestamp := date_trunc('month', now() AT TIME ZONE 'UTC');
+    due     text[];
+    part    text;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(2026, 3) THEN
+        RETURN '{"busy":true}';
+    END IF;
+
+    due := ARRAY(
+        SELECT p.name
+          FROM (SELECT c.relname::text AS name,
+                       to_timestamp(right(c.relname, 6), 'YYYYMM')::timestamp AS month
+                  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                 WHERE i.inhparent = 'tavus.events'::regclass
+                   AND c.relname ~ '^events_p[0-9]{6}$') p
+         WHERE p.month < present - interval '2 months'
+           AND (p.month + interval '1 month') AT TIME ZONE 'UTC' <= past
+         ORDER BY p.name);
+
+    PERFORM set_config('synchronous_commit', 'off', true);
+
+    FOREACH part IN ARRAY due[:5] LOOP
+        BEGIN
+            EXECUTE format('LOCK TABLE tavus.%I IN ACCESS EXCLUSIVE MODE', part);
+            LOCK TABLE ONLY tavus.events IN ACCESS EXCLUSIVE MODE;
+            EXECUTE format('ALTER TABLE tavus.events DETACH PARTITION tavus.%I', part);
+            EXECUTE format('DROP TABLE tavus.%I', part);
+
+            RETURN json_build_object('dropped', ARRAY[part], 'waiting', '{}'::text[],
+                                     'more', cardinality(due) > 1);
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            PERFORM pg_sleep(0.2);
+        END;
+    END LOOP;
+
+    RETURN json_build_object('dropped', '{}'::text[], 'waiting', due, 'more', false);
 END
 $$;

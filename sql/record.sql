@@ -71,6 +71,7 @@ BEGIN
                       FROM unnest(marks, ids, digests) WITH ORDINALITY
                            AS m (mark, id, digest, ord)
                      WHERE mark = '.' AND digest IS NOT NULL) u
+             WHERE (SELECT b.id FROM tavus.digests_before b WHERE b.digest = u.digest) IS NULL
              ORDER BY u.digest, u.id, u.ord
         ), added AS (
             INSERT INTO tavus.digests (digest, id, seen_at)
@@ -97,8 +98,11 @@ BEGIN
 
         marks := ARRAY(
             SELECT CASE WHEN r.mark = '.' AND r.digest IS NOT NULL
-                         AND (SELECT d.id FROM tavus.digests d
-                               WHERE d.digest = substr(r.digest, 1, 16)) <> r.id
+                         AND coalesce(
+                             (SELECT d.id FROM tavus.digests d
+                               WHERE d.digest = substr(r.digest, 1, 16)),
+                             (SELECT b.id FROM tavus.digests_before b
+                               WHERE b.digest = substr(r.digest, 1, 16))) <> r.id
                         THEN '~' ELSE r.mark END
               FROM unnest(marks, ids, digests) WITH ORDINALITY AS r (mark, id, digest, ord)
              ORDER BY r.ord);
@@ -184,6 +188,8 @@ BEGIN
                          WHERE e.id = CASE r.mark WHEN '.' THEN r.id ELSE coalesce(
                                           (SELECT d.id FROM tavus.digests d
                                             WHERE d.digest = substr(r.digest, 1, 16)),
+                                          (SELECT b.id FROM tavus.digests_before b
+                                            WHERE b.digest = substr(r.digest, 1, 16)),
                                           (SELECT x.stored FROM tavus.elsewhere x
                                             WHERE x.id = r.id)) END), 'd')
                END ORDER BY r.ord)

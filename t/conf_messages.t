@@ -162,6 +162,13 @@ says('"tavus_store_timeout" directive must be from 100ms to 10m',
     qr/tavus_store_timeout/, http(tavus_store_timeout => '99ms'));
 says('"tavus_retention" directive must be at least 60d', qr/tavus_retention/,
     http(tavus_retention => '59d'));
+says('"tavus_retention" directive has an unknown parameter',
+    qr/tavus_retention/, http(tavus_retention => '60d source=30d'));
+says('"tavus_retention" directive has an invalid time in "browser="',
+    qr/tavus_retention/, http(tavus_retention => '60d browser=x'));
+says('"tavus_retention" directive takes for "browser=" at least 1d, and at '
+    . 'most what it keeps of all', qr/tavus_retention/,
+    http(tavus_retention => '60d browser=61d'));
 
 # ---- the journal
 my $journal = qr/^\s*tavus_journal /;

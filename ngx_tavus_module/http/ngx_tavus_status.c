@@ -8,6 +8,7 @@
 #include "http/ngx_tavus_auth.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_status.h"
+#include "store/ngx_tavus_clean.h"
 #include "store/ngx_tavus_store.h"
 
 
@@ -248,9 +249,10 @@ static ngx_int_t
 ngx_tavus_health_send(ngx_http_request_t *r, const char *text,
     const char *refused)
 {
+    const char                 *failed[NGX_TAVUS_CLEAN_STEPS + 1];
     cJSON                      *json, *part, *said, *p;
     ngx_int_t                   rc;
-    ngx_uint_t                  status;
+    ngx_uint_t                  n, status;
     ngx_tavus_main_conf_t      *mcf;
     ngx_tavus_store_stats_t     stats;
     ngx_tavus_upkeep_stats_t    upkeep;
@@ -294,9 +296,15 @@ ngx_tavus_health_send(ngx_http_request_t *r, const char *text,
     ngx_tavus_upkeep_stats(&upkeep);
 
     ngx_tavus_health_error(part, "upkeep_error", upkeep.error);
+    n = ngx_tavus_clean_failed(failed);
 
     if (upkeep.failed) {
-        (void) cJSON_AddTrueToObject(part, "upkeep_failed");
+        failed[n++] = "months";
+    }
+
+    if (n) {
+        (void) cJSON_AddItemToObject(part, "upkeep_failed",
+                                     cJSON_CreateStringArray(failed, n));
     }
 
     if (stats.month_missing) {

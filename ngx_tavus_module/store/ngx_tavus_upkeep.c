@@ -7,6 +7,7 @@
 
 #include "core/tavus_json.h"
 #include "core/tavus_metrics.h"
+#include "store/ngx_tavus_clean.h"
 #include "store/ngx_tavus_node.h"
 #include "store/ngx_tavus_store.h"
 #include "store/ngx_tavus_upkeep.h"
@@ -18,7 +19,7 @@
 #define NGX_TAVUS_UPKEEP_SOON     5000
 #define NGX_TAVUS_UPKEEP_BEAT     5000
 #define NGX_TAVUS_UPKEEP_AGAIN    60000     /* what lasts is said again */
-#define NGX_TAVUS_UPKEEP_TIMEOUT  120000
+#define NGX_TAVUS_UPKEEP_TIMEOUT  15000
 
 
 typedef struct {
@@ -26,12 +27,11 @@ typedef struct {
     ngx_tavus_pg_t            *pg;
     ngx_tavus_pg_op_t          op;
     ngx_event_t                timer;
-    ngx_msec_t                 next;        /* when to maintain */
+    ngx_msec_t                 next;        /* when to make months */
+    ngx_msec_t                 turn;        /* when to claim */
     ngx_msec_t                 asked;
     ngx_msec_t                 clashed;     /* when it was said */
     ngx_uint_t                 silent;      /* nodes */
-    char                       interval[NGX_INT64_LEN
-                                        + sizeof(" seconds")];
     char                       files[NGX_INT64_LEN + 1];
     char                       bytes[NGX_INT64_LEN + 1];
     char                       clean[NGX_INT64_LEN + 1];
@@ -51,19 +51,22 @@ static void ngx_tavus_upkeep_beaten(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_upkeep_nodes(const char *text);
 static void ngx_tavus_upkeep_claim_due(void);
-static void ngx_tavus_upkeep_maintained(ngx_tavus_pg_op_t *op, ngx_int_t rc,
+static void ngx_tavus_upkeep_made(ngx_tavus_pg_op_t *op, ngx_int_t rc,
+    PGresult *res);
+static ngx_uint_t ngx_tavus_upkeep_all_made(const char *text);
+static void ngx_tavus_upkeep_cleaned(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_upkeep_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
+static void ngx_tavus_upkeep_rest(void);
 
 
 static const Oid  ngx_tavus_upkeep_types[] = {
     25 /* text */, 25, 25
 };
 
-static const ngx_tavus_pg_stmt_t  ngx_tavus_upkeep_maintain = {
-    0, "maintain", "SELECT tavus.maintain($1::interval)",
-    1, ngx_tavus_upkeep_types
+static const ngx_tavus_pg_stmt_t  ngx_tavus_upkeep_months = {
+    0, "make_months", "SELECT tavus.make_months()", 0, NULL
 };
 
 static const ngx_tavus_pg_stmt_t  ngx_tavus_upkeep_claim = {
@@ -78,7 +81,7 @@ static const ngx_tavus_pg_stmt_t  ngx_tavus_upkeep_heartbeat = {
 
 
 static const ngx_tavus_pg_setting_t  ngx_tavus_upkeep_settings[] = {
-    { "statement_timeout", "100s" },
+    { "statement_timeout", "10s" },
     { NULL, NULL }
 };
 
@@ -101,7 +104,7 @@ ngx_tavus_upkeep_init_process(ngx_tavus_upkeep_conf_t *conf)
 
     u->conf = conf;
 
-    ngx_sprintf((u_char *) u->interval, "%T seconds%Z", conf->retention);
+    ngx_tavus_clean_init_process(conf->retention, conf->browser);
 
     u->timer.data = &ngx_tavus_upkeep_dummy;
     u->timer.handler = ngx_tavus_upkeep_timer_handler;
@@ -220,17 +223,33 @@ ngx_tavus_upkeep_timer_handler(ngx_event_t *ev)
     {
         u->asked = ngx_current_msec;
         u->wanted = 0;
-        u->op.values[0] = u->interval;
 
-        ngx_tavus_upkeep_ask(&ngx_tavus_upkeep_maintain,
-                             ngx_tavus_upkeep_maintained);
+        ngx_tavus_upkeep_ask(&ngx_tavus_upkeep_months,
+                             ngx_tavus_upkeep_made);
         return;
     }
+
+    /* neither keeps the other from its turn */
+
+    if ((ngx_msec_int_t) (u->turn - ngx_current_msec) > 0
+        && ngx_tavus_pg_ready(u->pg))
+    {
+        if (ngx_tavus_clean_wait() == 0) {
+            ngx_tavus_upkeep_ask(ngx_tavus_clean_next(&u->op),
+                                 ngx_tavus_upkeep_cleaned);
+            return;
+        }
+
+        ngx_tavus_upkeep_rest();
+        return;
+    }
+
+    u->turn = ngx_current_msec + NGX_TAVUS_UPKEEP_BEAT;
 
     node = ngx_tavus_node_name();
 
     if (!ngx_tavus_pg_ready(u->pg)) {
-        ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_BEAT);
+        ngx_tavus_upkeep_rest();
 
     } else if (node && *node) {
         ngx_tavus_upkeep_beat(node);
@@ -278,8 +297,7 @@ ngx_tavus_upkeep_ask(const ngx_tavus_pg_stmt_t *stmt,
 
 
 static void
-ngx_tavus_upkeep_maintained(ngx_tavus_pg_op_t *op, ngx_int_t rc,
-    PGresult *res)
+ngx_tavus_upkeep_made(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 {
     const char          *text;
     ngx_uint_t           done, level;
@@ -296,22 +314,18 @@ ngx_tavus_upkeep_maintained(ngx_tavus_pg_op_t *op, ngx_int_t rc,
 
     if (rc == NGX_OK && PQntuples(res) == 1) {
         text = PQgetvalue(res, 0, 0);
-
-        /* what it could not lock in time is for the next call */
-
-        done = ngx_strstr(text, "\"busy\"") == NULL
-               && ngx_strstr(text, "\"waiting\" : []") != NULL;
+        done = ngx_tavus_upkeep_all_made(text);
 
         level = done ? NGX_LOG_INFO : NGX_LOG_NOTICE;
 
         ngx_log_error(level, ngx_cycle->log, 0,
-                      "database is maintained: %s", text);
+                      "database is maintained: months: %s", text);
 
     } else {
         text = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
 
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "database could not be maintained: %s",
+                      "database could not be maintained: months: %s",
                       text ? text : "no connection");
     }
 
@@ -331,6 +345,45 @@ ngx_tavus_upkeep_maintained(ngx_tavus_pg_op_t *op, ngx_int_t rc,
 
     ngx_add_timer(&u->timer, (done || u->regular) ? 1
                                                   : NGX_TAVUS_UPKEEP_RETRY);
+}
+
+
+/* whether none was locked by others, and none could not be made */
+
+static ngx_uint_t
+ngx_tavus_upkeep_all_made(const char *text)
+{
+    cJSON       *json, *waiting, *failed;
+    ngx_uint_t   done;
+
+    json = cJSON_Parse(text);
+
+    waiting = cJSON_GetObjectItemCaseSensitive(json, "waiting");
+    failed = cJSON_GetObjectItemCaseSensitive(json, "failed");
+
+    done = cJSON_IsArray(waiting) && cJSON_GetArraySize(waiting) == 0
+           && cJSON_GetArraySize(failed) == 0;
+
+    cJSON_Delete(json);
+
+    return done;
+}
+
+
+static void
+ngx_tavus_upkeep_cleaned(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
+{
+    ngx_tavus_upkeep_t  *u;
+
+    u = &ngx_tavus_upkeep;
+    u->busy = 0;
+
+    if (u->conf == NULL) {
+        return;
+    }
+
+    ngx_tavus_clean_done(rc, res);
+    ngx_tavus_upkeep_rest();
 }
 
 
@@ -383,7 +436,7 @@ ngx_tavus_upkeep_beaten(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
                       text ? text : "");
     }
 
-    ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_BEAT);
+    ngx_tavus_upkeep_rest();
 }
 
 
@@ -442,7 +495,7 @@ ngx_tavus_upkeep_claim_due(void)
     u = &ngx_tavus_upkeep;
 
     if (u->conf->unsettled == NULL || !u->conf->idle()) {
-        ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_BEAT);
+        ngx_tavus_upkeep_rest();
         return;
     }
 
@@ -482,5 +535,32 @@ ngx_tavus_upkeep_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
                       "conversations: %s", text ? text : "");
     }
 
-    ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_BEAT);
+    ngx_tavus_upkeep_rest();
+}
+
+
+/* until a claim or a bite is due, unless months are wanted before */
+
+static void
+ngx_tavus_upkeep_rest(void)
+{
+    ngx_msec_t           wait;
+    ngx_tavus_upkeep_t  *u;
+
+    u = &ngx_tavus_upkeep;
+
+    if (u->wanted) {
+        wait = (ngx_msec_int_t) (u->next - ngx_current_msec) > 0
+               ? u->next - ngx_current_msec : 1;
+
+    } else {
+        wait = (ngx_msec_int_t) (u->turn - ngx_current_msec) > 0
+               ? u->turn - ngx_current_msec : 1;
+
+        if (ngx_tavus_pg_ready(u->pg)) {
+            wait = ngx_min(wait, ngx_max(ngx_tavus_clean_wait(), 1));
+        }
+    }
+
+    ngx_add_timer(&u->timer, wait);
 }

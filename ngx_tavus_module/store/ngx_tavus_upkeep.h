@@ -14,13 +14,15 @@
 
 /*
  * What the database wants done from time to time, by the first worker over
- * a connection of its own: partitions and retention (tavus.maintain()), and
- * conversations that nobody looks after (tavus.claim_unsettled()).
+ * a connection of its own: months made (tavus.make_months()), before all
+ * else; what is old cleaned away (ngx_tavus_clean.h); and conversations that
+ * nobody looks after (tavus.claim_unsettled()).
  */
 
 typedef struct {
     ngx_tavus_pg_conf_t  *database;
     time_t                retention;    /* seconds */
+    time_t                browser;      /* of browsers' events; 0: the same */
 
     /* takes the JSON list of tavus.claim_unsettled(); NULL: not wanted */
     void                (*unsettled)(const char *list);
@@ -31,7 +33,7 @@ typedef struct {
 
 
 typedef struct {
-    time_t                last;         /* when maintain() succeeded; 0 */
+    time_t                last;         /* when months were made; 0 */
     ngx_uint_t            failed;       /* not since */
     ngx_str_t            *error;        /* of the connection, or NULL */
 } ngx_tavus_upkeep_stats_t;
@@ -40,7 +42,7 @@ typedef struct {
 ngx_int_t ngx_tavus_upkeep_init_process(ngx_tavus_upkeep_conf_t *conf);
 void ngx_tavus_upkeep_exit_process(void);
 
-/* A month has no partition: maintain() is called now, in any worker. */
+/* A month has no partition: they are made now, in any worker. */
 void ngx_tavus_upkeep_soon(void);
 
 void ngx_tavus_upkeep_stats(ngx_tavus_upkeep_stats_t *stats);

@@ -164,27 +164,84 @@ SKIP: {
     $other->begin_work;
     $other->selectrow_array('SELECT count(*) FROM tavus.events');
 
-    my $did = $dbh->selectrow_array('SELECT tavus.maintain()');
-    like($did, qr/"created" : \["$ahead"\]/, 'a month is added beside a long reader');
-    like($did, qr/"waiting" : \["$old"\]/, 'an old one cannot be dropped, and is not waited for');
+    like($dbh->selectrow_array('SELECT tavus.make_months()'), qr/"created" : \["$ahead"\]/,
+         'a month is added beside a long reader');
+    like($dbh->selectrow_array('SELECT tavus.drop_months()'), qr/"waiting" : \["$old"\]/,
+         'an old one cannot be dropped, and is not waited for');
 
     my $third = connection();
     is($third->selectrow_array($record, undef, rows([ id(6000), undef, 'tavus', 'a.b',
                                                       "$mark-m" ])), 's', 'intake goes on');
     $other->commit;
-    like($dbh->selectrow_array('SELECT tavus.maintain()'), qr/"dropped" : \["$old"\]/,
+    like($dbh->selectrow_array('SELECT tavus.drop_months()'), qr/"dropped" : \["$old"\]/,
          'the next call drops it');
     $third->disconnect;
 }
 
 $other->begin_work;
 $other->do('SELECT pg_advisory_xact_lock(2026, 2)');
-is($dbh->selectrow_array('SELECT tavus.maintain()'), '{"busy":true}', 'one at a time');
+is($dbh->selectrow_array('SELECT tavus.make_months()'), '{"busy":true}', 'one at a time');
+like($dbh->selectrow_array('SELECT tavus.drop_months()'), qr/"more"/, 'whoever cleans');
 $other->rollback;
+
+# Digests change tables while somebody has written one that is not committed, and somebody else waits
+# with the same.
+
+sub waits_for {
+    my ($db) = @_;
+
+    for (1 .. 500) {
+        return 1 if $dbh->selectrow_array(q{SELECT count(*) FROM pg_locks
+            WHERE pid = ? AND NOT granted}, undef, $db->{pg_pid});
+        sleep 0.01;
+    }
+    return 0;
+}
+
+my $turn = $dbh->selectrow_array(q{SELECT prosrc FROM pg_proc
+    WHERE pronamespace = 'tavus'::regnamespace AND proname = 'rotate_digests'});
+$turn =~ s/ AND NOT pg_try_advisory.*?END IF;//s;
+my $digest = "ee$salt";
+my $turner = connection();
+my $before = $dbh->selectrow_array('SELECT begun_at FROM tavus.digests_round');
+
+$other->begin_work;
+is($other->selectrow_array($record, undef, rows([ id(7000), $digest, 'tavus', 'a.b', "$mark-d" ])),
+   's', 'written, not committed');
+like($dbh->selectrow_array('SELECT tavus.rotate_digests()'), qr/"rotated":false/, 'not due');
+$dbh->do(q{UPDATE tavus.digests_round SET begun_at = now() - interval '91 days'});
+like($dbh->selectrow_array('SELECT tavus.rotate_digests()'), qr/"waiting"/,
+     'due, but somebody writes');
+
+$turner->do("DO \$x\$ $turn \$x\$" =~ s/RETURN\b[^;]*/RETURN/gr =~ s/PERFORM pg_sleep[^;]*/RAISE/r,
+            { pg_async => PG_ASYNC });
+ok(waits_for($turner), 'whoever wants to change them waits');
+my $late = connection();
+my $sth = $late->prepare($record, { pg_async => PG_ASYNC });
+$sth->execute(rows([ id(7001), $digest, 'tavus', 'a.b', "$mark-d" ]));
+ok(waits_for($late), 'and behind, who has the same digest');
+$other->commit;
+$turner->pg_result;
+$sth->pg_result;
+is($sth->fetchrow_array, 'd', 'which is known after the change');
+$sth->finish;
+is($dbh->selectrow_array("SELECT count(*) FROM tavus.digests_before WHERE digest = '\\x$digest'"), 1,
+   'from the table of before');
+is($dbh->selectrow_array("SELECT count(*) FROM tavus.digests WHERE digest = '\\x$digest'"), 0,
+   'and is not in the other');
+is($late->selectrow_array($record, undef, rows([ id(7002), $digest, 'tavus', 'c.d', "$mark-d" ])),
+   'd', 'nor later');
+$dbh->do(q{UPDATE tavus.digests_round SET begun_at = now() - interval '91 days'});
+is($dbh->selectrow_array('SELECT tavus.rotate_digests()'), '{"rotated":true}', 'after 90 days more');
+is($late->selectrow_array($record, undef, rows([ id(7003), $digest, 'tavus', 'a.b', "$mark-d" ])),
+   's', 'it is forgotten');
+$dbh->do('UPDATE tavus.digests_round SET begun_at = ?', undef, $before);
+$_->disconnect for $turner, $late;
 
 $dbh->do("DELETE FROM tavus.$_ LIKE '$mark-%'")
     for 'events WHERE conversation_id', 'conversations WHERE id', 'intents WHERE conversation_id';
-$dbh->do("DELETE FROM tavus.digests WHERE encode(digest, 'hex') ~ '^(aa)?$salt'");
+$dbh->do("DELETE FROM tavus.$_ WHERE encode(digest, 'hex') ~ '^(aa|ee)?$salt'")
+    for qw( digests digests_before );
 $other->disconnect;
 $dbh->disconnect;
 

@@ -51,6 +51,8 @@ my $db = DBI->connect('dbi:Pg:' . own(), undef, undef, { RaiseError => 1, PrintE
 my ($last) = map { m{/0*(\d+)_[^/]*\z} } reverse glob dirname($install) . '/[0-9]*.sql';
 is($db->selectrow_array('SELECT tavus.schema_version()'), $last,
     'the version is that of the last migration');
+is($db->selectrow_array('SELECT count(*) FROM tavus.migrations'),
+   scalar(() = glob dirname($install) . '/[0-9]*.sql'), 'and each was applied');
 
 my @row = ("ARRAY[overlay(tavus.uuid_floor(now())::text PLACING '7' FROM 15)::uuid]",
            'ARRAY[now()]', "'{NULL}'", "'{0}'", "'{tavus}'", "'{a.b}'", "'{kept}'", "'{NULL}'",

@@ -20,7 +20,8 @@ SELECT is((SELECT array_agg(p.proname::text) FROM pg_proc p,
           'PUBLIC may execute nothing');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p, aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_app'::regrole),
-          '{claim_unsettled,heartbeat,maintain,record,schema_version}', 'tavus_app: intake only');
+          '{claim_unsettled,drop_months,heartbeat,maintain,make_months,record,rotate_digests,'
+              'schema_version,trim}', 'tavus_app: intake and upkeep only');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p,
     aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_admin'::regrole),
@@ -54,7 +55,9 @@ CREATE FUNCTION pg_temp.record_sql() RETURNS text LANGUAGE sql AS $$
 $$;
 SELECT is(pg_temp.try('tavus_app', pg_temp.record_sql()), 'ok', 'tavus_app records');
 SELECT is((SELECT count(*) FROM tavus.events WHERE conversation_id = 'priv'), 1::bigint, 'it did');
-SELECT is(pg_temp.try('tavus_app', 'SELECT tavus.maintain()'), 'ok', 'tavus_app maintains');
+SELECT is((SELECT array_agg(DISTINCT pg_temp.try('tavus_app', 'SELECT tavus.' || f))::text
+             FROM unnest('{make_months(),drop_months(),rotate_digests(),"trim(''intents'', ''60 d'', 1)"}'
+                         ::text[]) f), '{ok}', 'tavus_app maintains');
 SELECT is(pg_temp.try('tavus_app', 'SELECT tavus.schema_version()'), 'ok',
     'tavus_app asks the version');
 SELECT is(pg_temp.try('tavus_app', 'TABLE tavus.events'), 'refused', 'tavus_app reads no table');

@@ -1,0 +1,132 @@
+-- What has grown old beside the months of events.  nginx's upkeep calls it in bites, each a
+-- transaction of its own.
+
+-- Keeps digests for 90 days at least, and forgets them a table at a time, as deleting them row by row
+-- costs more than storing them.  Intake writes to tavus.digests alone and looks into both.  After 90
+-- days what is in tavus.digests_before is older than that, so it is emptied, and the two change names.
+-- Whoever writes holds locks on both until its commit: what is in tavus.digests_before afterwards is
+-- committed, and found.
+CREATE OR REPLACE FUNCTION tavus.rotate_digests() RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET lock_timeout = '20ms'
+AS $$
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(2026, 3) THEN
+        RETURN '{"busy":true}';
+    END IF;
+
+    IF (SELECT r.begun_at > now() - interval '90 days' FROM tavus.digests_round r) THEN
+        RETURN '{"rotated":false}';
+    END IF;
+
+    PERFORM set_config('synchronous_commit', 'off', true);
+
+    FOR try IN 1 .. 3 LOOP
+        BEGIN
+            -- in the order of record_gate
+            LOCK TABLE tavus.digests_before, tavus.digests IN ACCESS EXCLUSIVE MODE;
+            TRUNCATE tavus.digests_before;
+            ALTER TABLE tavus.digests RENAME TO digests_full;
+            ALTER TABLE tavus.digests_before RENAME TO digests;
+            ALTER TABLE tavus.digests_full RENAME TO digests_before;
+            UPDATE tavus.digests_round SET begun_at = now();
+
+            RETURN '{"rotated":true}';
+        EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+            PERFORM pg_sleep(0.2);
+        END;
+    END LOOP;
+
+    RETURN '{"rotated":false,"waiting":["digests"]}';
+END
+$$;
+
+-- Deletes what is older than keep in one of: browser (events of browsers, but conversions),
+-- quarantine, intents, conversations.  It looks at so many rows and answers how many of them it
+-- deleted, and, if there may be more, after which to go on: from the beginning it would meet again
+-- what is deleted, but not yet vacuumed.  What is locked is left for another time.
+CREATE OR REPLACE FUNCTION tavus.trim(what text, keep interval, bite int, after text DEFAULT NULL)
+RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET lock_timeout = '100ms'
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+AS $$
+DECLARE
+    past    timestamptz := now() - keep;
+    bound   uuid := tavus.uuid_floor(past);
+    since   uuid := tavus.uuid_floor('-infinity');
+    ids     uuid[];
+    kinds   smallint[];
+    keys    bytea[];
+    names   text[];
+    times   timestamptz[];
+    looked  int;
+    last    text;
+    trimmed bigint;
+BEGIN
+    IF keep IS NULL OR keep < interval '1 day' OR bite IS NULL OR bite < 1 THEN
+        RAISE 'nothing is trimmed within a day of it, or by less than a row'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+
+    IF NOT pg_try_advisory_xact_lock(2026, 3) THEN
+        RETURN '{"busy":true}';
+    END IF;
+
+    PERFORM set_config('synchronous_commit', 'off', true);
+
+    CASE what
+    WHEN 'browser' THEN
+        SELECT array_agg(o.id), array_agg(o.kind) INTO ids, kinds
+          FROM (SELECT e.id, e.kind FROM tavus.events e
+                 WHERE e.source = 'browser' AND e.id < bound AND e.id > coalesce(after::uuid, since)
+                 ORDER BY e.id LIMIT bite) o;
+        looked := cardinality(ids);
+        last := ids[looked];
+
+        ids := ARRAY(SELECT u.id FROM unnest(ids, kinds) AS u (id, kind) WHERE u.kind <> 3);
+        DELETE FROM tavus.events e WHERE e.id = ANY (ids);
+
+    WHEN 'quarantine' THEN
+        SELECT array_agg(o.digest), array_agg(o.id) INTO keys, ids
+          FROM (SELECT q.digest, q.id FROM tavus.quarantine q
+                 WHERE q.id < bound AND q.id > coalesce(after::uuid, since)
+                 ORDER BY q.id LIMIT bite FOR UPDATE SKIP LOCKED) o;
+        looked := cardinality(ids);
+        last := ids[looked];
+
+        DELETE FROM tavus.quarantine q WHERE q.digest = ANY (keys);
+
+    WHEN 'intents' THEN
+        SELECT array_agg(o.nonce), array_agg(o.seen_at) INTO keys, times
+          FROM (SELECT i.nonce, i.seen_at FROM tavus.intents i
+                 WHERE i.seen_at < past
+                   AND i.seen_at > coalesce(after::timestamptz, '-infinity')
+                 ORDER BY i.seen_at LIMIT bite FOR UPDATE SKIP LOCKED) o;
+        looked := cardinality(times);
+        last := times[looked];
+
+        DELETE FROM tavus.intents i WHERE i.nonce = ANY (keys);
+
+    WHEN 'conversations' THEN
+        SELECT array_agg(o.id), array_agg(o.created_id) INTO names, ids
+          FROM (SELECT c.id, c.created_id FROM tavus.conversations c
+                 WHERE c.created_id < bound AND c.created_id > coalesce(after::uuid, since)
+                 ORDER BY c.created_id LIMIT bite FOR UPDATE SKIP LOCKED) o;
+        looked := cardinality(ids);
+        last := ids[looked];
+
+        DELETE FROM tavus.conversations c WHERE c.id = ANY (names);
+    END CASE;
+
+    GET DIAGNOSTICS trimmed = ROW_COUNT;
+
+    RETURN json_strip_nulls(json_build_object(
+        'trimmed', trimmed, 'after', CASE WHEN looked = bite THEN last END));
+END
+$$;
