@@ -192,9 +192,16 @@ trouble('refused port', undef, 502, 'upstream_error', 'unreachable',
     'failed');
 $box->start;
 
+# what Tavus says is for the log alone, and without what it must not repeat
+trouble('repeats what it was sent', status(400, {error => "\t$marker: no "
+    . 'callback_url https://example.com/x?token=the-token nor x-api-key '
+    . $t->api_key}), 502, 'upstream_error', 'refused', 'failed', http => 400);
+
 my $log = $t->error_log;
-unlike $log, qr/\Q$marker\E/, 'no upstream text in error.log';
-like $log, qr/could not be created: invalid_api_key, status 401/,
-    'but what the owner must know';
+like $log, qr/created: invalid_api_key, status 401 "Invalid access token $marker"/,
+    'what the owner must know, in the words of Tavus';
+like $log, qr/refused, status 400 "\?\Q$marker\E: no callback_url \S+x\?"/,
+    'cut where a secret begins';
+unlike $log, qr/the-token|\Q${\$t->api_key}\E/, 'no secret';
 
 done_testing;

@@ -16,6 +16,9 @@
 #define NGX_TAVUS_API_ANSWER  65536
 
 
+static u_char *ngx_tavus_api_message(ngx_tavus_curl_t *t, cJSON **root);
+
+
 ngx_tavus_curl_t *
 ngx_tavus_api_transfer(ngx_tavus_api_t *api, const char *method,
     ngx_tavus_curl_pt handler, void *data)
@@ -91,9 +94,9 @@ ngx_tavus_api_end(ngx_tavus_api_t *api, ngx_str_t *conversation_id,
 ngx_uint_t
 ngx_tavus_api_ended(ngx_tavus_curl_t *t)
 {
-    cJSON        *root, *p;
-    u_char       *text;
-    ngx_uint_t    i, found;
+    cJSON       *root;
+    u_char      *text;
+    ngx_uint_t   i, found;
 
     static const char  *words[] = {
         "already ended", "already been ended", "has ended",
@@ -114,30 +117,85 @@ ngx_tavus_api_ended(ngx_tavus_curl_t *t)
         return 0;
     }
 
-    (void) tavus_json_parse((char *) t->answer.data, t->answer.len, &root,
-                            NULL);
-
-    p = cJSON_GetObjectItemCaseSensitive(root, "error");
-
-    if (!cJSON_IsString(p)) {
-        p = cJSON_GetObjectItemCaseSensitive(root, "message");
-    }
-
+    text = ngx_tavus_api_message(t, &root);
     found = 0;
 
-    if (cJSON_IsString(p)) {
-        text = (u_char *) p->valuestring;
-
-        for (i = 0; words[i] && !found; i++) {
-            found = ngx_strcasestrn(text, (char *) words[i],
-                                    ngx_strlen(words[i]) - 1)
-                    != NULL;
-        }
+    for (i = 0; text && words[i] && !found; i++) {
+        found = ngx_strcasestrn(text, (char *) words[i],
+                                ngx_strlen(words[i]) - 1)
+                != NULL;
     }
 
     cJSON_Delete(root);
 
     return found;
+}
+
+
+/* Tavus has it under either name; NULL if under none */
+
+static u_char *
+ngx_tavus_api_message(ngx_tavus_curl_t *t, cJSON **root)
+{
+    cJSON  *p;
+
+    (void) tavus_json_parse((char *) t->answer.data, t->answer.len, root,
+                            NULL);
+
+    p = cJSON_GetObjectItemCaseSensitive(*root, "error");
+
+    if (!cJSON_IsString(p)) {
+        p = cJSON_GetObjectItemCaseSensitive(*root, "message");
+    }
+
+    return cJSON_IsString(p) ? (u_char *) p->valuestring : NULL;
+}
+
+
+ngx_str_t
+ngx_tavus_api_words(ngx_tavus_api_t *api, ngx_tavus_curl_t *t, u_char *buf,
+    size_t size)
+{
+    cJSON      *root;
+    size_t      i;
+    u_char     *text, *p;
+    ngx_str_t   words;
+
+    words.data = buf;
+    words.len = 0;
+
+    if (t == NULL || t->rc != CURLE_OK || t->status < 400) {
+        return words;
+    }
+
+    text = ngx_tavus_api_message(t, &root);
+
+    if (text) {
+
+        /* it may repeat what it was sent */
+
+        p = (u_char *) ngx_strstr(text, "token=");
+
+        if (p) {
+            *p = '\0';
+        }
+
+        p = ngx_strnstr(text, (char *) api->key.data, ngx_strlen(text));
+
+        if (p) {
+            *p = '\0';
+        }
+
+        for (i = 0; text[i] && i < size; i++) {
+            buf[i] = (text[i] < ' ' || text[i] >= 0x7f) ? '?' : text[i];
+        }
+
+        words.len = i;
+    }
+
+    cJSON_Delete(root);
+
+    return words;
 }
 
 

@@ -14,6 +14,9 @@
 #include "event/ngx_tavus_curl.h"
 
 
+#define NGX_TAVUS_API_WORDS  256
+
+
 typedef struct {
     ngx_tavus_curl_peer_t  *peer;
     ngx_str_t               key;
@@ -34,6 +37,13 @@ ngx_int_t ngx_tavus_api_end(ngx_tavus_api_t *api, ngx_str_t *conversation_id,
  * or that there is no such conversation.
  */
 ngx_uint_t ngx_tavus_api_ended(ngx_tavus_curl_t *t);
+
+/*
+ * What Tavus said of a failure, for a log: printable, at most size bytes,
+ * with neither the key nor a token; empty if it said nothing.
+ */
+ngx_str_t ngx_tavus_api_words(ngx_tavus_api_t *api, ngx_tavus_curl_t *t,
+    u_char *buf, size_t size);
 
 /* Counts a transfer that is over in the metrics. */
 void ngx_tavus_api_measure(ngx_tavus_curl_t *t);

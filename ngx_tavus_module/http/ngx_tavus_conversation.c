@@ -422,7 +422,8 @@ static void
 ngx_tavus_create_failed(ngx_tavus_job_t *job, ngx_tavus_curl_t *t)
 {
     cJSON            *data;
-    ngx_str_t        *a;
+    u_char            buf[NGX_TAVUS_API_WORDS];
+    ngx_str_t        *a, words;
     const char       *reason, *outcome, *code, *detail;
     ngx_uint_t        status, retry;
     ngx_tavus_ctx_t  *ctx;
@@ -500,11 +501,13 @@ ngx_tavus_create_failed(ngx_tavus_job_t *job, ngx_tavus_curl_t *t)
         ngx_str_set(&ctx->event_type, "conversation.create_failed");
     }
 
+    words = ngx_tavus_api_words(&job->mcf->api, t, buf, sizeof(buf));
+
     ngx_log_error(NGX_LOG_ERR,
                   job->request ? job->request->connection->log
                                : ngx_cycle->log,
-                  0, "conversation could not be created: %s, status %ui",
-                  reason, t ? t->status : 0);
+                  0, "conversation could not be created: %s, status %ui "
+                  "\"%V\"", reason, t ? t->status : 0, &words);
 
     data = cJSON_CreateObject();
 
@@ -823,7 +826,9 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
 {
     ngx_tavus_job_t *job = t->data;
 
+    u_char               buf[NGX_TAVUS_API_WORDS];
     ngx_int_t            rc;
+    ngx_str_t            words;
     ngx_tavus_ctx_t     *ctx;
     ngx_http_request_t  *r;
 
@@ -832,11 +837,13 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
     r = job->request;
 
     if (!ngx_tavus_api_ended(t)) {
+        words = ngx_tavus_api_words(&job->mcf->api, t, buf, sizeof(buf));
+
         ngx_log_error(NGX_LOG_ERR,
                       r ? r->connection->log : ngx_cycle->log, 0,
-                      "conversation \"%V\" could not be ended: status %ui, "
-                      "%s", &job->conversation_id, t->status,
-                      curl_easy_strerror(t->rc));
+                      "conversation \"%V\" could not be ended: status %ui "
+                      "\"%V\", %s", &job->conversation_id, t->status,
+                      &words, curl_easy_strerror(t->rc));
 
         ngx_tavus_job_problem(job, NGX_HTTP_BAD_GATEWAY, "upstream_error", 0,
                               "The video service did not answer as it "

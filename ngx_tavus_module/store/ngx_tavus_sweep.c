@@ -423,6 +423,8 @@ ngx_tavus_sweep_ended(ngx_tavus_curl_t *t)
 {
     ngx_tavus_sweep_item_t *item = t->data;
 
+    u_char              buf[NGX_TAVUS_API_WORDS];
+    ngx_str_t           words;
     ngx_tavus_sweep_t  *s;
 
     s = &ngx_tavus_sweep_state;
@@ -439,9 +441,12 @@ ngx_tavus_sweep_ended(ngx_tavus_curl_t *t)
                              "conversation.ended");
 
     } else {
+        words = ngx_tavus_api_words(s->api, t, buf, sizeof(buf));
+
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "conversation \"%V\" could not be ended: status %ui, "
-                      "%s", &item->id, t->status, curl_easy_strerror(t->rc));
+                      "conversation \"%V\" could not be ended: status %ui "
+                      "\"%V\", %s", &item->id, t->status, &words,
+                      curl_easy_strerror(t->rc));
     }
 
     if (--s->left == 0) {
