@@ -68,9 +68,19 @@ for my $ignored ('', 'options', 'extra_float_digits,options') {
     $t->stop;
 }
 
-for my $mode (qw(transaction statement)) {
-    my $pooler = Tavus::Test::PgBouncer->new($pg, pool_mode => $mode);
+for my $mode (qw(transaction statement changed)) {
+    my $changed = $mode eq 'changed';
+    my $pooler = Tavus::Test::PgBouncer->new($pg,
+        pool_mode => $changed ? 'session' : $mode);
     my $t = nginx($pooler, tavus_journal => '%%DIR%%/journal max_size=16m');
+    my @ids;
+
+    # under open sessions
+    if ($changed) {
+        wait_ok { $t->get('/healthz')->code == 200 && hook($t) } 'in session';
+        $pooler->change(pool_mode => 'transaction');
+        @ids = map { hook($t) } 1 .. 10;
+    }
     my $shared = qr/the session is not ours alone: a pooler in transaction/;
 
     wait_ok { $t->grep_log(qr/\[error\].*database \(record\): .*$shared/) }
@@ -80,7 +90,7 @@ for my $mode (qw(transaction statement)) {
     wait_ok { $t->grep_log(qr/\[error\].*database \(query\): .*$shared/) }
         'nothing is asked there';
 
-    my @ids = map { hook($t) } 1 .. 20;
+    push @ids, map { hook($t) } @ids .. 19;
     is scalar(grep { defined } @ids), 20, 'acknowledged all the same';
     $pg->stop('QUIT')->start;
 
@@ -89,5 +99,13 @@ for my $mode (qw(transaction statement)) {
     wait_ok { stored(@ids) == 20 } 'all there in session mode', 30;
     $t->stop;
 }
+
+# more sessions than the pooler has room for: one of them gets no answer
+my $pooler = Tavus::Test::PgBouncer->new($pg, pool_mode => 'session',
+    default_pool_size => 1);
+my $t = nginx($pooler);
+wait_ok { $t->grep_log(qr/first answer of host "[^"]+" port \d+ timed out/) }
+    'a session without a server is named', 20;
+$t->stop;
 
 done_testing;

@@ -145,6 +145,13 @@ for (@refused) {
     wait_ok { wrong() eq '' } 'used again', 20;
 }
 
+# sessions that end at any moment, while they are looked at too
+for (1 .. 200) {
+    $pg->db->do(q{SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE usename = 'tavus_app'});
+}
+wait_ok { wrong() eq '' } 'after sessions were ended at any moment', 20;
+
 # all at once, and upkeep makes a month that is missing
 $pg->db->do("ALTER ROLE tavus_app SET $_") for @all;
 my ($month) = $pg->db->selectrow_array(q{SELECT max(inhrelid::regclass::text)
