@@ -9,6 +9,7 @@ package Tavus::Test::Endpoints;
 #   $e->suffix('admin')             what a request adds to the location's name
 #   $e->ready                       once, after $t->start
 #   $e->probes('stripe')            [name, answer], the answer in plain words
+#   $e->method('stripe', $probe)    GET or POST
 #   $e->ask('stripe', $path, $probe, \%headers)     the answer there
 
 use v5.36;
@@ -217,6 +218,12 @@ sub probes ($self, $name) {
     return map { [$list[2 * $_], $list[2 * $_ + 1][0]] } 0 .. $#list / 2;
 }
 
+sub method ($self, $name, $probe) {
+    my %all = $self->{probes}{$name}->@*;
+    my (undef, %in) = $all{$probe}->@*;
+    return $in{json} || $in{bytes} ? 'POST' : 'GET';
+}
+
 # (method, bytes, query, \%headers)
 sub request ($self, $name, $probe) {
     my %all = $self->{probes}{$name}->@*;
@@ -227,7 +234,7 @@ sub request ($self, $name, $probe) {
         'X-Bucket' => $$ . '-' . ++$self->{n},
         $in{json} ? ('Content-Type' => 'application/json') : (),
         ($in{headers} // {})->%*, $in{sign} ? $in{sign}->($bytes) : ());
-    return (defined $bytes ? 'POST' : 'GET', $bytes,
+    return ($self->method($name, $probe), $bytes,
         $in{query} ? $in{query}->() : '', \%headers);
 }
 
