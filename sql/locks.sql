@@ -24,8 +24,8 @@ BEGIN
             IF waits > interval '1 hour' THEN
                 RAISE;
             ELSIF waits > told THEN
-                RAISE WARNING 'somebody reads or writes % since %', list, begun
-                    USING HINT = 'Waits for an hour; nothing else waits.';
+                RAISE WARNING 'tavus.% is in use', pg_catalog.array_to_string(tables, ', tavus.')
+                    USING HINT = 'It is waited for, up to an hour; nothing else waits.';
                 told := told * 3;
             END IF;
 
