@@ -24,9 +24,6 @@ static ngx_uint_t ngx_tavus_cors_navigation(ngx_http_request_t *r,
 static ngx_int_t ngx_tavus_cors_refuse(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_cors_preflight(ngx_http_request_t *r,
     ngx_tavus_loc_conf_t *lcf);
-static ngx_int_t ngx_tavus_cors_vary(ngx_http_request_t *r);
-static ngx_uint_t ngx_tavus_cors_has_token(ngx_str_t *value, const char *token,
-    size_t len);
 
 static const char *ngx_tavus_cors_check_port(ngx_str_t *scheme, u_char *p,
     u_char *last);
@@ -267,15 +264,8 @@ ngx_tavus_cors_headers(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx)
 {
     ngx_str_t  value;
 
-    if (!ctx->cors) {
+    if (!ctx->cors || ctx->origin.len == 0) {
         return NGX_OK;
-    }
-
-    if (ctx->origin.len == 0) {
-
-        /* a cache must not give this answer to another origin */
-
-        return ngx_tavus_cors_vary(r);
     }
 
     if (ngx_tavus_set_header(r, "Access-Control-Allow-Origin", &ctx->origin)
@@ -288,103 +278,7 @@ ngx_tavus_cors_headers(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx)
                         "X-RateLimit-Limit, X-RateLimit-Remaining, "
                         "X-RateLimit-Reset, X-Request-Id");
 
-    if (ngx_tavus_set_header(r, "Access-Control-Expose-Headers", &value)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    return ngx_tavus_cors_vary(r);
-}
-
-
-static ngx_int_t
-ngx_tavus_cors_vary(ngx_http_request_t *r)
-{
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    part = &r->headers_out.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].hash
-            && h[i].key.len == sizeof("Vary") - 1
-            && ngx_strncasecmp(h[i].key.data, (u_char *) "Vary",
-                               sizeof("Vary") - 1)
-               == 0
-            && (ngx_tavus_cors_has_token(&h[i].value, "origin",
-                                         sizeof("origin") - 1)
-                || ngx_tavus_cors_has_token(&h[i].value, "*", 1)))
-        {
-            return NGX_OK;
-        }
-    }
-
-    h = ngx_list_push(&r->headers_out.headers);
-    if (h == NULL) {
-        return NGX_ERROR;
-    }
-
-    h->hash = 1;
-    ngx_str_set(&h->key, "Vary");
-    ngx_str_set(&h->value, "Origin");
-
-#if (nginx_version >= 1023000)
-    h->next = NULL;
-#endif
-
-    return NGX_OK;
-}
-
-
-/* Whether a comma-separated list has a word, in any case of letters. */
-
-static ngx_uint_t
-ngx_tavus_cors_has_token(ngx_str_t *value, const char *token, size_t len)
-{
-    u_char  *p, *start, *end, *last;
-
-    p = value->data;
-    last = p + value->len;
-
-    while (p < last) {
-        start = p;
-
-        while (p < last && *p != ',') {
-            p++;
-        }
-
-        end = p++;
-
-        while (start < end && (*start == ' ' || *start == '\t')) {
-            start++;
-        }
-
-        while (start < end && (end[-1] == ' ' || end[-1] == '\t')) {
-            end--;
-        }
-
-        if ((size_t) (end - start) == len
-            && ngx_strncasecmp(start, (u_char *) token, len) == 0)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
+    return ngx_tavus_set_header(r, "Access-Control-Expose-Headers", &value);
 }
 
 

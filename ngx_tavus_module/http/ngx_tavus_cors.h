@@ -19,7 +19,7 @@
  */
 ngx_int_t ngx_tavus_cors_handler(ngx_http_request_t *r);
 
-/* Adds the CORS headers of an allowed origin. */
+/* Adds the CORS headers of an allowed origin, but Vary: ngx_tavus_vary.c. */
 ngx_int_t ngx_tavus_cors_headers(ngx_http_request_t *r,
     ngx_tavus_ctx_t *ctx);
 
