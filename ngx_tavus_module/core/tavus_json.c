@@ -63,6 +63,8 @@ static void tavus_json_jsonb_fault(tavus_json_scan_t *s,
     tavus_json_status_t status, const uint8_t *at);
 static tavus_json_member_t *tavus_json_find(tavus_json_scan_t *s,
     const uint8_t *name, size_t len);
+static const char *tavus_json_quoted(const char *start, const char *end);
+static const char *tavus_json_skip(const char *p, const char *end);
 static int tavus_json_unescape(const uint8_t **p, uint8_t dst[4]);
 static int tavus_json_hex4(const uint8_t *p);
 static int tavus_json_hex(uint8_t c);
@@ -108,6 +110,21 @@ static const struct {
         "it is JSON, but not an object" },
 
     [TAVUS_JSON_NO_MEMORY] = { "no_memory", "there is no memory for it" }
+};
+
+
+/* What a search for a member must not pass over. */
+
+enum {
+    tavus_json_open = 1,
+    tavus_json_close,
+    tavus_json_quote
+};
+
+static const uint8_t  tavus_json_marks[256] = {
+    ['{'] = tavus_json_open, ['['] = tavus_json_open,
+    ['}'] = tavus_json_close, [']'] = tavus_json_close,
+    ['"'] = tavus_json_quote
 };
 
 
@@ -223,6 +240,150 @@ failed:
     }
 
     return status;
+}
+
+
+void
+tavus_json_locate(const char *data, size_t len, tavus_json_member_t *member)
+{
+    size_t              depth;
+    const char         *p, *end, *start, *last;
+    tavus_json_scan_t   s;
+
+    member->count = 0;
+
+    memset(&s, 0, sizeof(tavus_json_scan_t));
+
+    depth = 0;
+    end = data + len;
+
+    s.end = (const uint8_t *) end;
+    s.members = member;
+    s.nmembers = 1;
+
+    for (p = data; /* void */ ; p++) {
+
+        while (p < end && tavus_json_marks[(uint8_t) *p] == 0) {
+            p++;
+        }
+
+        if (p == end) {
+            break;
+        }
+
+        switch (tavus_json_marks[(uint8_t) *p]) {
+
+        case tavus_json_open:
+            if (depth++ == 0 && *p != '{') {
+                return;
+            }
+
+            continue;
+
+        case tavus_json_close:
+            if (depth-- <= 1) {
+                return;
+            }
+
+            continue;
+
+        default: /* tavus_json_quote */
+            break;
+        }
+
+        start = p;
+        p = tavus_json_quoted(start, end);
+
+        if (p == NULL) {
+            break;
+        }
+
+        last = tavus_json_skip(p + 1, end);
+
+        if (depth != 1 || last == end || *last != ':') {
+            continue;
+        }
+
+        s.p = (const uint8_t *) start;
+
+        if (tavus_json_scan_string(&s) != TAVUS_JSON_OK) {
+            break;
+        }
+
+        if (tavus_json_find(&s, (const uint8_t *) start + 1, p - start - 1)
+            == NULL)
+        {
+            continue;
+        }
+
+        last = tavus_json_skip(last + 1, end);
+
+        if (last == end) {
+            break;
+        }
+
+        p = last;
+
+        if (*p == '"') {
+            s.p = (const uint8_t *) p;
+
+            if (tavus_json_scan_string(&s) != TAVUS_JSON_OK) {
+                break;
+            }
+
+            p = (const char *) s.p - 1;
+        }
+
+        if (member->count++ == 0) {
+            member->key_start = start - data;
+            member->value_start = last - data;
+            member->value_end = p + 1 - data;
+            member->type = (*last == '-' || (*last >= '0' && *last <= '9'))
+                           ? '0' : *last;
+        }
+
+        if (*last != '"') {
+            p--;
+        }
+    }
+
+    member->count = 0;
+}
+
+
+/* the quote that ends a string, or NULL */
+
+static const char *
+tavus_json_quoted(const char *start, const char *end)
+{
+    const char  *p, *q;
+
+    for (p = start + 1; /* void */ ; p++) {
+
+        p = memchr(p, '"', end - p);
+
+        if (p == NULL) {
+            return NULL;
+        }
+
+        for (q = p; q[-1] == '\\' && q - 1 > start; q--) { /* void */ }
+
+        if (((p - q) & 1) == 0) {
+            return p;
+        }
+    }
+}
+
+
+static const char *
+tavus_json_skip(const char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+    {
+        p++;
+    }
+
+    return p;
 }
 
 

@@ -29,6 +29,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     int                   valid;
+    char                  name[64];
     char                 *text;
     cJSON                *parsed;
     json_t               *root;
@@ -38,6 +39,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tavus_json_member_t   members[] = {
         { .name = "signature" }, { .name = "event_type" }, { .name = "a" }
     };
+    tavus_json_member_t   found;
 
     text = fuzz_copy(data, size);
 
@@ -48,6 +50,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     valid = (status == TAVUS_JSON_OK || status == TAVUS_JSON_NUL
              || status == TAVUS_JSON_SURROGATE
              || status == TAVUS_JSON_NUMBER);
+
+    found.name = members[0].name;
+    tavus_json_locate(text, size, &found);
+    (void) tavus_json_string(text, &found, name, sizeof(name));
+
+    if (valid) {
+        fuzz_assert(found.count == members[0].count);
+        fuzz_assert(found.count == 0
+                    || found.key_start == members[0].key_start);
+    }
 
     root = json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
 

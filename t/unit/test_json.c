@@ -754,10 +754,11 @@ test_random_texts(void **state)
     size_t                 i, len;
     uint64_t               seed, round;
     tavus_json_status_t    status;
-    tavus_json_member_t    m = { .name = "a" };
+    tavus_json_member_t    m = { .name = "a" }, found;
 
     static const char *const  words[] = {
         "{", "}", "[", "]", ",", ":", "\"a\"", "\"a\":", "\"b\":", "1", "-",
+        "\"\\u0061\":",
         "0", ".5", "e3", " ", "true", "null", "\"", "\\n", "\\u00", "e9",
         "\\ud83d", "\\ude00", "\xd1\x8f", "abcdefgh", "{\"a\":\"", "\"}",
         "\x7f"
@@ -788,8 +789,24 @@ test_random_texts(void **state)
         copy = test_copy(text, len);
         status = tavus_json_check(copy, len, &m, 1, NULL);
 
+        found.name = m.name;
+        tavus_json_locate(copy, len, &found);
+        (void) tavus_json_string(copy, &found, value, sizeof(value));
+
         if (status == TAVUS_JSON_OK) {
             accepted++;
+
+            assert_int_equal(found.count, m.count);
+
+            if (m.count) {
+                assert_int_equal(found.type, m.type);
+                assert_int_equal(found.key_start, m.key_start);
+                assert_int_equal(found.value_start, m.value_start);
+
+                if (m.type == '"') {
+                    assert_int_equal(found.value_end, m.value_end);
+                }
+            }
 
             status = tavus_json_parse(copy, len, &root, NULL);
 

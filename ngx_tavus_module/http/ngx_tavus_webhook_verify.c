@@ -1,0 +1,493 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "http/ngx_tavus_request.h"
+#include "http/ngx_tavus_webhook_verify.h"
+#include "core/tavus_metrics.h"
+
+
+static tavus_verify_t ngx_tavus_webhook_verify_token(ngx_http_request_t *r,
+    ngx_tavus_webhook_t *w);
+static tavus_verify_t ngx_tavus_webhook_verify_tavus(ngx_http_request_t *r,
+    ngx_tavus_webhook_t *w);
+static tavus_verify_t ngx_tavus_webhook_locate(ngx_tavus_keys_t *keys,
+    ngx_tavus_webhook_t *w);
+static void ngx_tavus_webhook_parse(ngx_tavus_webhook_t *w);
+static tavus_verify_t ngx_tavus_webhook_verify_parsed(
+    ngx_tavus_loc_conf_t *lcf, ngx_tavus_webhook_t *w);
+static tavus_verify_t ngx_tavus_webhook_verify_member(
+    ngx_tavus_keys_t *keys, ngx_tavus_webhook_t *w,
+    tavus_json_member_t *member);
+static tavus_verify_t ngx_tavus_webhook_verify_stripe(ngx_http_request_t *r,
+    ngx_tavus_webhook_t *w);
+static tavus_verify_t ngx_tavus_webhook_verify_standard(
+    ngx_http_request_t *r, ngx_tavus_webhook_t *w);
+static tavus_verify_t ngx_tavus_webhook_headers(ngx_http_request_t *r,
+    ngx_str_t *values);
+static tavus_verify_t ngx_tavus_webhook_header(ngx_http_request_t *r,
+    const char *name, size_t len, ngx_str_t *value);
+
+
+static const char  *ngx_tavus_webhook_members[] = {
+    "signature", "event_type", "conversation_id", "timestamp", "type", "id",
+    "created", "created_at", "properties", "payload"
+};
+
+
+tavus_verify_t
+ngx_tavus_webhook_foresee(ngx_http_request_t *r)
+{
+    ngx_str_t              values[3];
+    tavus_verify_t         result;
+    ngx_tavus_ctx_t       *ctx;
+    ngx_tavus_webhook_t    w;
+    ngx_tavus_loc_conf_t  *lcf;
+
+    ctx = ngx_tavus_get_ctx(r);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+    switch (lcf->scheme) {
+
+    case NGX_TAVUS_SCHEME_STRIPE:
+        result = ngx_tavus_webhook_header(r, "stripe-signature",
+                                          sizeof("stripe-signature") - 1,
+                                          &values[0]);
+        break;
+
+    case NGX_TAVUS_SCHEME_STANDARD:
+        result = ngx_tavus_webhook_headers(r, values);
+        break;
+
+    default: /* NGX_TAVUS_SCHEME_TAVUS */
+
+        if (ctx->token.data) {
+            result = ngx_tavus_webhook_verify_token(r, &w);
+
+        } else if (lcf->verify == NGX_TAVUS_VERIFY_TOKEN
+                   || lcf->verify == NGX_TAVUS_VERIFY_BOTH)
+        {
+            result = TAVUS_VERIFY_MISSING;
+
+        } else {
+            result = TAVUS_VERIFY_OK;
+        }
+    }
+
+    if (result != TAVUS_VERIFY_OK) {
+        tavus_metric_add(tavus_metric_of(TAVUS_METRIC_VERIFICATIONS,
+                                         lcf->scheme, result), 1);
+    }
+
+    return result;
+}
+
+
+tavus_verify_t
+ngx_tavus_webhook_verify(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
+{
+    const char            *id;
+    tavus_verify_t         result;
+    ngx_tavus_ctx_t       *ctx;
+    ngx_tavus_loc_conf_t  *lcf;
+
+    ctx = ngx_tavus_get_ctx(r);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+    switch (lcf->scheme) {
+
+    case NGX_TAVUS_SCHEME_STRIPE:
+        result = ngx_tavus_webhook_verify_stripe(r, w);
+        break;
+
+    case NGX_TAVUS_SCHEME_STANDARD:
+        result = ngx_tavus_webhook_verify_standard(r, w);
+        break;
+
+    default: /* NGX_TAVUS_SCHEME_TAVUS */
+        result = ngx_tavus_webhook_verify_tavus(r, w);
+    }
+
+    if (result == TAVUS_VERIFY_OK) {
+        ngx_tavus_webhook_parse(w);
+
+        if (lcf->scheme == NGX_TAVUS_SCHEME_TAVUS) {
+            result = ngx_tavus_webhook_verify_parsed(lcf, w);
+        }
+    }
+
+    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_VERIFICATIONS, lcf->scheme,
+                                     result), 1);
+
+    if (result != TAVUS_VERIFY_OK) {
+        return result;
+    }
+
+    id = tavus_key_id(lcf->keys->elts[w->key]);
+
+    ctx->verify.data = (u_char *) w->method;
+    ctx->verify.len = ngx_strlen(w->method);
+    ctx->key_id.data = (u_char *) id;
+    ctx->key_id.len = ngx_strlen(id);
+
+    return TAVUS_VERIFY_OK;
+}
+
+
+static tavus_verify_t
+ngx_tavus_webhook_verify_token(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
+{
+    ngx_tavus_ctx_t       *ctx;
+    ngx_tavus_loc_conf_t  *lcf;
+
+    ctx = ngx_tavus_get_ctx(r);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+    ngx_str_set(&ctx->verify, "token");
+
+    return tavus_token_verify(lcf->keys->elts, lcf->keys->nelts,
+                              (char *) ctx->token.data, ctx->token.len,
+                              ngx_time(), w->nonce, &w->key);
+}
+
+
+/* one proof at least, and none that is wrong; what is cheap goes first */
+
+static tavus_verify_t
+ngx_tavus_webhook_verify_tavus(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
+{
+    ngx_str_t              value;
+    tavus_part_t           part;
+    tavus_verify_t         result;
+    ngx_tavus_ctx_t       *ctx;
+    ngx_tavus_loc_conf_t  *lcf;
+
+    ctx = ngx_tavus_get_ctx(r);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+    if (ctx->token.data) {
+        result = ngx_tavus_webhook_verify_token(r, w);
+
+        if (result != TAVUS_VERIFY_OK) {
+            return result;
+        }
+
+        w->token = 1;
+    }
+
+    result = ngx_tavus_webhook_header(r, (char *) lcf->signature_header.data,
+                                      lcf->signature_header.len, &value);
+
+    if (result == TAVUS_VERIFY_OK) {
+        part.data = w->body.data;
+        part.len = w->body.len;
+
+        result = tavus_signature_verify(lcf->keys->elts, lcf->keys->nelts,
+                                        (char *) value.data, value.len,
+                                        &part, 1, &w->key);
+
+        w->header = (result == TAVUS_VERIFY_OK);
+
+        return result;
+    }
+
+    if (result != TAVUS_VERIFY_MISSING) {
+        return result;
+    }
+
+    return w->token ? TAVUS_VERIFY_OK
+                    : ngx_tavus_webhook_locate(lcf->keys, w);
+}
+
+
+/*
+ * Whoever shows no other proof has his body searched for one, not parsed:
+ * where there is none, or a wrong one, nothing dearer than its MAC is paid.
+ */
+
+static tavus_verify_t
+ngx_tavus_webhook_locate(ngx_tavus_keys_t *keys, ngx_tavus_webhook_t *w)
+{
+    tavus_verify_t        result;
+    tavus_json_member_t   member;
+
+    /* its name may be written with escapes, too */
+
+    if (memmem(w->body.data, w->body.len, "\"signature\"", 11) == NULL
+        && memchr(w->body.data, '\\', w->body.len) == NULL)
+    {
+        return TAVUS_VERIFY_MISSING;
+    }
+
+    member.name = "signature";
+
+    tavus_json_locate((char *) w->body.data, w->body.len, &member);
+
+    if (member.count == 0) {
+        return TAVUS_VERIFY_MISSING;
+    }
+
+    result = ngx_tavus_webhook_verify_member(keys, w, &member);
+
+    if (result == TAVUS_VERIFY_OK) {
+        w->member = 1;
+        w->located = member.key_start;
+    }
+
+    return result;
+}
+
+
+static void
+ngx_tavus_webhook_parse(ngx_tavus_webhook_t *w)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < ngx_tavus_member_count; i++) {
+        w->members[i].name = ngx_tavus_webhook_members[i];
+    }
+
+    w->status = tavus_json_check((char *) w->body.data, w->body.len,
+                                 w->members, ngx_tavus_member_count, NULL);
+}
+
+
+static tavus_verify_t
+ngx_tavus_webhook_verify_parsed(ngx_tavus_loc_conf_t *lcf,
+    ngx_tavus_webhook_t *w)
+{
+    ngx_uint_t            signature;
+    tavus_verify_t        result;
+    tavus_json_member_t  *member;
+
+    member = &w->members[ngx_tavus_member_signature];
+
+    if (w->member) {
+
+        /* found without a check: it counts only if the check finds the same */
+
+        if (member->count == 0) {
+            return TAVUS_VERIFY_MISSING;
+        }
+
+        if (member->count > 1 || member->key_start != w->located) {
+            return TAVUS_VERIFY_MALFORMED;
+        }
+
+    } else if (member->count) {
+        result = ngx_tavus_webhook_verify_member(lcf->keys, w, member);
+
+        if (result != TAVUS_VERIFY_OK) {
+            return result;
+        }
+
+        w->member = 1;
+    }
+
+    signature = w->header || w->member;
+
+    w->covered = signature;
+    w->method = !signature ? "token"
+                : w->token ? "token+signature" : "signature";
+
+    if (!signature && (lcf->verify == NGX_TAVUS_VERIFY_SIGNATURE
+                       || lcf->verify == NGX_TAVUS_VERIFY_BOTH))
+    {
+        return TAVUS_VERIFY_MISSING;
+    }
+
+    return TAVUS_VERIFY_OK;
+}
+
+
+/* the seed's form: a top-level member of the body that it signs */
+
+static tavus_verify_t
+ngx_tavus_webhook_verify_member(ngx_tavus_keys_t *keys,
+    ngx_tavus_webhook_t *w, tavus_json_member_t *member)
+{
+    int           len;
+    char          value[128];
+    tavus_part_t  parts[2];
+
+    len = tavus_json_string((char *) w->body.data, member, value,
+                            sizeof(value));
+
+    if (len < 0 || member->count != 1) {
+        return TAVUS_VERIFY_MALFORMED;
+    }
+
+    tavus_signature_cut((char *) w->body.data, w->body.len, member, parts);
+
+    return tavus_signature_verify(keys->elts, keys->nelts, value, len, parts,
+                                  2, &w->key);
+}
+
+
+static tavus_verify_t
+ngx_tavus_webhook_verify_stripe(ngx_http_request_t *r,
+    ngx_tavus_webhook_t *w)
+{
+    ngx_str_t              value;
+    tavus_verify_t         result;
+    ngx_tavus_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+    w->method = "stripe";
+    w->covered = 1;
+
+    result = ngx_tavus_webhook_header(r, "stripe-signature",
+                                      sizeof("stripe-signature") - 1, &value);
+
+    if (result != TAVUS_VERIFY_OK) {
+        return result;
+    }
+
+    return tavus_stripe_verify(lcf->keys->elts, lcf->keys->nelts,
+                               (char *) value.data, value.len,
+                               (char *) w->body.data, w->body.len,
+                               ngx_time(), lcf->tolerance, &w->key);
+}
+
+
+static tavus_verify_t
+ngx_tavus_webhook_verify_standard(ngx_http_request_t *r,
+    ngx_tavus_webhook_t *w)
+{
+    tavus_verify_t         result;
+    ngx_tavus_loc_conf_t  *lcf;
+    ngx_str_t              values[3];
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+    w->method = "standard";
+    w->covered = 1;
+
+    result = ngx_tavus_webhook_headers(r, values);
+
+    if (result != TAVUS_VERIFY_OK) {
+        return result;
+    }
+
+    w->id = values[0];
+
+    return tavus_standard_verify(lcf->keys->elts, lcf->keys->nelts,
+                                 (char *) values[0].data, values[0].len,
+                                 (char *) values[1].data, values[1].len,
+                                 (char *) values[2].data, values[2].len,
+                                 (char *) w->body.data, w->body.len,
+                                 ngx_time(), lcf->tolerance, &w->key);
+}
+
+
+/*
+ * Svix has names of its own for the three.  All come from one set; where a
+ * header is there by both names, it must be the same.
+ */
+
+static tavus_verify_t
+ngx_tavus_webhook_headers(ngx_http_request_t *r, ngx_str_t *values)
+{
+    ngx_uint_t      i, n, found[2];
+    ngx_str_t       set[2][3];
+    tavus_verify_t  result;
+
+    static ngx_str_t  names[2][3] = {
+        { ngx_string("webhook-id"),
+          ngx_string("webhook-timestamp"),
+          ngx_string("webhook-signature") },
+
+        { ngx_string("svix-id"),
+          ngx_string("svix-timestamp"),
+          ngx_string("svix-signature") }
+    };
+
+    for (n = 0; n < 2; n++) {
+        found[n] = 0;
+
+        for (i = 0; i < 3; i++) {
+            ngx_str_null(&set[n][i]);
+
+            result = ngx_tavus_webhook_header(r, (char *) names[n][i].data,
+                                              names[n][i].len, &set[n][i]);
+
+            if (result == TAVUS_VERIFY_OK) {
+                found[n]++;
+
+            } else if (result != TAVUS_VERIFY_MISSING) {
+                return result;
+            }
+        }
+    }
+
+    for (i = 0; i < 3; i++) {
+        if (set[0][i].data && set[1][i].data
+            && (set[0][i].len != set[1][i].len
+                || ngx_memcmp(set[0][i].data, set[1][i].data, set[0][i].len)
+                   != 0))
+        {
+            return TAVUS_VERIFY_MALFORMED;
+        }
+    }
+
+    if (found[0] < 3 && found[1] < 3) {
+        return TAVUS_VERIFY_MISSING;
+    }
+
+    ngx_memcpy(values, set[found[0] < 3], sizeof(set[0]));
+
+    return TAVUS_VERIFY_OK;
+}
+
+
+/* of two nobody could say which one is meant */
+
+static tavus_verify_t
+ngx_tavus_webhook_header(ngx_http_request_t *r, const char *name, size_t len,
+    ngx_str_t *value)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *found;
+
+    part = &r->headers_in.headers.part;
+    h = part->elts;
+    found = NULL;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len != len
+            || ngx_memcmp(h[i].lowcase_key, name, len) != 0)
+        {
+            continue;
+        }
+
+        if (found) {
+            return TAVUS_VERIFY_MALFORMED;
+        }
+
+        found = &h[i];
+    }
+
+    if (found == NULL) {
+        return TAVUS_VERIFY_MISSING;
+    }
+
+    *value = found->value;
+
+    return TAVUS_VERIFY_OK;
+}
