@@ -197,6 +197,7 @@ typedef struct {
     ngx_uint_t                 limit_remaining;
     ngx_uint_t                 limit_reset;     /* seconds */
     ngx_uint_t                 limit_retry;     /* seconds */
+    ngx_uint_t                 limit_body;      /* asks when it is read */
 
     ngx_tavus_problem_t        problem;
 

@@ -239,10 +239,12 @@ says('zone "zone=a:4k" is too small, it needs 32768 bytes', $limits,
 says('invalid zone name "a,b"', $limits,
     zone('all zone=a,b:1m rate=1r/s capacity=1'));
 says('invalid rate "rate=1r/d", it must be a number between 1 and 1000000 '
-    . 'followed by r/s, r/m or r/h', $limits,
+    . 'followed by r/s, r/m or r/h, or by k/s, k/m or k/h', $limits,
     zone('all zone=a:1m rate=1r/d capacity=1'));
-says('invalid capacity "capacity=0", it must be between 1 and 1000000',
-    $limits, zone('all zone=a:1m rate=1r/s capacity=0'));
+says('invalid capacity "capacity=0", it must be between 1 and 1000000, or 1k '
+    . 'and 1000000k bytes', $limits, zone('all zone=a:1m rate=1r/s capacity=0'));
+says('"rate" and "capacity" of limit zone "a" must both count requests or '
+    . 'both bytes', $limits, zone('all zone=a:1m rate=1r/s capacity=1k'));
 says('invalid prefix length "v4=33"', $limits,
     zone('$binary_remote_addr zone=a:1m rate=1r/s capacity=1 v4=33'));
 says('invalid parameter "burst=1"', $limits,

@@ -38,15 +38,19 @@ accepted($_, $_) for $ZONE,
     'all zone=Z_9-.z:1m rate=1000000r/s capacity=1000000',
     '$binary_remote_addr zone=a:64k rate=5r/h capacity=5 v4=24 v6=48',
     '$binary_remote_addr zone=a:64k rate=5r/h capacity=5 v4=1 v6=128',
-    '$http_x$uri capacity=5 rate=5r/m zone=a:64k';
+    '$http_x$uri capacity=5 rate=5r/m zone=a:64k',
+    'all zone=a:64k rate=1k/s capacity=1k',
+    'all capacity=976m rate=1000000k/h zone=a:64k', 'all zone=a:64k rate=1M/m capacity=4M';
 
 for my $rate (qw(0r/m 5r/d 5 r/s -1r/s 1000001r/s 99999999999999999999r/s 5r/ms
-    1.5r/s 5r/M), '')
+    1.5r/s 5r/M 1/s k/s 1kr/s 0k/m 1023/m 1000001k/s 1g/m 1.5k/s -1k/s /m kr/m
+    1k/d 1k), '')
 {
     refused("all zone=a:64k rate=$rate capacity=5",
         qr/^invalid rate "rate=\Q$rate"/);
 }
-for my $capacity (qw(0 -1 x 1000001 1k 99999999999999999999), '') {
+for my $capacity (qw(0 -1 x 1000001 0k 1g -1k k 1000001k 99999999999999999999
+    99999999999999999999m), '') {
     refused("all zone=a:64k rate=5r/m capacity=$capacity",
         qr/^invalid capacity "capacity=\Q$capacity", it must be between 1 /);
 }
@@ -68,6 +72,8 @@ refused("\$remote_addr zone=a:64k rate=5r/m capacity=5 $_",
     qr/^"v4" and "v6" of limit zone "a" need the key "\$binary_remote_addr"/)
     for qw(v4=24 v6=64);
 
+refused("all zone=a:64k $_", qr/^"rate" and "capacity" of limit zone "a" must both count requests or both bytes/)
+    for 'rate=5r/m capacity=5k', 'capacity=5 rate=5k/m';
 refused('all rate=5r/m capacity=5',
     qr/^"tavus_limit_zone" must have "zone" parameter/);
 refused('all zone=a:64k capacity=5',

@@ -27,25 +27,31 @@ static uint64_t tavus_bucket_ceil(uint64_t debt, uint64_t rate);
 
 int
 tavus_bucket_check(const tavus_bucket_rate_t *rate, uint64_t state,
-    uint64_t now, tavus_bucket_result_t *res)
+    uint64_t now, uint32_t tokens, tavus_bucket_result_t *res)
 {
-    uint64_t  debt, limit;
+    uint64_t  debt, limit, price;
 
     limit = (uint64_t) rate->capacity * rate->period;
+    price = (uint64_t) tokens * rate->period;
+
+    if (price > limit) {
+        price = limit;
+    }
 
     debt = tavus_bucket_debt(state, now, rate->rate);
 
-    if (debt + rate->period > limit) {
+    if (debt + price > limit) {
         res->state = state;
-        res->remaining = 0;
-        res->retry_after = tavus_bucket_ceil(debt + rate->period - limit,
+        res->remaining = debt < limit
+                         ? (uint32_t) ((limit - debt) / rate->period) : 0;
+        res->retry_after = tavus_bucket_ceil(debt + price - limit,
                                              rate->rate);
         res->reset = tavus_bucket_ceil(debt, rate->rate);
 
         return 0;
     }
 
-    debt += rate->period;
+    debt += price;
 
     res->state = tavus_bucket_state(debt, now, rate->rate);
     res->remaining = (uint32_t) ((limit - debt) / rate->period);

@@ -32,22 +32,22 @@ typedef struct {
 
 
 typedef struct {
-    uint64_t  state;        /* what to store to take the token */
+    uint64_t  state;        /* what to store to take the tokens */
     uint32_t  remaining;    /* whole tokens left after this decision */
-    uint64_t  retry_after;  /* ms until a token is there; 0 if allowed */
+    uint64_t  retry_after;  /* ms until they are there; 0 if allowed */
     uint64_t  reset;        /* ms until the bucket is full again */
 } tavus_bucket_result_t;
 
 
 /*
- * Decides on one token at now (ms of any monotonic clock, < 2^44; it may
- * step back between callers, which never yields a token more).  Returns 1
- * if the token is there, 0 if not; nothing is stored, res->state is what
- * the caller stores if it takes the token (the old state when it is not
- * there).
+ * Decides on tokens at now (ms of any monotonic clock, < 2^44; it may step
+ * back between callers, which never yields a token more).  More than the
+ * capacity are as many as the capacity.  Returns 1 if they are there, 0 if
+ * not; nothing is stored, res->state is what the caller stores if it takes
+ * them (the old state when they are not there).
  */
 int tavus_bucket_check(const tavus_bucket_rate_t *rate, uint64_t state,
-    uint64_t now, tavus_bucket_result_t *res);
+    uint64_t now, uint32_t tokens, tavus_bucket_result_t *res);
 
 /* Gives one token back; the bucket never gets fuller than full. */
 uint64_t tavus_bucket_refund(const tavus_bucket_rate_t *rate, uint64_t state,

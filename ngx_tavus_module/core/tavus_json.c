@@ -76,40 +76,56 @@ static const struct {
     const char           *detail;
 } tavus_json_words[] = {
 
-    [TAVUS_JSON_OK] = { "ok", "nothing is wrong" },
+    [TAVUS_JSON_OK] =
+        { .reason = "ok", .detail = "nothing is wrong" },
 
-    [TAVUS_JSON_EMPTY] = { "empty", "there is nothing in it" },
+    [TAVUS_JSON_EMPTY] =
+        { .reason = "empty", .detail = "there is nothing in it" },
 
-    [TAVUS_JSON_END] = { "unexpected_end", "it ends too early" },
+    [TAVUS_JSON_END] =
+        { .reason = "unexpected_end", .detail = "it ends too early" },
 
-    [TAVUS_JSON_SYNTAX] = { "syntax", "it is not JSON" },
+    [TAVUS_JSON_SYNTAX] =
+        { .reason = "syntax", .detail = "it is not JSON" },
 
-    [TAVUS_JSON_CONTROL] = { "control_character",
-        "a control character is not escaped" },
+    [TAVUS_JSON_CONTROL] =
+        { .reason = "control_character",
+          .detail = "a control character is not escaped" },
 
-    [TAVUS_JSON_ESCAPE] = { "invalid_escape", "JSON has no such escape" },
+    [TAVUS_JSON_ESCAPE] =
+        { .reason = "invalid_escape", .detail = "JSON has no such escape" },
 
-    [TAVUS_JSON_UTF8] = { "invalid_utf8", "it is not UTF-8" },
+    [TAVUS_JSON_UTF8] =
+        { .reason = "invalid_utf8", .detail = "it is not UTF-8" },
 
-    [TAVUS_JSON_DEPTH] = { "too_deep", "it is nested over 64 levels deep" },
+    [TAVUS_JSON_DEPTH] =
+        { .reason = "too_deep", .detail = "it is nested over 64 levels deep" },
 
-    [TAVUS_JSON_TRAILING] = { "trailing_bytes", "something follows its end" },
+    [TAVUS_JSON_TRAILING] =
+        { .reason = "trailing_bytes", .detail = "something follows its end" },
 
-    [TAVUS_JSON_DUPLICATE] = { "duplicate_name",
-        "a name stands twice in an object" },
+    [TAVUS_JSON_DUPLICATE] =
+        { .reason = "duplicate_name",
+          .detail = "a name stands twice in an object" },
 
-    [TAVUS_JSON_NUL] = { "nul_character", "the character U+0000 is refused" },
+    [TAVUS_JSON_NUL] =
+        { .reason = "nul_character",
+          .detail = "the character U+0000 is refused" },
 
-    [TAVUS_JSON_SURROGATE] = { "lone_surrogate",
-        "half of a surrogate pair stands alone" },
+    [TAVUS_JSON_SURROGATE] =
+        { .reason = "lone_surrogate",
+          .detail = "half of a surrogate pair stands alone" },
 
-    [TAVUS_JSON_NUMBER] = { "number_out_of_range",
-        "a number is too long, too large or too small" },
+    [TAVUS_JSON_NUMBER] =
+        { .reason = "number_out_of_range",
+          .detail = "a number is too long, too large or too small" },
 
-    [TAVUS_JSON_NOT_OBJECT] = { "not_an_object",
-        "it is JSON, but not an object" },
+    [TAVUS_JSON_NOT_OBJECT] =
+        { .reason = "not_an_object",
+          .detail = "it is JSON, but not an object" },
 
-    [TAVUS_JSON_NO_MEMORY] = { "no_memory", "there is no memory for it" }
+    [TAVUS_JSON_NO_MEMORY] =
+        { .reason = "no_memory", .detail = "there is no memory for it" }
 };
 
 

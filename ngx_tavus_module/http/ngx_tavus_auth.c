@@ -888,7 +888,7 @@ ngx_tavus_admin_users(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     mcf->auth_zone = ngx_tavus_limit_add_zone(cf, &zone,
                                               NGX_TAVUS_AUTH_ZONE_SIZE,
-                                              &rate);
+                                              &rate, 0);
     if (mcf->auth_zone == NULL) {
         return NGX_CONF_ERROR;
     }

@@ -14,9 +14,15 @@
 #define NGX_TAVUS_LIMIT_NAME     64             /* of a zone */
 #define NGX_TAVUS_LIMIT_HEADERS  6
 
+/* what a zone counts */
+
+#define NGX_TAVUS_LIMIT_REQUESTS  1
+#define NGX_TAVUS_LIMIT_BYTES     2
+
 
 static ngx_uint_t ngx_tavus_limit_charged(ngx_tavus_ctx_t *ctx,
     ngx_tavus_limit_zone_t *zone);
+static uint32_t ngx_tavus_limit_kib(off_t length);
 static ngx_int_t ngx_tavus_limit_key(ngx_http_request_t *r,
     ngx_tavus_limit_probe_t *probe);
 static ngx_int_t ngx_tavus_limit_verdict(ngx_http_request_t *r,
@@ -30,7 +36,9 @@ static void ngx_tavus_limit_clear_headers(ngx_http_request_t *r,
 static char *ngx_tavus_limit_parse_zone(ngx_conf_t *cf, ngx_str_t *value,
     ngx_str_t *name, size_t *size);
 static char *ngx_tavus_limit_parse_rate(ngx_conf_t *cf, ngx_str_t *value,
-    tavus_bucket_rate_t *rate);
+    tavus_bucket_rate_t *rate, ngx_uint_t *units);
+static ngx_int_t ngx_tavus_limit_parse_tokens(u_char *p, u_char *last,
+    ngx_uint_t *units);
 static char *ngx_tavus_limit_parse_key(ngx_conf_t *cf, ngx_str_t *value,
     ngx_tavus_limit_zone_t *key);
 
@@ -55,7 +63,8 @@ static ngx_str_t  ngx_tavus_limit_names[NGX_TAVUS_LIMIT_HEADERS] = {
 ngx_int_t
 ngx_tavus_limit_handler(ngx_http_request_t *r)
 {
-    ngx_uint_t                i, n;
+    off_t                     length;
+    ngx_uint_t                i, n, unknown;
     ngx_tavus_ctx_t          *ctx;
     ngx_tavus_limit_t        *limits;
     ngx_tavus_loc_conf_t     *lcf;
@@ -73,6 +82,8 @@ ngx_tavus_limit_handler(ngx_http_request_t *r)
     }
 
     limits = lcf->limits->elts;
+    length = ngx_max(r->headers_in.content_length_n, 0);
+    unknown = r->headers_in.chunked;
     n = 0;
 
     for (i = 0; i < lcf->limits->nelts; i++) {
@@ -82,7 +93,22 @@ ngx_tavus_limit_handler(ngx_http_request_t *r)
         }
 
         probes[n].zone = limits[i].zone;
+        probes[n].tokens = 1;
         probes[n].dry_run = limits[i].dry_run;
+
+        if (limits[i].zone->bytes) {
+
+            /* who reads a body of unknown length asks again */
+
+            if (unknown && lcf->endpoint == NGX_TAVUS_NO_ENDPOINT) {
+                return ngx_tavus_reject(r, NGX_HTTP_LENGTH_REQUIRED,
+                                        "length_required", 0,
+                                        "The length of the body is needed.");
+            }
+
+            ctx->limit_body = unknown;
+            probes[n].tokens = unknown ? 0 : ngx_tavus_limit_kib(length);
+        }
 
         if (ngx_tavus_limit_key(r, &probes[n]) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -122,6 +148,64 @@ ngx_tavus_limit_charged(ngx_tavus_ctx_t *ctx, ngx_tavus_limit_zone_t *zone)
     }
 
     return 0;
+}
+
+
+ngx_int_t
+ngx_tavus_limit_body(ngx_http_request_t *r, size_t len)
+{
+    ngx_uint_t                i, n;
+    ngx_tavus_ctx_t          *ctx;
+    ngx_tavus_limit_t        *limits;
+    ngx_tavus_loc_conf_t     *lcf;
+    ngx_tavus_limit_probe_t   probes[NGX_TAVUS_MAX_LIMITS];
+
+    ctx = ngx_tavus_get_ctx(r);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+    if (!ctx->limit_body || lcf->limits == NULL) {
+        return NGX_DECLINED;
+    }
+
+    ctx->limit_body = 0;
+
+    limits = lcf->limits->elts;
+    n = 0;
+
+    for (i = 0; i < lcf->limits->nelts; i++) {
+
+        if (!limits[i].zone->bytes) {
+            continue;
+        }
+
+        probes[n].zone = limits[i].zone;
+        probes[n].tokens = ngx_tavus_limit_kib(len);
+        probes[n].dry_run = limits[i].dry_run;
+
+        if (ngx_tavus_limit_key(r, &probes[n]) != NGX_OK) {
+            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+            return NGX_DONE;
+        }
+
+        n++;
+    }
+
+    if (n == 0 || ngx_tavus_limit_decide(probes, n)) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_tavus_limit_verdict(r, ctx, probes, n);
+}
+
+
+/* more than any bucket holds is as much as it holds */
+
+static uint32_t
+ngx_tavus_limit_kib(off_t length)
+{
+    length = length / 1024 + (length % 1024 != 0);
+
+    return (uint32_t) ngx_min(length, TAVUS_BUCKET_MAX_CAPACITY);
 }
 
 
@@ -195,7 +279,8 @@ ngx_tavus_limit_verdict(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx,
         tightest = ngx_tavus_limit_tightest(probes, n, 1);
     }
 
-    ctx->limit_remaining = tightest->res.remaining;
+    ctx->limit_remaining = tightest->res.remaining
+                           * (tightest->zone->bytes ? 1024 : 1);
     ctx->limit_reset = ngx_tavus_limit_seconds(tightest->res.reset);
     ctx->limit_retry = ngx_tavus_limit_seconds(tightest->res.retry_after);
 
@@ -233,6 +318,13 @@ ngx_tavus_limit_tightest(ngx_tavus_limit_probe_t *probes, ngx_uint_t n,
         }
 
         if (p->allowed > tightest->allowed) {
+            continue;
+        }
+
+        /* of bytes and requests that are left a client hears of requests */
+
+        if (p->allowed && p->zone->bytes != tightest->zone->bytes) {
+            tightest = p->zone->bytes ? tightest : p;
             continue;
         }
 
@@ -476,7 +568,7 @@ ngx_tavus_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     size_t                    size;
     ngx_str_t                *value, name;
     ngx_int_t                 n;
-    ngx_uint_t                i, masks;
+    ngx_uint_t                i, masks, units;
     tavus_bucket_rate_t       rate;
     ngx_tavus_limit_zone_t   *zone, key;
 
@@ -484,6 +576,7 @@ ngx_tavus_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     size = 0;
     masks = 0;
+    units = 0;
     ngx_str_null(&name);
     ngx_memzero(&rate, sizeof(tavus_bucket_rate_t));
     ngx_memzero(&key, sizeof(ngx_tavus_limit_zone_t));
@@ -510,7 +603,7 @@ ngx_tavus_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (ngx_strncmp(value[i].data, "rate=", 5) == 0) {
 
-            if (ngx_tavus_limit_parse_rate(cf, &value[i], &rate)
+            if (ngx_tavus_limit_parse_rate(cf, &value[i], &rate, &units)
                 != NGX_CONF_OK)
             {
                 return NGX_CONF_ERROR;
@@ -521,12 +614,15 @@ ngx_tavus_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (ngx_strncmp(value[i].data, "capacity=", 9) == 0) {
 
-            n = ngx_atoi(value[i].data + 9, value[i].len - 9);
+            n = ngx_tavus_limit_parse_tokens(value[i].data + 9,
+                                             value[i].data + value[i].len,
+                                             &units);
 
             if (n < 1 || n > TAVUS_BUCKET_MAX_CAPACITY) {
                 ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                    "invalid capacity \"%V\", it must be "
-                                   "between 1 and %d", &value[i],
+                                   "between 1 and %d, or 1k and %dk bytes",
+                                   &value[i], TAVUS_BUCKET_MAX_CAPACITY,
                                    TAVUS_BUCKET_MAX_CAPACITY);
                 return NGX_CONF_ERROR;
             }
@@ -573,6 +669,13 @@ ngx_tavus_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (units == (NGX_TAVUS_LIMIT_REQUESTS|NGX_TAVUS_LIMIT_BYTES)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"rate\" and \"capacity\" of limit zone \"%V\" "
+                           "must both count requests or both bytes", &name);
+        return NGX_CONF_ERROR;
+    }
+
     if (masks && !key.addr) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"v4\" and \"v6\" of limit zone \"%V\" need "
@@ -580,7 +683,8 @@ ngx_tavus_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    zone = ngx_tavus_limit_add_zone(cf, &name, size, &rate);
+    zone = ngx_tavus_limit_add_zone(cf, &name, size, &rate,
+                                    units == NGX_TAVUS_LIMIT_BYTES);
     if (zone == NULL) {
         return NGX_CONF_ERROR;
     }
@@ -684,39 +788,89 @@ ngx_tavus_limit_parse_zone(ngx_conf_t *cf, ngx_str_t *value, ngx_str_t *name,
 
 static char *
 ngx_tavus_limit_parse_rate(ngx_conf_t *cf, ngx_str_t *value,
-    tavus_bucket_rate_t *rate)
+    tavus_bucket_rate_t *rate, ngx_uint_t *units)
 {
-    u_char     *unit;
-    ngx_int_t   n;
+    u_char      *p, *last;
+    ngx_int_t    n;
+    ngx_uint_t   requests;
 
-    if (value->len > sizeof("rate=r/s") - 1) {
-        unit = value->data + value->len - 3;
-        n = ngx_atoi(value->data + 5, value->len - 8);
+    p = value->data + sizeof("rate=") - 1;
+    last = value->data + value->len - 2;
 
-        if (ngx_strncmp(unit, "r/s", 3) == 0) {
-            rate->period = 1000;
-
-        } else if (ngx_strncmp(unit, "r/m", 3) == 0) {
-            rate->period = 60000;
-
-        } else if (ngx_strncmp(unit, "r/h", 3) == 0) {
-            rate->period = 3600000;
-
-        } else {
-            n = NGX_ERROR;
-        }
-
-        if (n >= 1 && n <= TAVUS_BUCKET_MAX_RATE) {
-            rate->rate = (uint32_t) n;
-            return NGX_CONF_OK;
-        }
+    if (last - p < 2 || last[0] != '/') {
+        goto invalid;
     }
+
+    switch (last[1]) {
+
+    case 's':
+        rate->period = 1000;
+        break;
+
+    case 'm':
+        rate->period = 60000;
+        break;
+
+    case 'h':
+        rate->period = 3600000;
+        break;
+
+    default:
+        goto invalid;
+    }
+
+    /* "5r/m", or "256k/m" */
+
+    requests = (last[-1] == 'r');
+    last -= requests;
+
+    if (requests != (last[-1] >= '0' && last[-1] <= '9')) {
+        goto invalid;
+    }
+
+    n = ngx_tavus_limit_parse_tokens(p, last, units);
+
+    if (n < 1 || n > TAVUS_BUCKET_MAX_RATE) {
+        goto invalid;
+    }
+
+    rate->rate = (uint32_t) n;
+
+    return NGX_CONF_OK;
+
+invalid:
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "invalid rate \"%V\", it must be a number between "
-                       "1 and %d followed by r/s, r/m or r/h", value,
-                       TAVUS_BUCKET_MAX_RATE);
+                       "1 and %d followed by r/s, r/m or r/h, or by k/s, "
+                       "k/m or k/h", value, TAVUS_BUCKET_MAX_RATE);
     return NGX_CONF_ERROR;
+}
+
+
+/* a number of requests, or of KiB where it ends in k or m; or NGX_ERROR */
+
+static ngx_int_t
+ngx_tavus_limit_parse_tokens(u_char *p, u_char *last, ngx_uint_t *units)
+{
+    ngx_str_t  s;
+
+    if (p == last) {
+        return NGX_ERROR;
+    }
+
+    if (last[-1] >= '0' && last[-1] <= '9') {
+        *units |= NGX_TAVUS_LIMIT_REQUESTS;
+
+        return ngx_atoi(p, last - p);
+    }
+
+    *units |= NGX_TAVUS_LIMIT_BYTES;
+
+    s.data = p;
+    s.len = last - p;
+
+    return ngx_parse_size(&s) / 1024;
 }
 
 

@@ -19,6 +19,13 @@
  */
 ngx_int_t ngx_tavus_limit_handler(ngx_http_request_t *r);
 
+/*
+ * Asks those buckets that count bytes, once a body of unknown length has been
+ * read.  NGX_DECLINED if the request may go on; else it has been answered and
+ * finalized.
+ */
+ngx_int_t ngx_tavus_limit_body(ngx_http_request_t *r, size_t len);
+
 /* Adds RateLimit, RateLimit-Policy, X-RateLimit-* and Retry-After. */
 ngx_int_t ngx_tavus_limit_headers(ngx_http_request_t *r,
     ngx_tavus_ctx_t *ctx);

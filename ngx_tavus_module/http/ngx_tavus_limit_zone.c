@@ -159,7 +159,7 @@ ngx_tavus_limit_probe(ngx_tavus_limit_probe_t *probe, uint64_t now)
     }
 
     probe->allowed = tavus_bucket_check(&probe->zone->rate, state, now,
-                                        &probe->res);
+                                        probe->tokens, &probe->res);
 }
 
 
@@ -286,6 +286,7 @@ ngx_tavus_limit_take(ngx_tavus_limit_zone_t *zone, ngx_str_t *key,
 
     probe.zone = zone;
     probe.hash = ngx_tavus_limit_hash(zone, key);
+    probe.tokens = 1;
     probe.dry_run = 0;
 
     if (ngx_tavus_limit_decide(&probe, 1)) {
@@ -348,7 +349,7 @@ ngx_tavus_limit_stats(ngx_tavus_limit_zone_t *zone,
 
 ngx_tavus_limit_zone_t *
 ngx_tavus_limit_add_zone(ngx_conf_t *cf, ngx_str_t *name, size_t size,
-    tavus_bucket_rate_t *rate)
+    tavus_bucket_rate_t *rate, ngx_uint_t bytes)
 {
     ngx_shm_zone_t           *shm_zone;
     ngx_tavus_main_conf_t    *mcf;
@@ -377,6 +378,7 @@ ngx_tavus_limit_add_zone(ngx_conf_t *cf, ngx_str_t *name, size_t size,
 
     zone->name = *name;
     zone->rate = *rate;
+    zone->bytes = bytes;
     zone->v4 = 32;
     zone->v6 = 64;
 
@@ -429,9 +431,9 @@ ngx_tavus_limit_set_policy(ngx_conf_t *cf, ngx_tavus_limit_zone_t *zone)
     ms = ((uint64_t) rate->capacity * rate->period + rate->rate - 1)
          / rate->rate;
 
-    p = ngx_pnalloc(cf->pool, sizeof("\"\";q=;w=") - 1
+    p = ngx_pnalloc(cf->pool, sizeof("\"\";q=;qu=\"content-bytes\";w=") - 1
                               + sizeof("\"\";r=") - 1
-                              + 2 * zone->name.len + 2 * NGX_INT_T_LEN);
+                              + 2 * zone->name.len + 2 * NGX_INT64_LEN);
     if (p == NULL) {
         return NGX_ERROR;
     }
@@ -440,10 +442,12 @@ ngx_tavus_limit_set_policy(ngx_conf_t *cf, ngx_tavus_limit_zone_t *zone)
     p = ngx_sprintf(p, "\"%V\";q=", &zone->name);
 
     zone->capacity.data = p;
-    p = ngx_sprintf(p, "%uD", rate->capacity);
+    p = ngx_sprintf(p, "%uL", (uint64_t) rate->capacity
+                              * (zone->bytes ? 1024 : 1));
     zone->capacity.len = p - zone->capacity.data;
 
-    p = ngx_sprintf(p, ";w=%ui", ngx_tavus_limit_seconds(ms));
+    p = ngx_sprintf(p, "%s;w=%ui", zone->bytes ? ";qu=\"content-bytes\"" : "",
+                    ngx_tavus_limit_seconds(ms));
     zone->policy.len = p - zone->policy.data;
 
     zone->limit.data = p;

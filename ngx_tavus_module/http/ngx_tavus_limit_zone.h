@@ -38,6 +38,7 @@ struct ngx_tavus_limit_zone_s {
     ngx_uint_t                 v6;
 
     unsigned                   addr:1;
+    unsigned                   bytes:1;         /* a token is a KiB of body */
 };
 
 
@@ -46,6 +47,7 @@ struct ngx_tavus_limit_zone_s {
 typedef struct {
     ngx_tavus_limit_zone_t    *zone;
     uint64_t                   hash;            /* of the key */
+    uint32_t                   tokens;          /* that it costs */
 
     ngx_tavus_limit_entry_t   *entry;           /* NULL: overflow */
     tavus_bucket_result_t      res;
@@ -101,7 +103,8 @@ void ngx_tavus_limit_stats(ngx_tavus_limit_zone_t *zone,
 
 /* Makes a zone while the configuration is read; NULL if it is refused. */
 ngx_tavus_limit_zone_t *ngx_tavus_limit_add_zone(ngx_conf_t *cf,
-    ngx_str_t *name, size_t size, tavus_bucket_rate_t *rate);
+    ngx_str_t *name, size_t size, tavus_bucket_rate_t *rate,
+    ngx_uint_t bytes);
 
 /* A zone by its name; NULL if there is none. */
 ngx_tavus_limit_zone_t *ngx_tavus_limit_find_zone(ngx_conf_t *cf,

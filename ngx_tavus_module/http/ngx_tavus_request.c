@@ -6,6 +6,7 @@
 
 
 #include "ngx_tavus_module.h"
+#include "http/ngx_tavus_limit.h"
 #include "http/ngx_tavus_request.h"
 #include "core/tavus_json.h"
 
@@ -269,6 +270,10 @@ ngx_tavus_body_handler(ngx_http_request_t *r)
 
     if (rc != NGX_OK || ngx_tavus_wait(r) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
+
+    if (ngx_tavus_limit_body(r, text.len) != NGX_DECLINED) {
         return;
     }
 

@@ -58,7 +58,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             continue;
         }
 
-        ok = tavus_bucket_check(&rate, state, now, &res);
+        ok = tavus_bucket_check(&rate, state, now, 1, &res);
         fuzz_assert(ok == (level >= rate.period));
 
         if (ok) {

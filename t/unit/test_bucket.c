@@ -86,27 +86,27 @@ test_five_a_minute(void **state)
     now = 1000000;
 
     for (i = 4; i >= 0; i--) {
-        assert_int_equal(tavus_bucket_check(&rate, s, now, &res), 1);
+        assert_int_equal(tavus_bucket_check(&rate, s, now, 1, &res), 1);
         assert_int_equal(res.remaining, i);
         assert_int_equal(res.retry_after, 0);
         assert_int_equal(res.reset, (5 - i) * 12000);
         s = res.state;
     }
 
-    assert_int_equal(tavus_bucket_check(&rate, s, now, &res), 0);
+    assert_int_equal(tavus_bucket_check(&rate, s, now, 1, &res), 0);
     assert_int_equal(res.retry_after, 12000);
     assert_int_equal(res.remaining, 0);
     assert_int_equal(res.reset, 60000);
     assert_int_equal(res.state, s);
 
-    assert_int_equal(tavus_bucket_check(&rate, s, now + 11999, &res), 0);
+    assert_int_equal(tavus_bucket_check(&rate, s, now + 11999, 1, &res), 0);
     assert_int_equal(res.retry_after, 1);
 
     for (i = 1; i < 100; i++) {
-        assert_int_equal(tavus_bucket_check(&rate, s, now + 12000 * i - 1,
+        assert_int_equal(tavus_bucket_check(&rate, s, now + 12000 * i - 1, 1,
                                             &res), 0);
-        assert_int_equal(tavus_bucket_check(&rate, s, now + 12000 * i, &res),
-                         1);
+        assert_int_equal(tavus_bucket_check(&rate, s, now + 12000 * i, 1,
+                                            &res), 1);
         s = res.state;
     }
 }
@@ -140,7 +140,7 @@ test_no_drift(void **state)
 
         for (n = 0; n < 1000000 + drift[i].capacity; n++) {
 
-            while (!tavus_bucket_check(&drift[i], s, now, &res)) {
+            while (!tavus_bucket_check(&drift[i], s, now, 1, &res)) {
                 assert_true(res.retry_after > 0);
                 now += res.retry_after;
             }
@@ -205,7 +205,7 @@ test_random_schedules(void **state)
                     break;
                 }
 
-                ok = tavus_bucket_check(&rates[i], s, now, &res);
+                ok = tavus_bucket_check(&rates[i], s, now, 1, &res);
 
                 assert_int_equal(ok, model_check(&m, &rates[i], now,
                                                  &expected));
@@ -225,9 +225,9 @@ test_random_schedules(void **state)
                     /* the time told is the first at which it is true */
 
                     assert_int_equal(tavus_bucket_check(&rates[i], s,
-                                         now + res.retry_after, &res), 1);
+                                         now + res.retry_after, 1, &res), 1);
                     assert_int_equal(tavus_bucket_check(&rates[i], s,
-                                         now + expected.retry_after - 1,
+                                         now + expected.retry_after - 1, 1,
                                          &res), 0);
                 }
             }
@@ -254,7 +254,7 @@ test_clock_back(void **state)
         now = 1000000 + i;
         now -= test_random(&seed) % 5000;
 
-        if (tavus_bucket_check(&rate, s, now, &res)) {
+        if (tavus_bucket_check(&rate, s, now, 1, &res)) {
             s = res.state;
             n++;
         }
@@ -267,14 +267,14 @@ test_clock_back(void **state)
     s = 0;
 
     for (i = 0; i < 5; i++) {
-        assert_int_equal(tavus_bucket_check(&rate, s, 1000000, &res), 1);
+        assert_int_equal(tavus_bucket_check(&rate, s, 1000000, 1, &res), 1);
         s = res.state;
     }
 
-    assert_int_equal(tavus_bucket_check(&rate, s, 0, &res), 0);
+    assert_int_equal(tavus_bucket_check(&rate, s, 0, 1, &res), 0);
     assert_int_equal(res.retry_after, 1012000);
     assert_int_equal(res.remaining, 0);
-    assert_int_equal(tavus_bucket_check(&rate, s, 1012000, &res), 1);
+    assert_int_equal(tavus_bucket_check(&rate, s, 1012000, 1, &res), 1);
 }
 
 
@@ -298,12 +298,12 @@ test_refund(void **state)
 
         /* of the first token: full again, and not fuller than full */
 
-        assert_int_equal(tavus_bucket_check(&rates[i], 0, now, &res), 1);
+        assert_int_equal(tavus_bucket_check(&rates[i], 0, now, 1, &res), 1);
         s = tavus_bucket_refund(&rates[i], res.state, now);
         assert_true(tavus_bucket_full(s, now));
 
         s = tavus_bucket_refund(&rates[i], s, now);
-        assert_int_equal(tavus_bucket_check(&rates[i], s, now, &res), 1);
+        assert_int_equal(tavus_bucket_check(&rates[i], s, now, 1, &res), 1);
         assert_int_equal(res.remaining, rates[i].capacity - 1);
 
         if (rates[i].capacity == 1) {
@@ -313,7 +313,8 @@ test_refund(void **state)
         /* of the second: exactly the state before it */
 
         before = res.state;
-        assert_int_equal(tavus_bucket_check(&rates[i], before, now, &res), 1);
+        assert_int_equal(tavus_bucket_check(&rates[i], before, now, 1,
+                                            &res), 1);
         assert_int_equal(tavus_bucket_refund(&rates[i], res.state, now),
                          before);
 
@@ -340,30 +341,30 @@ test_rate_change(void **state)
 
     s = (now + 100) << 20 | 999982;
 
-    assert_int_equal(tavus_bucket_check(&slow, s, now, &res), 1);
+    assert_int_equal(tavus_bucket_check(&slow, s, now, 1, &res), 1);
     assert_int_equal(res.reset, (700 + 6 + 60000 + 6) / 7);
     assert_int_equal(res.state & 0xfffff, (706 + 60000) % 7);
 
     s = (now + 100) << 20 | 0xfffff;
 
-    assert_int_equal(tavus_bucket_check(&fine, s, now, &res), 0);
+    assert_int_equal(tavus_bucket_check(&fine, s, now, 1, &res), 0);
     assert_int_equal(res.retry_after, 101);
 
     /* a bucket that is larger now has room at once */
 
     s = 0;
-    while (tavus_bucket_check(&slow, s, now, &res)) {
+    while (tavus_bucket_check(&slow, s, now, 1, &res)) {
         s = res.state;
     }
 
     slow.capacity = 5;
-    assert_int_equal(tavus_bucket_check(&slow, s, now, &res), 1);
+    assert_int_equal(tavus_bucket_check(&slow, s, now, 1, &res), 1);
     assert_int_equal(res.remaining, 1);
 
     /* and one that is smaller owes the rest */
 
     slow.capacity = 1;
-    assert_int_equal(tavus_bucket_check(&slow, s, now, &res), 0);
+    assert_int_equal(tavus_bucket_check(&slow, s, now, 1, &res), 0);
     assert_int_equal(res.retry_after, (3 * 60000 + 6) / 7);
 }
 
@@ -377,13 +378,13 @@ test_limits(void **state)
 
     now = (UINT64_C(1) << 44) - 1;
 
-    assert_int_equal(tavus_bucket_check(&rate, 0, now, &res), 1);
+    assert_int_equal(tavus_bucket_check(&rate, 0, now, 1, &res), 1);
     assert_int_equal(res.remaining, 999999);
 
     /* the worst debt that fits a state */
 
     s = UINT64_MAX;
-    assert_int_equal(tavus_bucket_check(&rate, s, 0, &res), 0);
+    assert_int_equal(tavus_bucket_check(&rate, s, 0, 1, &res), 0);
     assert_int_equal(res.reset, UINT64_C(1) << 44);
     assert_int_equal(res.retry_after,
                      ((UINT64_C(1) << 44) - 1) - 3600000 + 5);
@@ -394,13 +395,61 @@ test_limits(void **state)
     now = 0;
     s = (UINT64_C(3600000) * 999999) << 20;
 
-    assert_int_equal(tavus_bucket_check(&rate, s, now, &res), 1);
+    assert_int_equal(tavus_bucket_check(&rate, s, now, 1, &res), 1);
     assert_int_equal(res.remaining, 0);
     assert_int_equal(res.reset, UINT64_C(3600000) * 1000000);
 
     s = res.state;
-    assert_int_equal(tavus_bucket_check(&rate, s, now, &res), 0);
+    assert_int_equal(tavus_bucket_check(&rate, s, now, 1, &res), 0);
     assert_int_equal(res.retry_after, 3600000);
+}
+
+
+/* Several at once are as several one by one, and more than all are all. */
+
+static void
+test_many(void **state)
+{
+    uint64_t               s, one;
+    uint32_t               k, n;
+    const uint64_t         now = 1000000;
+    tavus_bucket_result_t  res;
+
+    const tavus_bucket_rate_t  rate = { 7, 60000, 100 };
+
+    for (n = 0; n <= 100; n++) {
+
+        one = 0;
+
+        for (k = 0; k < n; k++) {
+            assert_int_equal(tavus_bucket_check(&rate, one, now, 1, &res), 1);
+            one = res.state;
+        }
+
+        assert_int_equal(tavus_bucket_check(&rate, 0, now, n, &res), 1);
+        assert_int_equal(res.remaining, 100 - n);
+        s = res.state;
+
+        if (n) {
+            assert_int_equal(s, one);
+        }
+
+        /* all that are left, and not one more */
+
+        assert_int_equal(tavus_bucket_check(&rate, s, now, 100 - n + 1,
+                                            &res), n == 0);
+        assert_int_equal(tavus_bucket_check(&rate, s, now, 100 - n, &res), 1);
+        assert_int_equal(res.remaining, 0);
+    }
+
+    assert_int_equal(tavus_bucket_check(&rate, 0, now, UINT32_MAX, &res), 1);
+    s = res.state;
+    assert_int_equal(tavus_bucket_check(&rate, s, now, 0, &res), 1);
+    assert_int_equal(tavus_bucket_check(&rate, s, now, UINT32_MAX, &res), 0);
+    assert_int_equal(tavus_bucket_check(&rate, s, now, 50, &res), 0);
+    assert_int_equal(tavus_bucket_check(&rate, s, now + res.retry_after - 1,
+                                        50, &res), 0);
+    assert_int_equal(tavus_bucket_check(&rate, s, now + 428572, 50, &res), 1);
 }
 
 
@@ -408,6 +457,7 @@ int
 main(void)
 {
     const struct CMUnitTest  tests[] = {
+        cmocka_unit_test(test_many),
         cmocka_unit_test(test_five_a_minute),
         cmocka_unit_test(test_no_drift),
         cmocka_unit_test(test_random_schedules),

@@ -38,7 +38,7 @@ take(shared_t *shared, const tavus_bucket_rate_t *rate, int ticks)
                     : shared->now;
         old = __atomic_load_n(&shared->state, __ATOMIC_SEQ_CST);
 
-        while (tavus_bucket_check(rate, old, now, &res)) {
+        while (tavus_bucket_check(rate, old, now, 1, &res)) {
 
             if (__atomic_compare_exchange_n(&shared->state, &old, res.state,
                                             0, __ATOMIC_SEQ_CST,
