@@ -47,9 +47,10 @@ ok !exists $t->admin('/healthz?full')->json->{database}{error};
 # a database that answers, but not this
 
 $t->db->do('REVOKE EXECUTE ON FUNCTION tavus.health() FROM tavus_admin');
-my $refused = $t->admin('/healthz?full')->json->{database};
-like $refused->{refused}, qr/^42501 permission denied for function health/,
+my $refused;
+wait_ok { ($refused = $t->admin('/healthz?full')->json->{database})->{refused} }
     'a refused query is named';
+like $refused->{refused}, qr/^42501 permission denied for function health/;
 is $refused->{answered}, false;
 
 done_testing;

@@ -186,7 +186,7 @@ ngx_tavus_api_words(ngx_tavus_api_t *api, ngx_tavus_curl_t *t, u_char *buf,
             *p = '\0';
         }
 
-        for (i = 0; text[i] && i < size; i++) {
+        for (i = 0; i < size && text[i]; i++) {
             buf[i] = (text[i] < ' ' || text[i] >= 0x7f) ? '?' : text[i];
         }
 
