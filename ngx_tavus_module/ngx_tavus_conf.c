@@ -47,6 +47,10 @@ static void ngx_tavus_conf_warn_journal(ngx_conf_t *cf,
 static ngx_int_t ngx_tavus_conf_check_sandbox(ngx_conf_t *cf,
     ngx_tavus_main_conf_t *mcf);
 static ngx_uint_t ngx_tavus_conf_loopback(struct sockaddr *sa);
+static ngx_tavus_main_conf_t *ngx_tavus_conf_former(ngx_cycle_t *cycle);
+static ngx_int_t ngx_tavus_conf_add_former(ngx_conf_t *cf,
+    ngx_tavus_journal_conf_t *journal, ngx_str_t *path);
+static ngx_uint_t ngx_tavus_conf_same_folder(ngx_str_t *one, ngx_str_t *two);
 static char *ngx_tavus_vertical_line(ngx_conf_t *cf, ngx_command_t *dummy,
     void *conf);
 static char *ngx_tavus_vertical_list(ngx_conf_t *cf, ngx_array_t **list,
@@ -765,6 +769,153 @@ ngx_tavus_conf_journal(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     journal->pool = ngx_thread_pool_add(cf, NULL);
 
     return journal->pool ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+ngx_int_t
+ngx_tavus_conf_former_journals(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
+{
+    ngx_str_t                 *path;
+    ngx_uint_t                 i;
+    ngx_tavus_main_conf_t     *omcf;
+    ngx_tavus_journal_conf_t  *journal, *old;
+
+    omcf = ngx_tavus_conf_former(cf->cycle->old_cycle);
+
+    if (omcf == NULL) {
+        return NGX_OK;
+    }
+
+    journal = &mcf->store.journal;
+    old = &omcf->store.journal;
+
+    if (old->path.len
+        && ngx_tavus_conf_add_former(cf, journal, &old->path) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    path = old->former ? old->former->elts : NULL;
+
+    for (i = 0; path && i < old->former->nelts; i++) {
+        if (ngx_tavus_conf_add_former(cf, journal, &path[i]) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (journal->former == NULL) {
+        return NGX_OK;
+    }
+
+    path = journal->former->elts;
+
+    for (i = 0; i < journal->former->nelts; i++) {
+
+        if (mcf->database == NULL) {
+            ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                          "\"tavus_journal\" was \"%V\" before, what is "
+                          "there waits, as there is no \"tavus_database\"",
+                          &path[i]);
+
+        } else {
+            ngx_log_error(NGX_LOG_NOTICE, cf->log, 0,
+                          "\"tavus_journal\" was \"%V\" before, what is "
+                          "there is replayed until nginx is restarted",
+                          &path[i]);
+        }
+    }
+
+    journal->pool = ngx_thread_pool_add(cf, NULL);
+
+    return journal->pool ? NGX_OK : NGX_ERROR;
+}
+
+
+/* another file of the module has another idea of what is where */
+
+static ngx_tavus_main_conf_t *
+ngx_tavus_conf_former(ngx_cycle_t *cycle)
+{
+    ngx_uint_t  i;
+
+    if (cycle == NULL || ngx_is_init_cycle(cycle)) {
+        return NULL;
+    }
+
+    for (i = 0; i < cycle->modules_n; i++) {
+        if (cycle->modules[i] == &ngx_tavus_module) {
+            return ngx_http_cycle_get_module_main_conf(cycle,
+                                                       ngx_tavus_module);
+        }
+    }
+
+    return NULL;
+}
+
+
+static ngx_int_t
+ngx_tavus_conf_add_former(ngx_conf_t *cf, ngx_tavus_journal_conf_t *journal,
+    ngx_str_t *path)
+{
+    ngx_str_t   *former;
+    ngx_uint_t   i;
+
+    if (ngx_tavus_conf_same_folder(path, &journal->path)) {
+        return NGX_OK;
+    }
+
+    if (journal->former == NULL) {
+        journal->former = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
+        if (journal->former == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    former = journal->former->elts;
+
+    for (i = 0; i < journal->former->nelts; i++) {
+        if (ngx_tavus_conf_same_folder(path, &former[i])) {
+            return NGX_OK;
+        }
+    }
+
+    former = ngx_array_push(journal->former);
+    if (former == NULL) {
+        return NGX_ERROR;
+    }
+
+    former->len = path->len;
+    former->data = ngx_pnalloc(cf->pool, path->len + 1);
+    if (former->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(former->data, path->data, path->len);
+    former->data[path->len] = '\0';
+
+    return NGX_OK;
+}
+
+
+static ngx_uint_t
+ngx_tavus_conf_same_folder(ngx_str_t *one, ngx_str_t *two)
+{
+    ngx_file_info_t  fi1, fi2;
+
+    if (one->len == 0 || two->len == 0) {
+        return 0;
+    }
+
+    if (one->len == two->len
+        && ngx_memcmp(one->data, two->data, one->len) == 0)
+    {
+        return 1;
+    }
+
+    return ngx_file_info(one->data, &fi1) != NGX_FILE_ERROR
+           && ngx_file_info(two->data, &fi2) != NGX_FILE_ERROR
+           && fi1.st_dev == fi2.st_dev
+           && ngx_file_uniq(&fi1) == ngx_file_uniq(&fi2);
 }
 
 

@@ -35,5 +35,12 @@ char *ngx_tavus_vertical(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
  */
 ngx_int_t ngx_tavus_conf_check(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf);
 
+/*
+ * Takes over the folders that journals were in before this reload: events
+ * may lie there, and old workers write there until they end.
+ */
+ngx_int_t ngx_tavus_conf_former_journals(ngx_conf_t *cf,
+    ngx_tavus_main_conf_t *mcf);
+
 
 #endif /* _NGX_TAVUS_CONF_H_INCLUDED_ */

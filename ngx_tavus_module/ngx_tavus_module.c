@@ -641,7 +641,8 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
 
     if (mcf->database == NULL) {
-        return NGX_OK;
+        return ngx_tavus_store_init_process(&mcf->store,
+                                            ccf->worker_processes);
     }
 
     mcf->store.missing = ngx_tavus_upkeep_soon;
@@ -1155,6 +1156,7 @@ ngx_tavus_init(ngx_conf_t *cf)
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
 
     if (ngx_tavus_conf_check(cf, mcf) != NGX_OK
+        || ngx_tavus_conf_former_journals(cf, mcf) != NGX_OK
         || ngx_tavus_metrics_zone(cf, mcf) != NGX_OK
         || ngx_tavus_ends_zone(cf, mcf) != NGX_OK)
     {

@@ -218,6 +218,14 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
       "Workers that have this connection to PostgreSQL.",
       TAVUS_GAUGE, { &tavus_label_connection, NULL }, NULL, 1 },
 
+    { "journal_files",
+      "Files in the folders of the journal, former ones too.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "journal_unreadable_files",
+      "Files in the folders of the journal, or folders, that cannot be read.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
     { "journal_records",
       "Records in the journal that have not come to PostgreSQL yet.",
       TAVUS_GAUGE, { NULL, NULL }, NULL, 1 },

@@ -45,6 +45,8 @@ typedef enum {
     /* gauges */
     TAVUS_METRIC_WORKERS,
     TAVUS_METRIC_DATABASE_CONNECTED,    /* connection; 0 or 1 */
+    TAVUS_METRIC_JOURNAL_FILES,         /* files, all workers' */
+    TAVUS_METRIC_JOURNAL_UNREADABLE,    /* of these */
     TAVUS_METRIC_JOURNAL_RECORDS,       /* records */
     TAVUS_METRIC_JOURNAL_BYTES,         /* bytes */
     TAVUS_METRIC_JOURNAL_AGE,           /* ms, of the oldest record */

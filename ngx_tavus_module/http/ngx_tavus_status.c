@@ -315,7 +315,7 @@ ngx_tavus_health_send(ngx_http_request_t *r, const char *text,
     (void) cJSON_AddNumberToObject(part, "waiting", stats.rows);
     (void) cJSON_AddNumberToObject(part, "bytes", stats.bytes);
 
-    if (mcf->store.journal.path.len) {
+    if (mcf->store.journal.path.len || mcf->store.journal.former) {
         ngx_tavus_journal_stats(&journal);
 
         part = cJSON_AddObjectToObject(json, "journal");
@@ -325,6 +325,15 @@ ngx_tavus_health_send(ngx_http_request_t *r, const char *text,
         (void) cJSON_AddNumberToObject(part, "files_of_all",
                                        ngx_max(journal.found,
                                                journal.files));
+        (void) cJSON_AddNumberToObject(part, "former", journal.former);
+        (void) cJSON_AddNumberToObject(part, "unreadable",
+                                       journal.unreadable);
+
+        if (journal.unreadable) {
+            (void) cJSON_AddStringToObject(part, "unreadable_file",
+                                           journal.unreadable_why);
+        }
+
         (void) cJSON_AddNumberToObject(part, "records", journal.records);
         (void) cJSON_AddNumberToObject(part, "bytes", journal.bytes);
         (void) cJSON_AddNumberToObject(part, "age",

@@ -26,6 +26,7 @@ static void ngx_tavus_journal_name(ngx_tavus_journal_file_t *file);
 static void ngx_tavus_journal_written(ngx_event_t *ev);
 static void ngx_tavus_journal_answer(ngx_queue_t *entries, ngx_int_t rc);
 static ngx_tavus_journal_file_t *ngx_tavus_journal_new_file(void);
+static void ngx_tavus_journal_left(void);
 static void ngx_tavus_journal_timer_handler(ngx_event_t *ev);
 
 
@@ -118,7 +119,6 @@ ngx_tavus_journal_exit_process(void)
     if (j->npending && !j->write_busy) {
         ngx_memzero(w, sizeof(ngx_tavus_journal_write_t));
 
-        w->path = (char *) j->conf->path.data;
         w->key = j->key;
         w->create = (j->active == NULL);
         w->file = j->active ? j->active : ngx_tavus_journal_new_file();
@@ -127,6 +127,11 @@ ngx_tavus_journal_exit_process(void)
         if (w->file != NULL) {
             j->active = w->file;
             ngx_tavus_journal_write_thread(w, ngx_cycle->log);
+
+            if (w->removed) {
+                (void) close(w->file->fd);
+                w->file->fd = -1;
+            }
 
             ngx_tavus_journal_answer(&j->pending,
                                      w->failed ? NGX_ERROR : NGX_OK);
@@ -138,18 +143,14 @@ ngx_tavus_journal_exit_process(void)
     /* closing unlocks: the next worker that looks adopts them */
 
     ngx_tavus_journal_close();
+    ngx_tavus_journal_left();
 
     while (!ngx_queue_empty(&j->closed)) {
         q = ngx_queue_head(&j->closed);
         file = ngx_queue_data(q, ngx_tavus_journal_file_t, queue);
 
         ngx_queue_remove(q);
-
-        if (file->fd != -1) {
-            (void) close(file->fd);
-        }
-
-        ngx_free(file);
+        ngx_tavus_journal_free(file);
     }
 
     if (j->timer.timer_set) {
@@ -183,7 +184,7 @@ ngx_tavus_journal_ready(size_t size)
 
     j = &ngx_tavus_journal;
 
-    if (j->conf == NULL || j->exiting
+    if (j->conf == NULL || j->conf->path.len == 0 || j->exiting
         || j->stats.bytes + (off_t) (TAVUS_RECORD_FILE + j->buf.len + size)
            > j->max_size
         || (j->buf.len && j->buf.len + size > NGX_TAVUS_JOURNAL_BUFFER))
@@ -290,7 +291,9 @@ ngx_tavus_journal_stats(ngx_tavus_journal_stats_t *stats)
         stats->files++;
         stats->records += file->records;
 
-        if (stats->oldest == 0 || file->began < stats->oldest) {
+        if (!file->replayed
+            && (stats->oldest == 0 || file->began < stats->oldest))
+        {
             stats->oldest = file->began;
         }
     }
@@ -334,7 +337,6 @@ ngx_tavus_journal_flush(void)
         ngx_tavus_journal_close();
     }
 
-    w->path = (char *) j->conf->path.data;
     w->key = j->key;
     w->written = 0;
     w->error = 0;
@@ -454,7 +456,7 @@ ngx_tavus_journal_undo(ngx_tavus_journal_write_t *w)
 
     if (ftruncate(w->file->fd, w->file->size) == 0
         && w->file->size == 0
-        && snprintf(path, sizeof(path), "%s/%s", w->path, w->file->name)
+        && snprintf(path, sizeof(path), "%s/%s", w->file->path, w->file->name)
            < (int) sizeof(path)
         && unlink(path) == 0)
     {
@@ -473,7 +475,7 @@ ngx_tavus_journal_create(ngx_tavus_journal_write_t *w)
     for ( ;; ) {
         ngx_tavus_journal_name(w->file);
 
-        if (snprintf(path, sizeof(path), "%s/%s", w->path, w->file->name)
+        if (snprintf(path, sizeof(path), "%s/%s", w->file->path, w->file->name)
             >= (int) sizeof(path))
         {
             w->error = ENAMETOOLONG;
@@ -519,7 +521,7 @@ ngx_tavus_journal_create(ngx_tavus_journal_write_t *w)
         return NGX_ERROR;
     }
 
-    if (ngx_tavus_journal_sync_dir(w->path) != NGX_OK) {
+    if (ngx_tavus_journal_sync_dir(w->file->path) != NGX_OK) {
         w->error = ngx_errno;
         w->failed = "fsync() of the directory";
         return NGX_ERROR;
@@ -566,7 +568,7 @@ ngx_tavus_journal_written(ngx_event_t *ev)
 
         if (!j->stats.failed) {
             ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, w->error,
-                          "journal \"%s/%s\": %s failed", w->path,
+                          "journal \"%s/%s\": %s failed", w->file->path,
                           w->file->name, w->failed);
         }
 
@@ -623,6 +625,9 @@ ngx_tavus_journal_gauge(void)
 
     ngx_tavus_journal_stats(&stats);
 
+    tavus_metric_set(TAVUS_METRIC_JOURNAL_FILES,
+                     ngx_max(stats.found, stats.files));
+    tavus_metric_set(TAVUS_METRIC_JOURNAL_UNREADABLE, stats.unreadable);
     tavus_metric_set(TAVUS_METRIC_JOURNAL_RECORDS, stats.records);
     tavus_metric_set(TAVUS_METRIC_JOURNAL_BYTES, stats.bytes);
     tavus_metric_set(TAVUS_METRIC_JOURNAL_AGE,
@@ -680,11 +685,63 @@ ngx_tavus_journal_close(void)
     j->active = NULL;
 
     if (file->fd == -1) {
-        ngx_free(file);
+        ngx_tavus_journal_free(file);
         return;
     }
 
     ngx_queue_insert_tail(&j->closed, &file->queue);
+}
+
+
+void
+ngx_tavus_journal_free(ngx_tavus_journal_file_t *file)
+{
+    if (file->fd != -1) {
+        (void) close(file->fd);
+    }
+
+    if (file->aside.data) {
+        ngx_free(file->aside.data);
+    }
+
+    ngx_free(file);
+}
+
+
+/* the next worker may have another folder, or there may be none */
+
+static void
+ngx_tavus_journal_left(void)
+{
+    ngx_uint_t                 n;
+    ngx_queue_t               *q;
+    ngx_tavus_journal_t       *j;
+    ngx_tavus_journal_file_t  *file, *last;
+
+    j = &ngx_tavus_journal;
+
+    n = 0;
+    last = NULL;
+
+    for (q = ngx_queue_head(&j->closed);
+         q != ngx_queue_sentinel(&j->closed);
+         q = ngx_queue_next(q))
+    {
+        file = ngx_queue_data(q, ngx_tavus_journal_file_t, queue);
+
+        if (!file->replayed) {
+            last = file;
+            n++;
+        }
+    }
+
+    if (n) {
+        ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                      "journal \"%s\": %ui file%s of events that the database "
+                      "does not have %s left, for workers that look there",
+                      last->path, n, n == 1 ? "" : "s",
+                      n == 1 ? "is" : "are");
+    }
 }
 
 
@@ -699,6 +756,7 @@ ngx_tavus_journal_new_file(void)
     }
 
     file->fd = -1;
+    file->path = (char *) ngx_tavus_journal.conf->path.data;
     file->began = ngx_cached_time->sec;
     file->began_msec = ngx_cached_time->msec;
 

@@ -21,8 +21,11 @@
 #define NGX_TAVUS_JOURNAL_MIN_SIZE  (16 * 1024 * 1024)
 
 
+/* directories are NUL-terminated; files of former ones are replayed, too */
+
 typedef struct {
-    ngx_str_t            path;          /* a directory, NUL-terminated */
+    ngx_str_t            path;          /* empty: nothing is written */
+    ngx_array_t         *former;        /* ngx_str_t; NULL: none */
     off_t                max_size;      /* of all workers together */
     ngx_thread_pool_t   *pool;
 } ngx_tavus_journal_conf_t;
@@ -32,10 +35,13 @@ typedef struct {
     off_t                bytes;         /* in files of this worker */
     ngx_uint_t           records;       /* not replayed yet */
     ngx_uint_t           files;
-    ngx_uint_t           found;         /* in the directory, lately */
+    ngx_uint_t           found;         /* in the directories, lately */
     off_t                found_bytes;
-    ngx_msec_t           clean;         /* when it was last seen empty */
-    ngx_uint_t           cleaned;       /* it was */
+    ngx_uint_t           former;        /* of them in former ones */
+    ngx_uint_t           unreadable;    /* of them, and directories */
+    const char          *unreadable_why;    /* one, and what is wrong */
+    ngx_msec_t           clean;         /* when all were last seen empty */
+    ngx_uint_t           cleaned;       /* they were */
     time_t               oldest;        /* when the oldest file began */
     uint64_t             damaged;       /* bytes set aside */
     ngx_uint_t           failed;        /* the last write failed */
@@ -83,6 +89,12 @@ void ngx_tavus_journal_forget(void *entry);
 
 /* The database takes rows: replays what there is, a file at a time. */
 void ngx_tavus_journal_replay(void);
+
+/*
+ * If files hold for long what the database may not know, the log tells that
+ * conversations of this node are not judged meanwhile.
+ */
+void ngx_tavus_journal_tell(void);
 
 /*
  * A replayed record is stored (NGX_OK), could not be now (NGX_ERROR), or

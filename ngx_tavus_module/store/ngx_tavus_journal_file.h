@@ -19,8 +19,10 @@
 #define NGX_TAVUS_JOURNAL_KEEP     (1024 * 1024)
 #define NGX_TAVUS_JOURNAL_PAUSE    1000     /* ms after a failed write */
 #define NGX_TAVUS_JOURNAL_SCAN     5000     /* ms between looks for orphans */
+#define NGX_TAVUS_JOURNAL_REPEAT   60000    /* ms until it is said again */
 #define NGX_TAVUS_JOURNAL_SUFFIX   ".journal"
 #define NGX_TAVUS_JOURNAL_NAME     128
+#define NGX_TAVUS_JOURNAL_WHY      (NGX_MAX_PATH + 128)
 
 
 typedef struct {
@@ -30,24 +32,31 @@ typedef struct {
 } ngx_tavus_journal_entry_t;
 
 
+typedef struct {
+    u_char                        *data;
+    size_t                         len;
+    size_t                         size;
+} ngx_tavus_journal_buf_t;
+
+
 /* a file that no more is written to */
 
 typedef struct {
     ngx_queue_t                    queue;
     int                            fd;
     off_t                          size;
-    ngx_uint_t                     records;
+    ngx_uint_t                     records;     /* not stored yet */
+    ngx_uint_t                     stored;
     time_t                         began;
     ngx_uint_t                     began_msec;
+    const char                    *path;        /* of its directory */
     char                           name[NGX_TAVUS_JOURNAL_NAME];
+
+    ngx_tavus_journal_buf_t        aside;       /* damaged bytes to keep */
+    ngx_msec_t                     retry;       /* not before, if failed */
+    unsigned                       failed:1;
+    unsigned                       replayed:1;  /* it may be removed */
 } ngx_tavus_journal_file_t;
-
-
-typedef struct {
-    u_char                        *data;
-    size_t                         len;
-    size_t                         size;
-} ngx_tavus_journal_buf_t;
 
 
 /* what a thread of the pool does; the event loop leaves it alone meanwhile */
@@ -56,7 +65,6 @@ typedef struct {
     ngx_tavus_journal_file_t      *file;
     ngx_tavus_journal_buf_t        buf;
     size_t                         written;
-    const char                    *path;
     const u_char                  *key;
     ngx_uint_t                     create;
     ngx_uint_t                     removed;     /* as nothing is in it */
@@ -67,16 +75,19 @@ typedef struct {
 
 typedef struct {
     ngx_tavus_journal_file_t      *file;        /* to read or to remove */
-    ngx_tavus_journal_file_t      *adopted;
-    ngx_uint_t                     found;       /* files, all workers' */
-    off_t                          found_bytes;
-    ngx_tavus_journal_buf_t        aside;       /* damaged bytes to keep */
     u_char                        *data;
     size_t                         len;
     size_t                         size;        /* of the mapping */
-    const char                    *path;
     ngx_err_t                      error;
     const char                    *failed;
+
+    ngx_tavus_journal_conf_t      *conf;        /* whose folders are read */
+    ngx_tavus_journal_file_t      *adopted;
+    ngx_uint_t                     found;       /* files, all workers' */
+    off_t                          found_bytes;
+    ngx_uint_t                     former;      /* in former folders */
+    ngx_uint_t                     unreadable;
+    u_char                         why[NGX_TAVUS_JOURNAL_WHY];
 } ngx_tavus_journal_read_t;
 
 
@@ -100,7 +111,8 @@ typedef struct {
 
     ngx_queue_t                    closed;      /* files to replay */
     ngx_thread_task_t             *read;
-    u_char                        *data;        /* of the file in replay */
+    ngx_tavus_journal_file_t      *file;        /* in replay */
+    u_char                        *data;        /* what is in it */
     size_t                         len;
     size_t                         size;        /* of the mapping */
     tavus_record_reader_t          reader;
@@ -109,6 +121,10 @@ typedef struct {
     ngx_uint_t                     refused;
     ngx_tavus_journal_buf_t        aside;
     ngx_msec_t                     scanned;
+    ngx_msec_t                     complained;  /* of unreadable files */
+    ngx_msec_t                     failed;      /* when that was said */
+    ngx_msec_t                     waited;      /* since, or said then */
+    u_char                         why[NGX_TAVUS_JOURNAL_WHY];
 
     ngx_event_t                    timer;       /* holds an exiting worker */
     ngx_event_t                    again;       /* goes on replaying */
@@ -118,12 +134,16 @@ typedef struct {
     unsigned                       write_busy:1;
     unsigned                       read_busy:1;
     unsigned                       asked:1;
+    unsigned                       waits:1;     /* waited is set */
     unsigned                       exiting:1;
 } ngx_tavus_journal_t;
 
 
 /* Ends writing to the active file, which can be replayed then. */
 void ngx_tavus_journal_close(void);
+
+/* Closes a file, which unlocks it, and forgets it. */
+void ngx_tavus_journal_free(ngx_tavus_journal_file_t *file);
 
 /* Makes room for len more bytes. */
 ngx_int_t ngx_tavus_journal_reserve(ngx_tavus_journal_buf_t *buf,

@@ -20,8 +20,16 @@ static void ngx_tavus_journal_next(void);
 static ngx_int_t ngx_tavus_journal_post_read(ngx_tavus_journal_file_t *file,
     void (*handler)(void *data, ngx_log_t *log),
     void (*done)(ngx_event_t *ev));
+static ngx_tavus_journal_file_t *ngx_tavus_journal_due(void);
 static void ngx_tavus_journal_scan_thread(void *data, ngx_log_t *log);
+static void ngx_tavus_journal_scan_folder(ngx_tavus_journal_read_t *r,
+    const char *folder, ngx_uint_t former, ngx_log_t *log);
+static void ngx_tavus_journal_look(ngx_tavus_journal_read_t *r,
+    const char *folder, const char *name, ngx_log_t *log);
+static void ngx_tavus_journal_unreadable(ngx_tavus_journal_read_t *r,
+    const char *folder, const char *name, const char *what, ngx_err_t err);
 static void ngx_tavus_journal_scanned(ngx_event_t *ev);
+static void ngx_tavus_journal_complain(void);
 static void ngx_tavus_journal_read_thread(void *data, ngx_log_t *log);
 static void ngx_tavus_journal_read_done(ngx_event_t *ev);
 static void ngx_tavus_journal_open(void);
@@ -29,6 +37,7 @@ static void ngx_tavus_journal_feed(void);
 static void ngx_tavus_journal_drop(size_t len);
 static void ngx_tavus_journal_set_aside(const uint8_t *data, size_t len);
 static void ngx_tavus_journal_end_file(void);
+static void ngx_tavus_journal_failed(ngx_tavus_journal_read_t *r);
 static void ngx_tavus_journal_remove_thread(void *data, ngx_log_t *log);
 static void ngx_tavus_journal_removed(ngx_event_t *ev);
 
@@ -53,8 +62,6 @@ ngx_tavus_journal_replay(void)
 static void
 ngx_tavus_journal_next(void)
 {
-    ngx_uint_t                 replay;
-    ngx_queue_t               *q;
     ngx_tavus_journal_t       *j;
     ngx_tavus_journal_file_t  *file;
 
@@ -64,20 +71,25 @@ ngx_tavus_journal_next(void)
         return;
     }
 
-    replay = 0;
+    file = NULL;
 
     if (j->ready()) {
-        if (ngx_queue_empty(&j->closed) && j->active && !j->write_busy) {
-            ngx_tavus_journal_close();
-        }
+        file = ngx_tavus_journal_due();
 
-        replay = !ngx_queue_empty(&j->closed);
+        if (file == NULL && j->active && !j->write_busy) {
+            ngx_tavus_journal_close();
+            file = ngx_tavus_journal_due();
+        }
     }
 
-    if (replay) {
-        q = ngx_queue_head(&j->closed);
-        file = ngx_queue_data(q, ngx_tavus_journal_file_t, queue);
+    if (file && file->replayed) {
+        (void) ngx_tavus_journal_post_read(file,
+                                           ngx_tavus_journal_remove_thread,
+                                           ngx_tavus_journal_removed);
+        return;
+    }
 
+    if (file) {
         (void) ngx_tavus_journal_post_read(file,
                                            ngx_tavus_journal_read_thread,
                                            ngx_tavus_journal_read_done);
@@ -100,6 +112,34 @@ ngx_tavus_journal_next(void)
     if (!j->again.timer_set) {
         ngx_add_timer(&j->again, NGX_TAVUS_JOURNAL_SCAN);
     }
+}
+
+
+/* one that failed lately does not hold up the others */
+
+static ngx_tavus_journal_file_t *
+ngx_tavus_journal_due(void)
+{
+    ngx_queue_t               *q;
+    ngx_tavus_journal_t       *j;
+    ngx_tavus_journal_file_t  *file;
+
+    j = &ngx_tavus_journal;
+
+    for (q = ngx_queue_head(&j->closed);
+         q != ngx_queue_sentinel(&j->closed);
+         q = ngx_queue_next(q))
+    {
+        file = ngx_queue_data(q, ngx_tavus_journal_file_t, queue);
+
+        if (!file->failed
+            || (ngx_msec_int_t) (ngx_current_msec - file->retry) >= 0)
+        {
+            return file;
+        }
+    }
+
+    return NULL;
 }
 
 
@@ -140,8 +180,7 @@ ngx_tavus_journal_post_read(ngx_tavus_journal_file_t *file,
     ngx_memzero(r, sizeof(ngx_tavus_journal_read_t));
 
     r->file = file;
-    r->path = (char *) j->conf->path.data;
-    r->aside = j->aside;
+    r->conf = j->conf;
 
     j->read->handler = handler;
     j->read->event.handler = done;
@@ -168,81 +207,181 @@ ngx_tavus_journal_scan_thread(void *data, ngx_log_t *log)
 {
     ngx_tavus_journal_read_t *r = data;
 
-    int                        fd;
-    DIR                       *dir;
-    char                       path[NGX_MAX_PATH];
-    size_t                     len;
-    struct stat                st;
-    struct dirent             *de;
-    ngx_tavus_journal_file_t  *file;
+    ngx_str_t   *former;
+    ngx_uint_t   i;
 
-    dir = opendir(r->path);
+    if (r->conf->path.len) {
+        ngx_tavus_journal_scan_folder(r, (char *) r->conf->path.data, 0, log);
+    }
 
-    if (dir == NULL) {
-        r->error = ngx_errno;
-        r->failed = "opendir()";
+    if (r->conf->former == NULL) {
         return;
     }
+
+    former = r->conf->former->elts;
+
+    for (i = 0; i < r->conf->former->nelts; i++) {
+        ngx_tavus_journal_scan_folder(r, (char *) former[i].data, 1, log);
+    }
+}
+
+
+static void
+ngx_tavus_journal_scan_folder(ngx_tavus_journal_read_t *r,
+    const char *folder, ngx_uint_t former, ngx_log_t *log)
+{
+    DIR            *dir;
+    size_t          len;
+    ngx_uint_t      found;
+    struct dirent  *de;
+
+    dir = opendir(folder);
+
+    if (dir == NULL) {
+
+        /* a former one may have been removed */
+
+        if (!former || ngx_errno != NGX_ENOENT) {
+            ngx_tavus_journal_unreadable(r, folder, NULL, "opendir() failed",
+                                         ngx_errno);
+        }
+
+        return;
+    }
+
+    found = r->found;
 
     while ((de = readdir(dir)) != NULL) {
 
         len = ngx_strlen(de->d_name);
 
-        if (len <= sizeof(NGX_TAVUS_JOURNAL_SUFFIX) - 1
-            || len >= NGX_TAVUS_JOURNAL_NAME
-            || ngx_strcmp(de->d_name + len
+        if (len > sizeof(NGX_TAVUS_JOURNAL_SUFFIX) - 1
+            && ngx_strcmp(de->d_name + len
                           - (sizeof(NGX_TAVUS_JOURNAL_SUFFIX) - 1),
                           NGX_TAVUS_JOURNAL_SUFFIX)
-               != 0
-            || snprintf(path, sizeof(path), "%s/%s", r->path, de->d_name)
-               >= (int) sizeof(path))
+               == 0)
         {
-            continue;
+            ngx_tavus_journal_look(r, folder, de->d_name, log);
         }
-
-        r->found++;
-
-        if (stat(path, &st) == 0) {
-            r->found_bytes += st.st_size;
-        }
-
-        if (r->adopted) {
-            continue;
-        }
-
-        fd = open(path, O_RDWR|O_APPEND|O_CLOEXEC|O_NOFOLLOW);
-
-        if (fd == -1) {
-            continue;
-        }
-
-        /* another worker may have replayed and removed it meanwhile */
-
-        if (flock(fd, LOCK_EX|LOCK_NB) != 0
-            || fstat(fd, &st) != 0
-            || st.st_nlink == 0
-            || !S_ISREG(st.st_mode))
-        {
-            (void) close(fd);
-            continue;
-        }
-
-        file = ngx_calloc(sizeof(ngx_tavus_journal_file_t), log);
-
-        if (file == NULL) {
-            (void) close(fd);
-            break;
-        }
-
-        file->fd = fd;
-        file->size = st.st_size;
-        file->began = st.st_mtime;
-        ngx_memcpy(file->name, de->d_name, len + 1);
-
-        r->adopted = file;
     }
 
     (void) closedir(dir);
+
+    if (former) {
+        r->former += r->found - found;
+    }
+}
+
+
+static void
+ngx_tavus_journal_look(ngx_tavus_journal_read_t *r, const char *folder,
+    const char *name, ngx_log_t *log)
+{
+    int                        fd;
+    char                       path[NGX_MAX_PATH];
+    size_t                     len;
+    struct stat                st;
+    ngx_tavus_journal_file_t  *file;
+
+    r->found++;
+
+    len = ngx_strlen(name);
+
+    if (len >= NGX_TAVUS_JOURNAL_NAME
+        || snprintf(path, sizeof(path), "%s/%s", folder, name)
+           >= (int) sizeof(path))
+    {
+        ngx_tavus_journal_unreadable(r, folder, name, "the name is too long",
+                                     0);
+        return;
+    }
+
+    if (stat(path, &st) == 0) {
+        r->found_bytes += st.st_size;
+    }
+
+    fd = open(path, O_RDWR|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK);
+
+    if (fd == -1 && ngx_errno == EROFS) {
+        fd = open(path, O_RDONLY|O_CLOEXEC|O_NOFOLLOW|O_NONBLOCK);
+    }
+
+    if (fd == -1) {
+
+        if (ngx_errno == NGX_ENOENT) {
+
+            /* another worker has replayed and removed it meanwhile */
+
+            r->found--;
+            return;
+        }
+
+        ngx_tavus_journal_unreadable(r, folder, name, "open() failed",
+                                     ngx_errno);
+        return;
+    }
+
+    if (fstat(fd, &st) != 0) {
+        ngx_tavus_journal_unreadable(r, folder, name, "fstat() failed",
+                                     ngx_errno);
+
+    } else if (!S_ISREG(st.st_mode)) {
+        ngx_tavus_journal_unreadable(r, folder, name, "is not a regular file",
+                                     0);
+
+    } else if (r->adopted == NULL) {
+
+        if (flock(fd, LOCK_EX|LOCK_NB) != 0) {
+
+            if (ngx_errno != EWOULDBLOCK) {
+                ngx_tavus_journal_unreadable(r, folder, name,
+                                             "flock() failed", ngx_errno);
+            }
+
+        } else if (fstat(fd, &st) == 0 && st.st_nlink != 0) {
+
+            file = ngx_calloc(sizeof(ngx_tavus_journal_file_t), log);
+
+            if (file != NULL) {
+                file->fd = fd;
+                file->size = st.st_size;
+                file->began = st.st_mtime;
+                file->path = folder;
+                ngx_memcpy(file->name, name, len + 1);
+
+                r->adopted = file;
+                return;
+            }
+        }
+    }
+
+    (void) close(fd);
+}
+
+
+static void
+ngx_tavus_journal_unreadable(ngx_tavus_journal_read_t *r, const char *folder,
+    const char *name, const char *what, ngx_err_t err)
+{
+    u_char  *p, *last;
+
+    if (r->unreadable++) {
+        return;
+    }
+
+    p = r->why;
+    last = p + NGX_TAVUS_JOURNAL_WHY - 1;
+
+    p = ngx_slprintf(p, last, "\"%s%s%s\": %s", folder, name ? "/" : "",
+                     name ? name : "", what);
+
+    if (err) {
+        p = ngx_slprintf(p, last, " (%d: ", err);
+        p = ngx_strerror(err, p, last - p);
+        p = ngx_slprintf(p, last, ")");
+    }
+
+    *p = '\0';
 }
 
 
@@ -261,23 +400,30 @@ ngx_tavus_journal_scanned(ngx_event_t *ev)
     r = j->read->ctx;
     j->read_busy = 0;
 
-    if (r->failed) {
-        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, r->error,
-                      "journal \"%s\": %s failed", r->path, r->failed);
-    }
-
     j->stats.found = r->found;
     j->stats.found_bytes = r->found_bytes;
+    j->stats.former = r->former;
 
-    if (r->failed == NULL && r->found == 0) {
+    if (r->unreadable > j->stats.unreadable) {
+        j->complained = ngx_current_msec - NGX_TAVUS_JOURNAL_REPEAT;
+    }
+
+    j->stats.unreadable = r->unreadable;
+    j->stats.unreadable_why = (char *) j->why;
+
+    ngx_memcpy(j->why, r->why, NGX_TAVUS_JOURNAL_WHY);
+
+    if (r->found == 0 && r->unreadable == 0) {
         j->stats.clean = j->scanned;
         j->stats.cleaned = 1;
     }
 
+    ngx_tavus_journal_complain();
+
     if (r->adopted) {
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                      "journal \"%s\" of a worker that is gone is adopted",
-                      r->adopted->name);
+                      "journal \"%s/%s\" of a worker that is gone is adopted",
+                      r->adopted->path, r->adopted->name);
 
         ngx_queue_insert_tail(&j->closed, &r->adopted->queue);
         j->stats.bytes += r->adopted->size;
@@ -287,7 +433,82 @@ ngx_tavus_journal_scanned(ngx_event_t *ev)
         j->scanned = 0;
     }
 
+    ngx_tavus_journal_gauge();
     ngx_tavus_journal_next();
+}
+
+
+/* all workers see the same: the first one speaks */
+
+static void
+ngx_tavus_journal_complain(void)
+{
+    ngx_tavus_journal_t  *j;
+
+    j = &ngx_tavus_journal;
+
+    if (j->stats.unreadable == 0 || ngx_worker != 0
+        || ngx_current_msec - j->complained < NGX_TAVUS_JOURNAL_REPEAT)
+    {
+        return;
+    }
+
+    j->complained = ngx_current_msec;
+
+    if (j->stats.unreadable == 1) {
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0, "journal %s", j->why);
+
+    } else {
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                      "journal %s, and %ui more", j->why,
+                      j->stats.unreadable - 1);
+    }
+}
+
+
+void
+ngx_tavus_journal_tell(void)
+{
+    ngx_uint_t                  files;
+    ngx_tavus_journal_t        *j;
+    ngx_tavus_journal_stats_t   stats;
+
+    j = &ngx_tavus_journal;
+
+    if (j->conf == NULL) {
+        return;
+    }
+
+    ngx_tavus_journal_stats(&stats);
+
+    files = ngx_max(stats.found, stats.files);
+
+    if (files == 0 && stats.unreadable == 0) {
+        j->waits = 0;
+        return;
+    }
+
+    /* files of an outage are gone soon, those that nobody can read are not */
+
+    if (!j->waits) {
+        j->waits = 1;
+        j->waited = ngx_current_msec;
+
+        if (stats.unreadable) {
+            j->waited -= NGX_TAVUS_JOURNAL_REPEAT;
+        }
+    }
+
+    if (ngx_current_msec - j->waited < NGX_TAVUS_JOURNAL_REPEAT) {
+        return;
+    }
+
+    j->waited = ngx_current_msec;
+
+    ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                  "unsettled conversations of this node are not judged, as "
+                  "its journal may tell of them: %ui files, %ui of them "
+                  "cannot be read", files, stats.unreadable);
 }
 
 
@@ -361,17 +582,13 @@ ngx_tavus_journal_read_done(ngx_event_t *ev)
     j->read_busy = 0;
 
     if (r->failed) {
-        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, r->error,
-                      "journal \"%s/%s\": %s failed", r->path, r->file->name,
-                      r->failed);
-
-        if (!j->again.timer_set) {
-            ngx_add_timer(&j->again, NGX_TAVUS_JOURNAL_SCAN);
-        }
-
+        ngx_tavus_journal_failed(r);
         return;
     }
 
+    r->file->failed = 0;
+
+    j->file = r->file;
     j->data = r->data;
     j->len = r->len;
     j->size = r->size;
@@ -543,7 +760,6 @@ ngx_tavus_journal_done(ngx_int_t rc, const uint8_t *payload, size_t len)
 static void
 ngx_tavus_journal_end_file(void)
 {
-    ngx_queue_t               *q;
     ngx_tavus_journal_t       *j;
     ngx_tavus_journal_file_t  *file;
 
@@ -563,11 +779,49 @@ ngx_tavus_journal_end_file(void)
         return;
     }
 
-    q = ngx_queue_head(&j->closed);
-    file = ngx_queue_data(q, ngx_tavus_journal_file_t, queue);
+    file = j->file;
+
+    file->replayed = 1;
+    file->records = 0;
+    file->stored = j->records;
+    file->aside = j->aside;
+
+    ngx_memzero(&j->aside, sizeof(ngx_tavus_journal_buf_t));
+
+    tavus_metric_add(TAVUS_METRIC_JOURNAL_REPLAYED, file->stored);
 
     (void) ngx_tavus_journal_post_read(file, ngx_tavus_journal_remove_thread,
                                        ngx_tavus_journal_removed);
+}
+
+
+/* tried again with every look, and others meanwhile */
+
+static void
+ngx_tavus_journal_failed(ngx_tavus_journal_read_t *r)
+{
+    ngx_tavus_journal_t       *j;
+    ngx_tavus_journal_file_t  *file;
+
+    j = &ngx_tavus_journal;
+    file = r->file;
+
+    if (!file->failed
+        || ngx_current_msec - j->failed >= NGX_TAVUS_JOURNAL_REPEAT)
+    {
+        j->failed = ngx_current_msec;
+
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, r->error,
+                      "journal \"%s/%s\": %s failed%s", file->path,
+                      file->name, r->failed,
+                      file->replayed ? ", what is in it is stored" : "");
+    }
+
+    file->failed = 1;
+    file->retry = ngx_current_msec + NGX_TAVUS_JOURNAL_SCAN;
+
+    ngx_tavus_journal_gauge();
+    ngx_tavus_journal_next();
 }
 
 
@@ -580,7 +834,7 @@ ngx_tavus_journal_remove_thread(void *data, ngx_log_t *log)
     char    path[NGX_MAX_PATH];
     size_t  len;
 
-    len = snprintf(path, sizeof(path), "%s/%s.damaged", r->path,
+    len = snprintf(path, sizeof(path), "%s/%s.damaged", r->file->path,
                    r->file->name);
 
     if (len >= sizeof(path)) {
@@ -589,12 +843,12 @@ ngx_tavus_journal_remove_thread(void *data, ngx_log_t *log)
         return;
     }
 
-    if (r->aside.len) {
+    if (r->file->aside.len) {
         fd = open(path, O_WRONLY|O_CREAT|O_TRUNC|O_CLOEXEC, 0600);
 
         if (fd == -1
-            || write(fd, r->aside.data, r->aside.len)
-               != (ssize_t) r->aside.len
+            || write(fd, r->file->aside.data, r->file->aside.len)
+               != (ssize_t) r->file->aside.len
             || fsync(fd) != 0)
         {
             r->error = ngx_errno;
@@ -618,7 +872,7 @@ ngx_tavus_journal_remove_thread(void *data, ngx_log_t *log)
         return;
     }
 
-    (void) ngx_tavus_journal_sync_dir(r->path);
+    (void) ngx_tavus_journal_sync_dir(r->file->path);
 }
 
 
@@ -640,30 +894,21 @@ ngx_tavus_journal_removed(ngx_event_t *ev)
     j->read_busy = 0;
 
     if (r->failed) {
-        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, r->error,
-                      "journal \"%s/%s\": %s failed", r->path, file->name,
-                      r->failed);
-
-        if (!j->again.timer_set) {
-            ngx_add_timer(&j->again, NGX_TAVUS_JOURNAL_SCAN);
-        }
-
+        ngx_tavus_journal_failed(r);
         return;
     }
 
-    tavus_metric_add(TAVUS_METRIC_JOURNAL_REPLAYED, j->records);
-    tavus_metric_add(TAVUS_METRIC_JOURNAL_DAMAGED, r->aside.len);
+    tavus_metric_add(TAVUS_METRIC_JOURNAL_DAMAGED, file->aside.len);
 
-    j->stats.damaged += r->aside.len;
+    j->stats.damaged += file->aside.len;
     j->stats.bytes -= file->size;
 
     ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
-                  "journal \"%s\" is replayed: %ui records", file->name,
-                  j->records);
+                  "journal \"%s/%s\" is replayed: %ui records", file->path,
+                  file->name, file->stored);
 
     ngx_queue_remove(&file->queue);
-    (void) close(file->fd);
-    ngx_free(file);
+    ngx_tavus_journal_free(file);
 
     if (ngx_queue_empty(&j->closed) && j->active == NULL) {
         j->browser = 0;

@@ -22,6 +22,7 @@
 
 typedef struct {
     const char            *folder;      /* NULL: no journal */
+    ngx_array_t           *former;      /* other folders; NULL: none */
     ngx_msec_t             tried;
     char                   name[NGX_TAVUS_NODE_ID + 1 + NGX_TAVUS_NODE_PLACE
                                 + 1];
@@ -31,6 +32,7 @@ typedef struct {
 static ngx_int_t ngx_tavus_node_load(void);
 static ngx_int_t ngx_tavus_node_read(const char *path);
 static ngx_int_t ngx_tavus_node_make(const char *path);
+static ngx_int_t ngx_tavus_node_inherit(u_char *id);
 static ngx_int_t ngx_tavus_node_place(void);
 
 
@@ -38,12 +40,13 @@ static ngx_tavus_node_t  ngx_tavus_node;
 
 
 void
-ngx_tavus_node_init_process(ngx_str_t *folder)
+ngx_tavus_node_init_process(ngx_tavus_journal_conf_t *conf)
 {
     ngx_memzero(&ngx_tavus_node, sizeof(ngx_tavus_node_t));
 
-    if (folder->len) {
-        ngx_tavus_node.folder = (char *) folder->data;
+    if (conf->path.len) {
+        ngx_tavus_node.folder = (char *) conf->path.data;
+        ngx_tavus_node.former = conf->former;
         (void) ngx_tavus_node_name();
     }
 }
@@ -169,12 +172,17 @@ ngx_tavus_node_make(const char *path)
     u_char     id[NGX_TAVUS_NODE_ID / 2], text[NGX_TAVUS_NODE_ID + 1];
     ngx_int_t  rc;
 
-    if (RAND_bytes(id, sizeof(id)) != 1) {
-        ngx_set_errno(0);
-        return NGX_ERROR;
+    if (ngx_tavus_node_inherit(text) != NGX_OK) {
+
+        if (RAND_bytes(id, sizeof(id)) != 1) {
+            ngx_set_errno(0);
+            return NGX_ERROR;
+        }
+
+        (void) ngx_hex_dump(text, id, sizeof(id));
     }
 
-    *ngx_hex_dump(text, id, sizeof(id)) = '\n';
+    text[NGX_TAVUS_NODE_ID] = '\n';
 
     (void) ngx_sprintf((u_char *) temp, "%s.%P%Z", path, ngx_pid);
 
@@ -194,6 +202,37 @@ ngx_tavus_node_make(const char *path)
     (void) unlink(temp);
 
     return rc;
+}
+
+
+/* the latest folder comes first */
+
+static ngx_int_t
+ngx_tavus_node_inherit(u_char *id)
+{
+    char        path[NGX_MAX_PATH];
+    ngx_str_t  *folder;
+    ngx_uint_t  i;
+
+    if (ngx_tavus_node.former == NULL) {
+        return NGX_DECLINED;
+    }
+
+    folder = ngx_tavus_node.former->elts;
+
+    for (i = 0; i < ngx_tavus_node.former->nelts; i++) {
+
+        if (snprintf(path, sizeof(path), "%s/" NGX_TAVUS_NODE_FILE,
+                     folder[i].data)
+            < (int) sizeof(path)
+            && ngx_tavus_node_read(path) == NGX_OK)
+        {
+            ngx_memcpy(id, ngx_tavus_node.name, NGX_TAVUS_NODE_ID);
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
 }
 
 

@@ -11,15 +11,15 @@
 
 /*
  * The name of this node: "<id>.<place>".  The id is in a file of the journal's
- * folder, made by the worker that looks first; the place is a digest of this
+ * folder, made by the worker that looks first, or taken from the folder that
+ * the journal had before a reload; the place is a digest of this
  * machine's boot and of the folder, so that a copy of both is another node.
  */
 
-#include <ngx_config.h>
-#include <ngx_core.h>
+#include "store/ngx_tavus_journal.h"
 
 
-void ngx_tavus_node_init_process(ngx_str_t *folder);
+void ngx_tavus_node_init_process(ngx_tavus_journal_conf_t *conf);
 
 /*
  * The name with a NUL behind it; empty if there is no journal, NULL if the

@@ -79,15 +79,19 @@ ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
     st->timer.handler = ngx_tavus_store_timer_handler;
     st->timer.log = ngx_cycle->log;
 
-    ngx_tavus_node_init_process(&conf->journal.path);
+    ngx_tavus_node_init_process(&conf->journal);
 
-    if (conf->journal.path.len
+    if ((conf->journal.path.len || conf->journal.former)
         && ngx_tavus_journal_init_process(&conf->journal, workers,
                                           ngx_tavus_store_replay_ready,
                                           ngx_tavus_store_replay)
            != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    if (conf->database == NULL) {
+        return NGX_OK;
     }
 
     st->probe.data = &ngx_tavus_store_dummy;
@@ -126,6 +130,7 @@ ngx_tavus_store_exit_process(void)
     st = &ngx_tavus_store;
 
     if (st->record == NULL) {
+        ngx_tavus_journal_exit_process();
         return;
     }
 

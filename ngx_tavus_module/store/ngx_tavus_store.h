@@ -89,7 +89,8 @@ typedef struct {
 
 /*
  * Opens this worker's two connections, one to record and one to query, and
- * its journal.  At exit rows that still wait are written to the journal.
+ * its journal; without a database it looks for what former journals hold.
+ * At exit rows that still wait are written to the journal.
  */
 ngx_int_t ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
     ngx_uint_t workers);

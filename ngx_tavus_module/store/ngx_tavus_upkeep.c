@@ -499,6 +499,7 @@ ngx_tavus_upkeep_claim_due(void)
         return;
     }
 
+    ngx_tavus_journal_tell();
     ngx_tavus_journal_stats(&journal);
 
     ngx_sprintf((u_char *) u->clean, "%M%Z",
