@@ -14,6 +14,7 @@
 #include "http/ngx_tavus_cors.h"
 #include "http/ngx_tavus_ends.h"
 #include "http/ngx_tavus_limit.h"
+#include "http/ngx_tavus_login.h"
 #include "http/ngx_tavus_metrics.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_status.h"
@@ -639,6 +640,8 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
     }
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+
+    ngx_tavus_login_init_process(mcf);
 
     if (mcf->database == NULL) {
         return ngx_tavus_store_init_process(&mcf->store,

@@ -90,6 +90,7 @@ typedef struct {
     ngx_msec_t                 resolver_timeout;
     ngx_int_t                  request_id_index;
     void                      *metrics;         /* NULL: nowhere shown */
+    void                      *logins;          /* of ngx_tavus_login.c */
     void                      *ends;            /* of ngx_tavus_ends.c */
 
     unsigned                   guarded:1;       /* limits or origins */

@@ -51,7 +51,7 @@ ok $retry >= 1 && $retry <= 6, "one every six seconds: $retry";
 is $res->json->{code}, 'rate_limited';
 is $res->json->{retry_after}, $retry;
 is $res->headers->header('WWW-Authenticate'), undef;
-ok $t->grep_log(qr/\[error\].*too many failed logins, client: 10\.0\.0\.1,/);
+ok $t->grep_log(qr/\[info\].*too many failed logins, client: 10\.0\.0\.1,/);
 
 my $before = worker_cpu();
 my %codes;

@@ -8,6 +8,7 @@
 #include "ngx_tavus_module.h"
 #include "http/ngx_tavus_auth.h"
 #include "http/ngx_tavus_limit.h"
+#include "http/ngx_tavus_login.h"
 #include "http/ngx_tavus_request.h"
 #include "core/tavus_metrics.h"
 
@@ -423,10 +424,11 @@ ngx_tavus_auth_hash(ngx_http_request_t *r, ngx_tavus_auth_t *auth,
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                       "too many failed logins");
 
         tavus_metric_add(TAVUS_METRIC_AUTH_FAILURES, 1);
+        ngx_tavus_login_failed();
 
         return ngx_tavus_reject(r, NGX_HTTP_TOO_MANY_REQUESTS,
                                 "rate_limited", retry,
@@ -723,6 +725,7 @@ ngx_tavus_auth_verdict(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx,
                       "wrong user or password");
 
         tavus_metric_add(TAVUS_METRIC_AUTH_FAILURES, 1);
+        ngx_tavus_login_failed();
 
         return ngx_tavus_auth_challenge(r, auth->users);
 
@@ -889,7 +892,9 @@ ngx_tavus_admin_users(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     mcf->auth_zone = ngx_tavus_limit_add_zone(cf, &zone,
                                               NGX_TAVUS_AUTH_ZONE_SIZE,
                                               &rate, 0);
-    if (mcf->auth_zone == NULL) {
+    if (mcf->auth_zone == NULL
+        || ngx_tavus_login_add_zone(cf, mcf) != NGX_OK)
+    {
         return NGX_CONF_ERROR;
     }
 
