@@ -88,14 +88,6 @@ BEGIN
          ORDER BY r.own
         ON CONFLICT (id) DO NOTHING;
 
-        IF FOUND THEN
-            -- nobody comes with the id of such a time any more
-            DELETE FROM tavus.elsewhere e WHERE e.id = ANY (ARRAY(
-                SELECT x.id FROM tavus.elsewhere x
-                 WHERE x.id < tavus.uuid_floor(now() - interval '43 days')
-                 LIMIT 1000 FOR UPDATE SKIP LOCKED));
-        END IF;
-
         marks := ARRAY(
             SELECT CASE WHEN r.mark = '.' AND r.digest IS NOT NULL
                          AND coalesce(

@@ -43,7 +43,7 @@ END
 $$;
 
 -- Deletes what is older than keep in one of: browser (events of browsers, but conversions),
--- quarantine, intents, conversations.  It looks at so many rows and answers how many of them it
+-- quarantine, intents, conversations, elsewhere.  It looks at so many rows and answers how many of them it
 -- deleted, and, if there may be more, after which to go on: from the beginning it would meet again
 -- what is deleted, but not yet vacuumed.  What is locked is left for another time.
 CREATE OR REPLACE FUNCTION tavus.trim(what text, keep interval, bite int, after text DEFAULT NULL)
@@ -122,6 +122,16 @@ BEGIN
         last := ids[looked];
 
         DELETE FROM tavus.conversations c WHERE c.id = ANY (names);
+
+    WHEN 'elsewhere' THEN
+        SELECT array_agg(o.id) INTO ids
+          FROM (SELECT x.id FROM tavus.elsewhere x
+                 WHERE x.id < bound AND x.id > coalesce(after::uuid, since)
+                 ORDER BY x.id LIMIT bite FOR UPDATE SKIP LOCKED) o;
+        looked := cardinality(ids);
+        last := ids[looked];
+
+        DELETE FROM tavus.elsewhere x WHERE x.id = ANY (ids);
     END CASE;
 
     GET DIAGNOSTICS trimmed = ROW_COUNT;

@@ -72,7 +72,8 @@ static const ngx_tavus_clean_step_t
     { "browser", &ngx_tavus_clean_trim },
     { "quarantine", &ngx_tavus_clean_trim },
     { "intents", &ngx_tavus_clean_trim },
-    { "conversations", &ngx_tavus_clean_trim }
+    { "conversations", &ngx_tavus_clean_trim },
+    { "elsewhere", &ngx_tavus_clean_trim }
 };
 
 static ngx_tavus_clean_t  ngx_tavus_clean;

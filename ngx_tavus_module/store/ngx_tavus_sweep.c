@@ -325,7 +325,7 @@ ngx_tavus_sweep_match(cJSON *data)
             item = &s->items[i];
 
             if (item->id.len == 0
-                && item->name.len == name.len
+                && name.len && item->name.len == name.len
                 && ngx_memcmp(item->name.data, name.data, name.len) == 0)
             {
                 item->id = id;

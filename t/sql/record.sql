@@ -1,6 +1,6 @@
 -- What tavus.record() stores, and what it answers for repetitions.
 \ir setup.sql
-SELECT plan(60);
+SELECT plan(58);
 
 SELECT is(pg_temp.rec('[{"i":3,"t":"a.b","c":"r1","b":" {\"x\" : 1.0}\n","v":"{\"by\":\"token\"}"},
                         {"i":1,"t":"a.b","c":"r1"}, {"i":2,"t":"t","s":"browser","k":2}]'),
@@ -175,11 +175,6 @@ SELECT is((SELECT array_agg(stored ORDER BY stored) FROM tavus.elsewhere),
           'what may be looked for is known');
 SELECT is((SELECT count(*) FROM tavus.elsewhere x JOIN tavus.events e ON e.id = x.stored),
           7::bigint, 'and is there');
-INSERT INTO tavus.elsewhere SELECT tavus.uuid_floor(now() - interval '44 days'), pg_temp.id(1);
-SELECT is(pg_temp.rec(jsonb_build_array(pg_temp.outside('34 h', 80))), 's', 'one more');
-SELECT is((SELECT count(*) FROM tavus.elsewhere
-            WHERE id < tavus.uuid_floor(now() - interval '43 days')), 0::bigint,
-          'what nobody looks for any more is forgotten');
 
 -- quarantine on request
 SELECT is(pg_temp.rec('[{"i":30,"t":"a","c":"r2","x":"ff00","r":"invalid_utf8"},

@@ -1,6 +1,6 @@
 -- What is old goes in bites.
 \ir setup.sql
-SELECT plan(19);
+SELECT plan(21);
 
 CREATE FUNCTION pg_temp.old(age interval) RETURNS uuid LANGUAGE sql AS $$
     SELECT overlay(overlay(tavus.uuid_floor(now() - age)::text PLACING '7' FROM 15 FOR 1)
@@ -59,6 +59,11 @@ SELECT 'trim' || d, pg_temp.old(d * interval '1 day') FROM generate_series(58, 6
 SELECT matches(pg_temp.trimmed('conversations', '60 days', 3), '^3[12]', 'conversations');
 SELECT cmp_ok((SELECT count(*) FROM tavus.conversations WHERE id ~ '^trim'), '<=', 3::bigint,
               'all that are old');
+
+INSERT INTO tavus.elsewhere (id, stored)
+SELECT pg_temp.old(d * interval '1 day'), pg_temp.old('0') FROM generate_series(58, 64) d;
+SELECT matches(pg_temp.trimmed('elsewhere', '60 days', 3), '^3[12]', 'elsewhere');
+SELECT cmp_ok((SELECT count(*) FROM tavus.elsewhere), '<=', 3::bigint, 'all that are old');
 
 SELECT throws_ok($$SELECT tavus.trim('browser', '1 hour', 10)$$, '22023', NULL, 'not of today');
 SELECT throws_ok($$SELECT tavus.trim('browser', NULL, 10)$$, '22023', NULL, 'not of no time');
