@@ -395,7 +395,8 @@ ngx_tavus_parse_object(ngx_http_request_t *r, ngx_str_t *body)
         cJSON_Delete(root);
 
         status = TAVUS_JSON_NOT_OBJECT;
-        offset = strspn((char *) body->data, " \t\r\n");
+
+        for (offset = 0; body->data[offset] <= ' '; offset++) { /* void */ }
 
     } else if (status == TAVUS_JSON_NO_MEMORY) {
         ngx_tavus_finalize(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
