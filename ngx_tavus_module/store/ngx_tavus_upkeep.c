@@ -39,6 +39,7 @@ typedef struct {
     unsigned                   regular:1;   /* the first worker's */
     unsigned                   wanted:1;
     unsigned                   busy:1;
+    unsigned                   clashing:1;  /* says the last beat */
 } ngx_tavus_upkeep_t;
 
 
@@ -451,7 +452,12 @@ ngx_tavus_upkeep_nodes(const char *text)
 
     json = cJSON_Parse(text);
 
-    clash = cJSON_IsTrue(cJSON_GetObjectItem(json, "clash"));
+    /* once: a reload may have moved the folder to and fro */
+
+    clash = u->clashing;
+    u->clashing = cJSON_IsTrue(cJSON_GetObjectItem(json, "clash"));
+    clash = clash && u->clashing;
+
     silent = cJSON_GetObjectItem(json, "silent");
     n = cJSON_GetArraySize(silent);
 

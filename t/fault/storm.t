@@ -2,7 +2,8 @@
 # alone
 
 # A storm: signed events from 64 connections while workers are killed, nginx is
-# reloaded, PostgreSQL is restarted, frozen and failed over, its standby lags,
+# reloaded with zones in another order, other keys and the journal in another
+# folder, PostgreSQL is restarted, frozen and failed over, its standby lags,
 # the journal's disk fills, and Tavus misbehaves.  What was acknowledged is
 # compared with what is stored in the end.
 #
@@ -53,6 +54,7 @@ my $t = Tavus::Test->new(%site, workers => 2,
 my $other = Tavus::Test->new(%site, sandbox => $t->sandbox,
     http => {%http, tavus_journal => "$disk/two"})->start;
 my @nodes = ($t, $other);
+$_->{zones} = {$_->http_defaults}->{tavus_limit_zone} for @nodes;
 for my $node (@nodes) {
     wait_ok { $node->get('/healthz')->code == 200 } 'ready', 30;
 }
@@ -106,7 +108,27 @@ sub disturb ($how) {
     my $node = $nodes[$did{$how}++ % @nodes];
     tell_of("  $how");
     return $node->kill_worker('KILL') if $how eq 'kill';
+    change($node);
     return $node->reload;
+}
+
+# Zones and the keys that only verify change their order, the journal its folder;
+# a key is last first, then in front, and stays for some reloads.
+sub change ($node) {
+    my $turn = ++$did{"change $node"};
+    my @keys = map { "r$_" } grep { $_ > 0 } $turn - 5 .. $turn - 2;
+    my $home = $node == $t ? 'one' : 'two';
+    my @zones = $node->{zones}->@*;
+    $node->configure(http => {
+        tavus_journal => "$disk/$home" . ($turn % 2 ? '-moved' : ''),
+        tavus_limit_zone => [$turn % 2 ? reverse @zones : @zones],
+        tavus_webhook_secret => [map {
+            'file:' . $node->secret($_, $_ eq 'k1' ? $node->webhook_secret
+                : "the secret $_ of the storm") . " id=$_"
+        } ($turn > 1 ? 'r' . ($turn - 1) : ()), shuffle('k1', @keys),
+            "r$turn"],
+    });
+    return;
 }
 
 # ---- faults --------------------------------------------------------------------
