@@ -453,7 +453,11 @@ ngx_tavus_admin_value(ngx_tavus_admin_query_t *query, ngx_uint_t n,
                ? NGX_OK : NGX_ERROR;
 
     case ngx_tavus_arg_time:
-        if (tavus_event_time(value, len, &number) != 0) {
+        /* no number: senders mean seconds by it, but people a year */
+
+        if (len < 5 || value[4] != '-'
+            || tavus_event_time(value, len, &number) != 0)
+        {
             return NGX_ERROR;
         }
 
