@@ -136,6 +136,8 @@ sub spent ($zone, $status) {
 # name, wherever it stands.
 sub converse () {
     for my $id (sort keys %calls) {
+        # its key may be gone
+        delete $calls{$id}, next if $g->{number} - $calls{$id}{at} > 6;
         next if $g->{number} - $calls{$id}{at} < 2;
         my $res = $t->post('/api/tavus/end-conversation',
             {conversation_id => $id, end_token => $calls{$id}{token}});
