@@ -79,7 +79,8 @@ sub measured () {
 my @silent;
 sub silent_port () {
     my $port = free_port();
-    my $socket = IO::Socket::INET->new(Listen => 128,
+    # as free_port() looks: connections of a test before may linger there
+    my $socket = IO::Socket::INET->new(Listen => 128, ReuseAddr => 1,
         LocalAddr => "127.0.0.1:$port") or die "listen: $!";
     push @silent, $socket;
     return $port;
