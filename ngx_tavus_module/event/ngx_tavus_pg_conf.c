@@ -167,8 +167,14 @@ ngx_tavus_pg_parse(ngx_conf_t *cf, ngx_str_t *conninfo)
                 continue;
             }
 
+            /*
+             * libpq would judge by what a pooler remembers of the server's
+             * first answer, for good: the session asks the server itself.
+             */
+
             if (ngx_strcmp(o->keyword, "target_session_attrs") == 0) {
                 conf->primary = ngx_strcmp(o->val, "any") != 0;
+                continue;
             }
 
             if (ngx_tavus_pg_add_keyword(conf, o->keyword, rest) != NGX_OK) {

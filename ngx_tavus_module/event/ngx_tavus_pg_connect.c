@@ -173,15 +173,6 @@ ngx_tavus_pg_start(ngx_tavus_pg_t *pg, const char *hostaddr)
     for (n = 0; n < pg->conf->keywords.nelts; n++) {
         keywords[n] = ((const char **) pg->conf->keywords.elts)[n];
         values[n] = ((const char **) pg->conf->values.elts)[n];
-
-        if (pg->session.read_only
-            && ngx_strcmp(keywords[n], "target_session_attrs") == 0)
-        {
-
-            /* a session that we make read-only is no read-write one */
-
-            values[n] = "primary";
-        }
     }
 
     i = n;

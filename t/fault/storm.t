@@ -4,8 +4,9 @@
 # A storm: signed events from 64 connections while workers are killed, nginx is
 # reloaded with zones in another order, other keys and the journal in another
 # folder, PostgreSQL is restarted, frozen and failed over, its standby lags,
-# the journal's disk fills, and Tavus misbehaves.  What was acknowledged is
-# compared with what is stored in the end.
+# the journal's disk fills, and Tavus misbehaves.  One of two nodes reaches the
+# database through PgBouncer.  What was acknowledged is compared with what is
+# stored in the end.
 #
 # The order of faults comes from TAVUS_STORM_SEED, which is printed: always the
 # same here, so that what fails is the change, and any in ./build.sh storm.
@@ -17,6 +18,7 @@ use List::Util qw(max shuffle sum);
 use Tavus::Test;
 use Tavus::Test::Fault qw(open_files rss);
 use Tavus::Test::Pg;
+use Tavus::Test::PgBouncer;
 use Tavus::Test::Process qw(new_dir pause);
 use Tavus::Test::Storm;
 use Time::HiRes qw(time);
@@ -50,9 +52,12 @@ my %http = (tavus_database => '"' . $primary->conninfo_of($standby) . '"',
 my $t = Tavus::Test->new(%site, workers => 2,
     http => {%http, tavus_journal => "$disk/one"})->start;
 
-# another node, which shares the database
+# another node, which shares the database, but has a pooler before each server
+my @poolers = map { Tavus::Test::PgBouncer->new($_, pool_mode => 'session',
+    default_pool_size => 50, server_login_retry => 1) } $primary, $standby;
 my $other = Tavus::Test->new(%site, sandbox => $t->sandbox,
-    http => {%http, tavus_journal => "$disk/two"})->start;
+    http => {%http, tavus_journal => "$disk/two", tavus_database => '"'
+        . Tavus::Test::Pg::conninfo_of(@poolers) . '"'})->start;
 my @nodes = ($t, $other);
 $_->{zones} = {$_->http_defaults}->{tavus_limit_zone} for @nodes;
 for my $node (@nodes) {

@@ -69,6 +69,7 @@ sub change ($self, %setting) {
 }
 
 sub dir ($self)      { return $self->{dir} }
+sub socket_dir ($self) { return $self->{dir} }
 sub port ($self)     { return $self->{port} }
 sub log_file ($self) { return "$self->{dir}/log" }
 sub log ($self)      { return slurp($self->log_file) }
