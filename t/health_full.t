@@ -25,7 +25,8 @@ is $json->{sandbox}, true, 'a sandbox does not pass for production';
 is $json->{database}{connected}, true;
 ok !exists $json->{database}{error};
 is_deeply [map { ref } $json->@{qw(database store)}], ['HASH', 'HASH'];
-is $json->{store}{waiting}, 0;
+wait_ok { $t->admin('/healthz?full')->json->{store}{waiting} == 0 }
+    'nothing waits: the event of the failed login is stored';
 unlike $res->body, qr/\Q$_\E/, 'no secret' for $t->api_key,
     $t->webhook_secret, $t->admin_password;
 is_deeply $t->admin('/healthz')->json, {status => 'ok'},
