@@ -71,7 +71,8 @@ test.describe('logged in', () => {
       })).status()).toBe(200);
     };
     await post(0, 21, 'the needle of the haystack');
-    for (let n = 1; n <= 12; n++) await post(n, 20, 'x'.repeat(8_000_000));
+    // below what the sample configuration takes of webhooks from one address in a minute
+    for (let n = 1; n <= 6; n++) await post(n, 20, 'x'.repeat(8_000_000));
 
     let asked = 0;
     page.on('request', (r) => { if (r.url().includes('/api/admin/events')) asked++; });
