@@ -93,7 +93,9 @@ is names(from => $at =~ s/T/ /r =~ s/Z\z//r), 'five', 'none is UTC';
 is names(q => 'system.shut'), 'four two';
 is names(q => 'SYSTEM.SHUT'), 'four two', 'of either case';
 is names(q => 'c1'), 'two one';
-is names(q => '100'), 'four three';
+# not '100' alone, which a time may have
+is names(q => '100 sure'), 'four';
+is names(q => '100% sure'), 'three';
 is names(q => '100%'), 'three', 'a percent sign';
 is names(q => 'sure_thing'), 'three', 'an underscore';
 is names(q => '%'), 'four three';
