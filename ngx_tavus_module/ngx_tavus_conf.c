@@ -6,7 +6,7 @@
 
 
 #include "ngx_tavus_conf.h"
-#include "http/ngx_tavus_webhook.h"
+#include "endpoint/ngx_tavus_webhook.h"
 #include "core/tavus_json.h"
 #include "core/tavus_language.h"
 

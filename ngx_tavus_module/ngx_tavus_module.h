@@ -15,10 +15,10 @@
 
 #include "core/tavus_bucket.h"
 #include "core/tavus_signature.h"
-#include "event/ngx_tavus_api.h"
+#include "service/ngx_tavus_api.h"
 #include "event/ngx_tavus_pg.h"
 #include "store/ngx_tavus_store.h"
-#include "store/ngx_tavus_upkeep.h"
+#include "jobs/ngx_tavus_upkeep.h"
 
 
 #define NGX_TAVUS_MAX_LIMITS  8
@@ -198,7 +198,9 @@ typedef struct {
     ngx_uint_t                 limit_remaining;
     ngx_uint_t                 limit_reset;     /* seconds */
     ngx_uint_t                 limit_retry;     /* seconds */
-    ngx_uint_t                 limit_body;      /* asks when it is read */
+
+    /* of a guard that judges a body of unknown length when it is read */
+    ngx_int_t                (*judge_body)(ngx_http_request_t *r, size_t len);
 
     ngx_tavus_problem_t        problem;
 

@@ -6,7 +6,6 @@
 
 
 #include "ngx_tavus_module.h"
-#include "http/ngx_tavus_limit.h"
 #include "http/ngx_tavus_request.h"
 #include "core/tavus_json.h"
 
@@ -273,7 +272,7 @@ ngx_tavus_body_handler(ngx_http_request_t *r)
         return;
     }
 
-    if (ngx_tavus_limit_body(r, text.len) != NGX_DECLINED) {
+    if (ctx->judge_body && ctx->judge_body(r, text.len) != NGX_DECLINED) {
         return;
     }
 

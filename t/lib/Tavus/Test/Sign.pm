@@ -66,7 +66,7 @@ sub sign_token ($secret, %in) {
     return "$text." . hmac_sha256_hex($text, $key);
 }
 
-# An end token, as http/ngx_tavus_conversation_read.c makes it.
+# An end token, as endpoint/ngx_tavus_conversation_read.c makes it.
 sub sign_end_token ($secret, $conversation_id, $expiry, $nonce = 'ab' x 16) {
     my $key = hmac_sha256("tavus end v1\x01", hmac_sha256($secret, "\0" x 32));
     return join '.', 'k1', $nonce, $expiry,

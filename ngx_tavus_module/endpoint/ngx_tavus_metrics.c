@@ -5,8 +5,8 @@
  */
 
 
-#include "http/ngx_tavus_limit.h"
-#include "http/ngx_tavus_metrics.h"
+#include "guard/ngx_tavus_limit.h"
+#include "endpoint/ngx_tavus_metrics.h"
 #include "http/ngx_tavus_request.h"
 
 

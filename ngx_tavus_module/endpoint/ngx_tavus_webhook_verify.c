@@ -6,7 +6,7 @@
 
 
 #include "http/ngx_tavus_request.h"
-#include "http/ngx_tavus_webhook_verify.h"
+#include "endpoint/ngx_tavus_webhook_verify.h"
 #include "core/tavus_metrics.h"
 
 

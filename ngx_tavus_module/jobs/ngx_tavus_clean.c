@@ -6,7 +6,7 @@
 
 
 #include "core/tavus_json.h"
-#include "store/ngx_tavus_clean.h"
+#include "jobs/ngx_tavus_clean.h"
 
 
 #define NGX_TAVUS_CLEAN_HOUR   3600000

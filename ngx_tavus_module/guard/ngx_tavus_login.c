@@ -5,7 +5,7 @@
  */
 
 
-#include "http/ngx_tavus_login.h"
+#include "guard/ngx_tavus_login.h"
 #include "store/ngx_tavus_node.h"
 #include "store/ngx_tavus_server_event.h"
 

@@ -5,10 +5,10 @@
  */
 
 
-#include "http/ngx_tavus_conversation.h"
+#include "endpoint/ngx_tavus_conversation.h"
 #include "http/ngx_tavus_intake.h"
 #include "http/ngx_tavus_request.h"
-#include "http/ngx_tavus_track.h"
+#include "endpoint/ngx_tavus_track.h"
 
 
 #define NGX_TAVUS_TRACK_BODY        65536

@@ -6,9 +6,9 @@
 
 
 #include "ngx_tavus_module.h"
-#include "http/ngx_tavus_auth.h"
-#include "http/ngx_tavus_limit.h"
-#include "http/ngx_tavus_login.h"
+#include "guard/ngx_tavus_auth.h"
+#include "guard/ngx_tavus_limit.h"
+#include "guard/ngx_tavus_login.h"
 #include "http/ngx_tavus_request.h"
 #include "core/tavus_metrics.h"
 

@@ -7,10 +7,10 @@
 
 #include "core/tavus_json.h"
 #include "core/tavus_metrics.h"
-#include "store/ngx_tavus_clean.h"
+#include "jobs/ngx_tavus_clean.h"
 #include "store/ngx_tavus_node.h"
 #include "store/ngx_tavus_store.h"
-#include "store/ngx_tavus_upkeep.h"
+#include "jobs/ngx_tavus_upkeep.h"
 
 
 #define NGX_TAVUS_UPKEEP_HOUR     3600000

@@ -5,8 +5,8 @@
  */
 
 
-#include "http/ngx_tavus_limit.h"
-#include "http/ngx_tavus_variable.h"
+#include "guard/ngx_tavus_limit.h"
+#include "guard/ngx_tavus_variable.h"
 
 
 static ngx_int_t ngx_tavus_string_variable(ngx_http_request_t *r,

@@ -5,7 +5,7 @@
  */
 
 
-#include "http/ngx_tavus_ends.h"
+#include "endpoint/ngx_tavus_ends.h"
 
 
 #define NGX_TAVUS_ENDS_SETS  1024

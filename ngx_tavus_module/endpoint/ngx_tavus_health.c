@@ -5,10 +5,10 @@
  */
 
 
-#include "http/ngx_tavus_auth.h"
+#include "guard/ngx_tavus_auth.h"
 #include "http/ngx_tavus_request.h"
-#include "http/ngx_tavus_status.h"
-#include "store/ngx_tavus_clean.h"
+#include "endpoint/ngx_tavus_health.h"
+#include "jobs/ngx_tavus_clean.h"
 #include "store/ngx_tavus_store.h"
 
 

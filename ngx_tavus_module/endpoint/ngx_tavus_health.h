@@ -5,8 +5,8 @@
  */
 
 
-#ifndef _NGX_TAVUS_STATUS_H_INCLUDED_
-#define _NGX_TAVUS_STATUS_H_INCLUDED_
+#ifndef _NGX_TAVUS_HEALTH_H_INCLUDED_
+#define _NGX_TAVUS_HEALTH_H_INCLUDED_
 
 
 #include "ngx_tavus_module.h"
@@ -16,4 +16,4 @@
 ngx_int_t ngx_tavus_health_handler(ngx_http_request_t *r);
 
 
-#endif /* _NGX_TAVUS_STATUS_H_INCLUDED_ */
+#endif /* _NGX_TAVUS_HEALTH_H_INCLUDED_ */

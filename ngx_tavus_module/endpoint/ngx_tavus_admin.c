@@ -5,7 +5,7 @@
  */
 
 
-#include "http/ngx_tavus_admin.h"
+#include "endpoint/ngx_tavus_admin.h"
 #include "http/ngx_tavus_request.h"
 #include "store/ngx_tavus_store.h"
 #include "core/tavus_json.h"

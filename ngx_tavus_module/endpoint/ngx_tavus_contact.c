@@ -5,7 +5,7 @@
  */
 
 
-#include "http/ngx_tavus_contact.h"
+#include "endpoint/ngx_tavus_contact.h"
 #include "http/ngx_tavus_intake.h"
 #include "http/ngx_tavus_request.h"
 

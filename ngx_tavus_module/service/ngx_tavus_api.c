@@ -10,7 +10,7 @@
 
 #include "core/tavus_json.h"
 #include "core/tavus_metrics.h"
-#include "event/ngx_tavus_api.h"
+#include "service/ngx_tavus_api.h"
 
 
 #define NGX_TAVUS_API_ANSWER  65536

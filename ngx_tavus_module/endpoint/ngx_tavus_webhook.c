@@ -8,8 +8,8 @@
 #include "ngx_tavus_conf.h"
 #include "http/ngx_tavus_intake.h"
 #include "http/ngx_tavus_request.h"
-#include "http/ngx_tavus_webhook.h"
-#include "http/ngx_tavus_webhook_verify.h"
+#include "endpoint/ngx_tavus_webhook.h"
+#include "endpoint/ngx_tavus_webhook_verify.h"
 #include "core/tavus_metrics.h"
 
 

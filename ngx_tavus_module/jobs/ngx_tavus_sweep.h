@@ -14,7 +14,7 @@
  * any more: found by their name, ended, and recorded as ended.
  */
 
-#include "event/ngx_tavus_api.h"
+#include "service/ngx_tavus_api.h"
 
 
 void ngx_tavus_sweep_init_process(ngx_tavus_api_t *api);

@@ -6,8 +6,8 @@
 
 
 #include "ngx_tavus_module.h"
-#include "http/ngx_tavus_limit.h"
-#include "http/ngx_tavus_limit_zone.h"
+#include "guard/ngx_tavus_limit.h"
+#include "guard/ngx_tavus_limit_zone.h"
 #include "http/ngx_tavus_request.h"
 
 
@@ -22,6 +22,7 @@
 
 static ngx_uint_t ngx_tavus_limit_charged(ngx_tavus_ctx_t *ctx,
     ngx_tavus_limit_zone_t *zone);
+static ngx_int_t ngx_tavus_limit_body(ngx_http_request_t *r, size_t len);
 static uint32_t ngx_tavus_limit_kib(off_t length);
 static ngx_int_t ngx_tavus_limit_key(ngx_http_request_t *r,
     ngx_tavus_limit_probe_t *probe);
@@ -106,7 +107,7 @@ ngx_tavus_limit_handler(ngx_http_request_t *r)
                                         "The length of the body is needed.");
             }
 
-            ctx->limit_body = unknown;
+            ctx->judge_body = unknown ? ngx_tavus_limit_body : NULL;
             probes[n].tokens = unknown ? 0 : ngx_tavus_limit_kib(length);
         }
 
@@ -151,7 +152,13 @@ ngx_tavus_limit_charged(ngx_tavus_ctx_t *ctx, ngx_tavus_limit_zone_t *zone)
 }
 
 
-ngx_int_t
+/*
+ * Asks those buckets that count bytes, once a body of unknown length has been
+ * read.  NGX_DECLINED if the request may go on; else it has been answered and
+ * finalized.
+ */
+
+static ngx_int_t
 ngx_tavus_limit_body(ngx_http_request_t *r, size_t len)
 {
     ngx_uint_t                i, n;
@@ -163,11 +170,11 @@ ngx_tavus_limit_body(ngx_http_request_t *r, size_t len)
     ctx = ngx_tavus_get_ctx(r);
     lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
 
-    if (!ctx->limit_body || lcf->limits == NULL) {
+    ctx->judge_body = NULL;
+
+    if (lcf->limits == NULL) {
         return NGX_DECLINED;
     }
-
-    ctx->limit_body = 0;
 
     limits = lcf->limits->elts;
     n = 0;

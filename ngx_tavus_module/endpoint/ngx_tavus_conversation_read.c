@@ -5,9 +5,9 @@
  */
 
 
-#include "http/ngx_tavus_conversation.h"
+#include "endpoint/ngx_tavus_conversation.h"
 #include "http/ngx_tavus_request.h"
-#include "http/ngx_tavus_webhook.h"
+#include "endpoint/ngx_tavus_webhook.h"
 #include "core/tavus_metrics.h"
 #include "core/tavus_language.h"
 #include "store/ngx_tavus_node.h"

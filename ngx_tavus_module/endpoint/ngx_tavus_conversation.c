@@ -5,8 +5,8 @@
  */
 
 
-#include "http/ngx_tavus_conversation.h"
-#include "http/ngx_tavus_ends.h"
+#include "endpoint/ngx_tavus_conversation.h"
+#include "endpoint/ngx_tavus_ends.h"
 #include "http/ngx_tavus_intake.h"
 #include "http/ngx_tavus_request.h"
 #include "core/tavus_metrics.h"

@@ -10,7 +10,7 @@
 
 
 #include "ngx_tavus_module.h"
-#include "http/ngx_tavus_limit_zone.h"
+#include "guard/ngx_tavus_limit_zone.h"
 
 
 /*
@@ -18,13 +18,6 @@
  * request may go on, else what a phase handler returns.
  */
 ngx_int_t ngx_tavus_limit_handler(ngx_http_request_t *r);
-
-/*
- * Asks those buckets that count bytes, once a body of unknown length has been
- * read.  NGX_DECLINED if the request may go on; else it has been answered and
- * finalized.
- */
-ngx_int_t ngx_tavus_limit_body(ngx_http_request_t *r, size_t len);
 
 /* Adds RateLimit, RateLimit-Policy, X-RateLimit-* and Retry-After. */
 ngx_int_t ngx_tavus_limit_headers(ngx_http_request_t *r,

@@ -6,7 +6,7 @@
 
 
 #include "ngx_tavus_module.h"
-#include "http/ngx_tavus_limit_zone.h"
+#include "guard/ngx_tavus_limit_zone.h"
 
 #include <openssl/rand.h>
 

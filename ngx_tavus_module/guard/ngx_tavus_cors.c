@@ -6,7 +6,7 @@
 
 
 #include "ngx_tavus_module.h"
-#include "http/ngx_tavus_cors.h"
+#include "guard/ngx_tavus_cors.h"
 #include "http/ngx_tavus_request.h"
 
 #include <arpa/inet.h>
