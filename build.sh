@@ -1,5 +1,5 @@
 #!/bin/bash
-# The one entrance: ./build.sh COMMAND.  See usage() below and README.md.
+# The one entrance: ./build.sh COMMAND.  See usage() below and docs/develop.md.
 set -euo pipefail
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)

@@ -129,7 +129,7 @@ sub fsync_ms ($dir) {
     return median(@ms);
 }
 
-# Markdown, as the README has it; dir is on the disk of the database.
+# Markdown, as capacity.md has it; dir is on the disk of the database.
 sub table ($self, $dir) {
     my ($cpu) = map { /model name\s*:\s*(.*)/ ? $1 : () } do {
         open my $fh, '<', '/proc/cpuinfo' or die "/proc/cpuinfo: $!\n";

@@ -10,7 +10,7 @@ package Tavus::Test::Generations;
 #   $g->{resized}                       how often a zone got another size
 #
 # Zones, limits, secrets and verticals change their order, the journal its
-# folder, zones their size and capacity; keys are rotated as README says, and
+# folder, zones their size and capacity; keys are rotated as docs/ says, and
 # one, k1, always verifies.
 
 use v5.36;
