@@ -1,13 +1,18 @@
 #!/usr/bin/perl
 # What the documents name is there: files of the repository, commands of
 # build.sh, what links lead to, and words that begin with tavus_.  And what is
-# there they name: directives, each with a section of its own.
+# there they name: directives, each with a section of its own, lines of a
+# vertical, variables, metrics with their labels, codes of problems, and what
+# is logged at notice and above, word by word.
 use v5.36;
 use utf8;
 use File::Basename qw(dirname);
 use File::Find;
 
 my $DIRECTIVES = 'docs/directives.md';
+my $HTTP = 'docs/http-api.md';
+my $MONITOR = 'docs/operate/monitor.md';
+my $RUNBOOK = 'docs/operate/runbook.md';
 my $README = 400;       # lines, for who does not know it yet
 
 binmode STDOUT, ":encoding(UTF-8)";
@@ -40,6 +45,11 @@ my %source = map { $_ => slurp($_) } files(qr/\.[ch]\z/, 'ngx_tavus_module');
 names_files_and_commands();
 links_lead_somewhere();
 directives();
+verticals();
+variables();
+metrics();
+problems();
+messages();
 words();
 
 bad('README.md', $README + 1, "more than $README lines")
@@ -174,6 +184,131 @@ sub words () {
                     unless $known{$word} || $known{$stem};
             }
         });
+    }
+    return;
+}
+
+# A part of a document, from a heading to the next one of its kind or above.
+sub part ($file, $heading) {
+    my ($level) = $heading =~ /^(#+)/;
+    my ($part) = $text{$file} =~ /^\Q$heading\E\n(.*?)(?=^\#{1,${\length
+        $level}} |\z)/ms or die "$file has no $heading\n";
+    return $part;
+}
+
+# What stands in both lists, and what only in one.
+sub same ($file, $what, $there, $named) {
+    die "$file: no $what was found\n" unless %$there && %$named;
+    bad($file, 1, "no $what $_") for grep { !$there->{$_} } sort keys %$named;
+    bad($file, 1, "nothing about the $what $_")
+        for grep { !$named->{$_} } sort keys %$there;
+    return;
+}
+
+# Those that stand in a table of the sources; others are words that they know.
+sub verticals () {
+    my $part = part($DIRECTIVES, '## The tavus_vertical block');
+    my $all = join "\n", values %source;
+    my %named = map { $_ => 1 } $part =~ /^\| `(\w+)` \|/gm;
+    my %there = map { $_ => 1 }
+        $all =~ /\{ "(\w+)",[\d\s,]+offsetof\(ngx_tavus_vertical_t,/g;
+    die "no lines of a vertical were found\n" unless %there;
+    $there{$_} = 1 for grep { $all =~ /"$_"/ } keys %named;
+    same($DIRECTIVES, 'line', \%there, \%named);
+    return;
+}
+
+sub variables () {
+    my $part = part($DIRECTIVES, '## Variables');
+    my %there = map { $_ => 1 } map {
+        /\{ ngx_string\("(tavus_\w+)"\), NULL,/g } values %source;
+    same($DIRECTIVES, 'variable', \%there,
+        {map { $_ => 1 } $part =~ /^\| `\$(\w+)`/gm});
+    return;
+}
+
+# A name with its labels, as {a,b}.
+sub metrics () {
+    my $part = part($MONITOR, '## Metrics');
+    my $all = join "\n", map { $source{$_} } sort keys %source;
+    my (%label, %there, %named);
+
+    $label{$1} = $2 while $all =~ /tavus_label_t\s+(\w+) = \{\s+"(\w+)"/g;
+    while ($all =~ /^[ ]{4}\{[ ]"(\w+)",\s+"[^;]*?
+        TAVUS_(?:COUNTER|GAUGE|HISTOGRAM)[^;]*?\{\s([^}]*)\}/gmx)
+    {
+        my ($name, $labels) = ($1, $2);
+        $there{$name} = join ',', map { $label{$_} // "?" }
+            $labels =~ /&(\w+)/g;
+    }
+    # what is not in the table is written as text
+    $there{$1} //= '*' while $all =~ /metrics_family\(text, "(\w+)"/g;
+
+    $named{$1} = $2 // ''
+        while $part =~ /^\| `tavus_(\w+)(?:\{([\w,]+)\})?` \|/gm;
+    same($MONITOR, 'metric', {map { $_ => 1 } keys %there},
+        {map { $_ => 1 } keys %named});
+    for my $name (grep { exists $named{$_} } sort keys %there) {
+        bad($MONITOR, 1, "tavus_$name has the labels {$there{$name}}")
+            if $there{$name} ne '*' && $there{$name} ne $named{$name};
+    }
+    return;
+}
+
+# A code is a word with an underscore in it, where a problem is made.
+sub problems () {
+    my $all = join "\n", values %source;
+    my (%there, %named);
+
+    for my $call ($all =~ /\w*(?:reject|problem)\w*\(([^;{]*)\);/g) {
+        $there{$_} = 1 for $call =~ /"([a-z]+(?:_[a-z]+)+)"/g;
+    }
+    $there{$_} = 1
+        for $all =~ /(?:NGX_HTTP_\w+,|\bcode =)\s*"([a-z]+(?:_[a-z]+)+)"/g;
+
+    $named{$_} = 1 for map { /`([a-z_]+)`/g }
+        $text{$HTTP} =~ /^\| [45]\d\d \| ([^|]*) \|/gm;
+    # some are chosen elsewhere
+    $there{$_} = 1 for grep { $all =~ /"$_"/ } keys %named;
+    same($HTTP, 'code', \%there, \%named);
+    return;
+}
+
+# The rows of the runbook are what the sources log, with … for each value.
+# A level that is a variable of theirs may be any.
+sub messages () {
+    my (%there, %named);
+
+    for my $file (sort keys %source) {
+        while ($source{$file} =~ /\bngx_(conf_)?log_error\(\s*(\w+),\s*
+            [^;]*?,\s*[^;]*?,\s*((?:"(?:[^"\\]|\\.)*"|\s|\w+\s+(?="))+)/gx)
+        {
+            my ($conf, $level, $format) = ($1, lc $2, $3);
+            $level =~ s/^ngx_log_//;
+            next if $level =~ /^(?:emerg|debug)/ || $conf && $level ne 'warn';
+            $level = {err => 'error'}->{$level} // $level;
+            $format =~ s/^\s*(\w+)\s+(?=")/"…"/;
+            my $message = join '', $format =~ /"((?:[^"\\]|\\.)*)"/g;
+            $message =~ s/\\(.)/$1/g;
+            $message =~ s/%[0-9.*]*[uxX]*[a-zA-Z]/…/g;
+            $there{$level}{$message} = $file;
+        }
+    }
+
+    for my $row (split /\n/, part($RUNBOOK, '## Messages')) {
+        my ($level, $message) = $row =~ /^\| (\w+) \| `([^`]*)` \| / or next;
+        $named{$level}{$message} = 1;
+        bad($RUNBOOK, 1, "nobody logs at $level: $message") unless
+            grep { $there{$_}{$message} } $level, 'level';
+    }
+
+    for my $level (sort keys %there) {
+        next if $level eq 'info';
+        for my $message (sort keys $there{$level}->%*) {
+            bad($there{$level}{$message}, 1, "not in $RUNBOOK: at $level, "
+                . $message) unless grep { $named{$_}{$message} }
+                $level eq 'level' ? keys %named : $level;
+        }
     }
     return;
 }
