@@ -5,180 +5,114 @@
  */
 
 
-#include "ngx_tavus_module.h"
 #include "ngx_tavus_conf.h"
 #include "endpoint/ngx_tavus_admin.h"
-#include "guard/ngx_tavus_auth.h"
 #include "endpoint/ngx_tavus_contact.h"
 #include "endpoint/ngx_tavus_conversation.h"
-#include "guard/ngx_tavus_cors.h"
+#include "endpoint/ngx_tavus_conversation_conf.h"
 #include "endpoint/ngx_tavus_ends.h"
+#include "endpoint/ngx_tavus_health.h"
+#include "endpoint/ngx_tavus_metrics.h"
+#include "endpoint/ngx_tavus_track.h"
+#include "endpoint/ngx_tavus_webhook.h"
+#include "guard/ngx_tavus_auth.h"
+#include "guard/ngx_tavus_cors.h"
 #include "guard/ngx_tavus_limit.h"
 #include "guard/ngx_tavus_login.h"
-#include "endpoint/ngx_tavus_metrics.h"
-#include "http/ngx_tavus_request.h"
-#include "endpoint/ngx_tavus_health.h"
-#include "endpoint/ngx_tavus_track.h"
-#include "guard/ngx_tavus_variable.h"
-#include "endpoint/ngx_tavus_webhook.h"
+#include "guard/ngx_tavus_users.h"
+#include "http/ngx_tavus_ctx.h"
+#include "http/ngx_tavus_endpoint.h"
+#include "http/ngx_tavus_problem.h"
+#include "http/ngx_tavus_variable.h"
 #include "jobs/ngx_tavus_sweep.h"
-
-
-#define NGX_TAVUS_CALLBACK       "/api/tavus/webhook"
-#define NGX_TAVUS_RETENTION      (400 * 24 * 3600)
-#define NGX_TAVUS_MIN_RETENTION  (60 * 24 * 3600)
-#define NGX_TAVUS_MIN_BROWSER    (24 * 3600)
-
-
-typedef struct {
-    ngx_str_t               name;
-    ngx_uint_t              endpoint;       /* ngx_tavus_endpoint_e */
-    ngx_http_handler_pt     handler;
-    ngx_uint_t              subrequests;    /* its guards are not skipped */
-} ngx_tavus_endpoint_t;
+#include "jobs/ngx_tavus_upkeep.h"
+#include "service/ngx_tavus_api_conf.h"
+#include "store/ngx_tavus_store.h"
+#include "store/ngx_tavus_store_conf.h"
+#include "event/ngx_tavus_curl.h"
+#include "event/ngx_tavus_directive.h"
 
 
 static ngx_int_t ngx_tavus_post_read_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_log_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_preaccess_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_subrequest(ngx_http_request_t *r,
-    ngx_uint_t endpoint);
-static ngx_tavus_endpoint_t *ngx_tavus_find_endpoint(ngx_uint_t endpoint);
+    ngx_tavus_endpoint_t *endpoint);
 static ngx_int_t ngx_tavus_header_filter(ngx_http_request_t *r);
-static void ngx_tavus_ctx_cleanup(void *data);
-
-static ngx_int_t ngx_tavus_init(ngx_conf_t *cf);
+static ngx_int_t ngx_tavus_init_process(ngx_cycle_t *cycle);
+static void ngx_tavus_exit_process(ngx_cycle_t *cycle);
 static void *ngx_tavus_create_main_conf(ngx_conf_t *cf);
 static char *ngx_tavus_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_tavus_create_loc_conf(ngx_conf_t *cf);
-static char *ngx_tavus_merge_loc_conf(ngx_conf_t *cf, void *parent,
-    void *child);
-static ngx_int_t ngx_tavus_init_process(ngx_cycle_t *cycle);
-static void ngx_tavus_exit_process(ngx_cycle_t *cycle);
-
-static char *ngx_tavus_endpoint(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_tavus_database(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_tavus_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_tavus_public_origin(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_tavus_api_url(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_tavus_trusted_certificate(ngx_conf_t *cf,
-    ngx_command_t *cmd, void *conf);
-static char *ngx_tavus_sandbox(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-static char *ngx_tavus_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-static char *ngx_tavus_retention(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
+static char *ngx_tavus_merge_loc_conf(ngx_conf_t *cf, void *parent, void
+    *child);
+static char *ngx_tavus_sandbox(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static char *ngx_tavus_public_origin(ngx_conf_t *cf, ngx_command_t *cmd, void
+    *conf);
+static ngx_int_t ngx_tavus_init(ngx_conf_t *cf);
+static ngx_int_t ngx_tavus_init_handlers(ngx_conf_t *cf, ngx_tavus_main_conf_t
+    *mcf);
 
 
-static ngx_conf_enum_t  ngx_tavus_verify[] = {
-    { ngx_string("any"), NGX_TAVUS_VERIFY_ANY },
-    { ngx_string("token"), NGX_TAVUS_VERIFY_TOKEN },
-    { ngx_string("signature"), NGX_TAVUS_VERIFY_SIGNATURE },
-    { ngx_string("both"), NGX_TAVUS_VERIFY_BOTH },
-    { ngx_null_string, 0 }
-};
-
-
-/* the directives that make a location an endpoint */
+/*
+ * What a location can be.  Configurations are checked in this order: webhooks
+ * first, as others sign with their keys.
+ */
 
 static ngx_tavus_endpoint_t  ngx_tavus_endpoints[] = {
-    { ngx_string("tavus_conversation"), NGX_TAVUS_CONVERSATION,
-      ngx_tavus_conversation_handler, 0 },
-    { ngx_string("tavus_conversation_end"), NGX_TAVUS_CONVERSATION_END,
-      ngx_tavus_conversation_end_handler, 0 },
-    { ngx_string("tavus_webhook"), NGX_TAVUS_WEBHOOK,
-      ngx_tavus_webhook_handler, 1 },
-    { ngx_string("tavus_track"), NGX_TAVUS_TRACK,
-      ngx_tavus_track_handler, 0 },
-    { ngx_string("tavus_contact"), NGX_TAVUS_CONTACT,
-      ngx_tavus_contact_handler, 0 },
-    { ngx_string("tavus_admin"), NGX_TAVUS_ADMIN,
-      ngx_tavus_admin_handler, 0 },
-    { ngx_string("tavus_health"), NGX_TAVUS_HEALTH,
-      ngx_tavus_health_handler, 1 },
-    { ngx_string("tavus_metrics"), NGX_TAVUS_METRICS,
-      ngx_tavus_metrics_handler, 0 },
-    { ngx_string("tavus_problem"), NGX_TAVUS_PROBLEM,
-      ngx_tavus_problem_handler, 1 },
-    { ngx_null_string, 0, NULL, 0 }
+
+    { ngx_string("tavus_webhook"), ngx_tavus_webhook_handler,
+      NGX_HTTP_POST,
+      NGX_TAVUS_SUBREQUESTS|NGX_TAVUS_NEEDS_DATABASE,
+      ngx_tavus_webhook_check },
+
+    { ngx_string("tavus_conversation"), ngx_tavus_conversation_handler,
+      NGX_HTTP_POST,
+      NGX_TAVUS_ASKS_ORIGIN|NGX_TAVUS_NEEDS_API|
+      NGX_TAVUS_NEEDS_DATABASE,
+      ngx_tavus_conversation_check },
+
+    { ngx_string("tavus_conversation_end"), ngx_tavus_conversation_end_handler,
+      NGX_HTTP_POST,
+      NGX_TAVUS_ASKS_ORIGIN|NGX_TAVUS_NEEDS_API|
+      NGX_TAVUS_NEEDS_DATABASE,
+      ngx_tavus_conversation_check_callback },
+
+    { ngx_string("tavus_track"), ngx_tavus_track_handler,
+      NGX_HTTP_POST,
+      NGX_TAVUS_ASKS_ORIGIN|NGX_TAVUS_NEEDS_DATABASE,
+      ngx_tavus_conversation_check_keys },
+
+    { ngx_string("tavus_contact"), ngx_tavus_contact_handler,
+      NGX_HTTP_POST,
+      NGX_TAVUS_ASKS_ORIGIN|NGX_TAVUS_NEEDS_DATABASE,
+      NULL },
+
+    { ngx_string("tavus_admin"), ngx_tavus_admin_handler,
+      NGX_HTTP_GET|NGX_HTTP_POST|NGX_HTTP_DELETE,
+      NGX_TAVUS_ASKS_LOGIN|NGX_TAVUS_NEEDS_DATABASE,
+      ngx_tavus_admin_check },
+
+    { ngx_string("tavus_health"), ngx_tavus_health_handler,
+      NGX_HTTP_GET|NGX_HTTP_HEAD,
+      NGX_TAVUS_ASKS_LOGIN_FULL|NGX_TAVUS_SUBREQUESTS,
+      NULL },
+
+    { ngx_string("tavus_metrics"), ngx_tavus_metrics_handler,
+      NGX_HTTP_GET|NGX_HTTP_HEAD,
+      NGX_TAVUS_ASKS_LOGIN,
+      NULL },
+
+    { ngx_string("tavus_problem"), ngx_tavus_problem_handler,
+      0,
+      NGX_TAVUS_UNGUARDED|NGX_TAVUS_SUBREQUESTS,
+      NULL },
+
+    { ngx_null_string, NULL, 0, 0, NULL }
 };
 
 
 static ngx_command_t  ngx_tavus_commands[] = {
-
-    { ngx_string("tavus_database"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_tavus_database,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("tavus_database_password"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_tavus_secret,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_tavus_main_conf_t, database_password),
-      NULL },
-
-    { ngx_string("tavus_store_timeout"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_tavus_time,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_tavus_main_conf_t, store.timeout),
-      NULL },
-
-    { ngx_string("tavus_store_buffer"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_size_slot,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_tavus_main_conf_t, store.buffer),
-      NULL },
-
-    { ngx_string("tavus_journal"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
-      ngx_tavus_conf_journal,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("tavus_retention"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
-      ngx_tavus_retention,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_tavus_main_conf_t, upkeep.retention),
-      NULL },
-
-    { ngx_string("tavus_api_key"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_tavus_secret,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_tavus_main_conf_t, api.key),
-      NULL },
-
-    { ngx_string("tavus_api_url"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_tavus_api_url,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("tavus_api_timeout"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_tavus_time,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_tavus_main_conf_t, api.timeout),
-      NULL },
-
-    { ngx_string("tavus_trusted_certificate"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
-      ngx_tavus_trusted_certificate,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_tavus_main_conf_t, trusted_certificate),
-      NULL },
 
     { ngx_string("tavus_sandbox"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_FLAG,
@@ -194,74 +128,11 @@ static ngx_command_t  ngx_tavus_commands[] = {
       0,
       NULL },
 
-    { ngx_string("tavus_vertical"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
-      ngx_tavus_vertical,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("tavus_limit_zone"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
-      ngx_tavus_limit_zone,
-      NGX_HTTP_MAIN_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("tavus_limit"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
-      ngx_tavus_limit,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("tavus_cors_origin"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
-      ngx_tavus_cors_origin,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("tavus_admin_users"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
-      ngx_tavus_admin_users,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("tavus_webhook_secret"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE2,
-      ngx_tavus_webhook_secret,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("tavus_webhook_verify"),
+    { ngx_string("tavus_webhook"),
       NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_tavus_loc_conf_t, verify),
-      &ngx_tavus_verify },
-
-    { ngx_string("tavus_webhook_signature_header"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_tavus_webhook_signature_header,
+      ngx_tavus_webhook,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
-      NULL },
-
-    { ngx_string("tavus_webhook_tolerance"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_sec_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_tavus_loc_conf_t, tolerance),
-      NULL },
-
-    { ngx_string("tavus_callback"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_str_slot,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_tavus_loc_conf_t, callback),
       NULL },
 
     { ngx_string("tavus_conversation"),
@@ -273,13 +144,6 @@ static ngx_command_t  ngx_tavus_commands[] = {
 
     { ngx_string("tavus_conversation_end"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
-      ngx_tavus_endpoint,
-      NGX_HTTP_LOC_CONF_OFFSET,
-      0,
-      NULL },
-
-    { ngx_string("tavus_webhook"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_tavus_endpoint,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -414,8 +278,8 @@ ngx_tavus_preaccess_handler(ngx_http_request_t *r)
 
     lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
 
-    if (lcf->endpoint == NGX_TAVUS_NO_ENDPOINT
-        && lcf->limits == NULL && lcf->origins == NULL)
+    if (lcf->endpoint == NULL
+        && !ngx_tavus_limit_asks(r) && !ngx_tavus_cors_asks(r))
     {
         return NGX_DECLINED;
     }
@@ -434,8 +298,8 @@ ngx_tavus_preaccess_handler(ngx_http_request_t *r)
      * redirected to, but what stands at an endpoint counts on any way there.
      */
 
-    if (lcf->endpoint == NGX_TAVUS_PROBLEM
-        || (lcf->endpoint == NGX_TAVUS_NO_ENDPOINT && ctx->guarded))
+    if (lcf->endpoint ? lcf->endpoint->flags & NGX_TAVUS_UNGUARDED
+                      : ctx->guarded)
     {
         return NGX_DECLINED;
     }
@@ -455,36 +319,18 @@ ngx_tavus_preaccess_handler(ngx_http_request_t *r)
 /* nginx skips the access phase, and with it what guards most endpoints */
 
 static ngx_int_t
-ngx_tavus_subrequest(ngx_http_request_t *r, ngx_uint_t endpoint)
+ngx_tavus_subrequest(ngx_http_request_t *r, ngx_tavus_endpoint_t *endpoint)
 {
-    ngx_tavus_endpoint_t  *e;
-
-    e = ngx_tavus_find_endpoint(endpoint);
-
-    if (e == NULL || e->subrequests) {
+    if (endpoint == NULL || endpoint->flags & NGX_TAVUS_SUBREQUESTS) {
         return NGX_DECLINED;
     }
 
     ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                   "\"%V\" refuses the subrequest \"%V\", in which neither "
-                  "a login nor an origin is asked for", &e->name, &r->uri);
+                  "a login nor an origin is asked for", &endpoint->name,
+                  &r->uri);
 
     return NGX_HTTP_FORBIDDEN;
-}
-
-
-static ngx_tavus_endpoint_t *
-ngx_tavus_find_endpoint(ngx_uint_t endpoint)
-{
-    ngx_tavus_endpoint_t  *e;
-
-    for (e = ngx_tavus_endpoints; e->name.len; e++) {
-        if (e->endpoint == endpoint) {
-            return e;
-        }
-    }
-
-    return NULL;
 }
 
 
@@ -510,110 +356,15 @@ ngx_tavus_header_filter(ngx_http_request_t *r)
 }
 
 
-ngx_tavus_ctx_t *
-ngx_tavus_find_ctx(ngx_http_request_t *r)
-{
-    ngx_tavus_ctx_t     *ctx;
-    ngx_pool_cleanup_t  *cln;
-
-    ctx = ngx_http_get_module_ctx(r, ngx_tavus_module);
-
-    if (ctx == NULL && r != r->main) {
-        ctx = ngx_http_get_module_ctx(r->main, ngx_tavus_module);
-    }
-
-    if (ctx != NULL || (!r->main->internal && !r->main->filter_finalize)) {
-        return ctx;
-    }
-
-    /* an internal redirect cleared the contexts; the pool remembers */
-
-    for (cln = r->main->pool->cleanup; cln; cln = cln->next) {
-        if (cln->handler == ngx_tavus_ctx_cleanup) {
-            ctx = cln->data;
-            ngx_http_set_ctx(r->main, ctx, ngx_tavus_module);
-
-            return ctx;
-        }
-    }
-
-    return NULL;
-}
-
-
-ngx_tavus_ctx_t *
-ngx_tavus_get_ctx(ngx_http_request_t *r)
-{
-    ngx_tavus_ctx_t     *ctx, *main;
-    ngx_pool_cleanup_t  *cln;
-
-    main = ngx_tavus_find_ctx(r->main);
-
-    if (r == r->main) {
-
-        if (main != NULL) {
-            return main;
-        }
-
-        cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_tavus_ctx_t));
-        if (cln == NULL) {
-            return NULL;
-        }
-
-        cln->handler = ngx_tavus_ctx_cleanup;
-        ctx = cln->data;
-
-    } else {
-        ctx = ngx_http_get_module_ctx(r, ngx_tavus_module);
-
-        if (ctx != NULL) {
-            return ctx;
-        }
-
-        ctx = ngx_palloc(r->pool, sizeof(ngx_tavus_ctx_t));
-        if (ctx == NULL) {
-            return NULL;
-        }
-    }
-
-    ngx_memzero(ctx, sizeof(ngx_tavus_ctx_t));
-
-    ctx->store_time = -1;
-    ctx->upstream_time = -1;
-
-    if (main != NULL) {
-        ctx->token = main->token;
-    }
-
-    ngx_http_set_ctx(r, ctx, ngx_tavus_module);
-
-    return ctx;
-}
-
-
-static void
-ngx_tavus_ctx_cleanup(void *data)
-{
-    /* a mark to find the context by */
-}
-
-
-int64_t
-ngx_tavus_now(void)
-{
-    struct timeval  tv;
-
-    ngx_gettimeofday(&tv);
-
-    return (int64_t) tv.tv_sec * 1000000 + tv.tv_usec;
-}
-
-
 static ngx_int_t
 ngx_tavus_init_process(ngx_cycle_t *cycle)
 {
-    ngx_core_conf_t        *ccf;
-    ngx_tavus_main_conf_t  *mcf;
+    ngx_uint_t                    workers;
+    ngx_core_conf_t              *ccf;
+    ngx_tavus_upkeep_conf_t      *ucf;
+    ngx_tavus_api_main_conf_t    *amcf;
+    ngx_tavus_auth_main_conf_t   *lmcf;
+    ngx_tavus_store_main_conf_t  *smcf;
 
     if (ngx_process != NGX_PROCESS_WORKER
         && ngx_process != NGX_PROCESS_SINGLE)
@@ -621,46 +372,51 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    mcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_module);
+    amcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_api_module);
 
-    if (mcf == NULL) {
+    if (amcf == NULL) {
         return NGX_OK;
     }
 
-    ngx_tavus_metrics_init_process(mcf);
+    lmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_auth_module);
+    smcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_store_module);
+    ucf = ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_upkeep_module);
+
+    ngx_tavus_metrics_init_process(cycle);
 
     if (ngx_tavus_auth_init_process(cycle) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    if (mcf->trusted
-        && ngx_tavus_curl_init_process(cycle, mcf->trusted) != NGX_OK)
+    if (amcf->trusted
+        && ngx_tavus_curl_init_process(cycle, amcf->trusted) != NGX_OK)
     {
         return NGX_ERROR;
     }
 
     ccf = (ngx_core_conf_t *) ngx_get_conf(cycle->conf_ctx, ngx_core_module);
+    workers = ccf->worker_processes;
 
-    ngx_tavus_login_init_process(mcf);
+    if (smcf->store.database == NULL) {
+        ngx_tavus_login_init_process(NULL);
 
-    if (mcf->database == NULL) {
-        return ngx_tavus_store_init_process(&mcf->store,
-                                            ccf->worker_processes);
+        return ngx_tavus_store_init_process(&smcf->store, workers);
     }
 
-    mcf->store.missing = ngx_tavus_upkeep_soon;
+    ngx_tavus_login_init_process(lmcf->logins);
 
-    if (mcf->api.peer) {
-        ngx_tavus_sweep_init_process(&mcf->api);
-        mcf->upkeep.unsettled = ngx_tavus_sweep;
+    smcf->store.missing = ngx_tavus_upkeep_soon;
+
+    if (amcf->api.peer) {
+        ngx_tavus_sweep_init_process(&amcf->api);
+        ucf->unsettled = ngx_tavus_sweep;
     }
 
-    mcf->upkeep.database = mcf->database;
-    mcf->upkeep.idle = ngx_tavus_sweep_idle;
+    ucf->database = smcf->store.database;
+    ucf->idle = ngx_tavus_sweep_idle;
 
-    if (ngx_tavus_store_init_process(&mcf->store, ccf->worker_processes)
-        != NGX_OK
-        || ngx_tavus_upkeep_init_process(&mcf->upkeep) != NGX_OK)
+    if (ngx_tavus_store_init_process(&smcf->store, workers) != NGX_OK
+        || ngx_tavus_upkeep_init_process(ucf) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -687,40 +443,17 @@ ngx_tavus_create_main_conf(ngx_conf_t *cf)
     ngx_tavus_main_conf_t  *mcf;
 
     mcf = ngx_pcalloc(cf->pool, sizeof(ngx_tavus_main_conf_t));
-    if (mcf == NULL) {
-        return NULL;
-    }
 
-    /*
-     * set by ngx_pcalloc():
-     *
-     *     mcf->database = NULL;
-     *     mcf->database_password = { 0, NULL };
-     *     mcf->api = { NULL, { 0, NULL }, 0 };
-     *     mcf->trusted_certificate = { 0, NULL };
-     *     mcf->trusted = NULL;
-     *     mcf->public_origin = { 0, NULL };
-     *     mcf->auth_zone = NULL;
-     *     mcf->resolver = NULL;
-     *     mcf->metrics = NULL;
-     *     mcf->ends = NULL;
-     */
-
-    mcf->store.timeout = NGX_CONF_UNSET_MSEC;
-    mcf->store.buffer = NGX_CONF_UNSET_SIZE;
-    mcf->upkeep.retention = NGX_CONF_UNSET;
-    mcf->api.timeout = NGX_CONF_UNSET_MSEC;
-    mcf->sandbox = NGX_CONF_UNSET;
-
-    if (ngx_array_init(&mcf->verticals, cf->pool, 4,
-                       sizeof(ngx_tavus_vertical_t)) != NGX_OK
-        || ngx_array_init(&mcf->limit_zones, cf->pool, 4,
-                          sizeof(ngx_tavus_limit_zone_t *)) != NGX_OK
+    if (mcf == NULL
         || ngx_array_init(&mcf->locations, cf->pool, 8,
-                          sizeof(ngx_tavus_location_t)) != NGX_OK)
+                          sizeof(ngx_tavus_location_t))
+           != NGX_OK)
     {
         return NULL;
     }
+
+    mcf->endpoints = ngx_tavus_endpoints;
+    mcf->sandbox = NGX_CONF_UNSET;
 
     return mcf;
 }
@@ -731,10 +464,6 @@ ngx_tavus_init_main_conf(ngx_conf_t *cf, void *conf)
 {
     ngx_tavus_main_conf_t *mcf = conf;
 
-    ngx_conf_init_msec_value(mcf->store.timeout, 1000);
-    ngx_conf_init_size_value(mcf->store.buffer, 16 * 1024 * 1024);
-    ngx_conf_init_value(mcf->upkeep.retention, NGX_TAVUS_RETENTION);
-    ngx_conf_init_msec_value(mcf->api.timeout, 15000);
     ngx_conf_init_value(mcf->sandbox, 0);
 
     return NGX_CONF_OK;
@@ -744,32 +473,7 @@ ngx_tavus_init_main_conf(ngx_conf_t *cf, void *conf)
 static void *
 ngx_tavus_create_loc_conf(ngx_conf_t *cf)
 {
-    ngx_tavus_loc_conf_t  *lcf;
-
-    lcf = ngx_pcalloc(cf->pool, sizeof(ngx_tavus_loc_conf_t));
-    if (lcf == NULL) {
-        return NULL;
-    }
-
-    /*
-     * set by ngx_pcalloc():
-     *
-     *     lcf->endpoint = NGX_TAVUS_NO_ENDPOINT;
-     *     lcf->limits = NULL;
-     *     lcf->origins = NULL;
-     *     lcf->users = NULL;
-     *     lcf->realm = { 0, NULL };
-     *     lcf->scheme = NGX_TAVUS_SCHEME_TAVUS;
-     *     lcf->secrets = NULL;
-     *     lcf->keys = NULL;
-     *     lcf->signature_header = { 0, NULL };
-     *     lcf->callback = { 0, NULL };
-     */
-
-    lcf->verify = NGX_CONF_UNSET_UINT;
-    lcf->tolerance = NGX_CONF_UNSET;
-
-    return lcf;
+    return ngx_pcalloc(cf->pool, sizeof(ngx_tavus_loc_conf_t));
 }
 
 
@@ -779,218 +483,41 @@ ngx_tavus_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_tavus_loc_conf_t *prev = parent;
     ngx_tavus_loc_conf_t *conf = child;
 
-    void                      **loc_conf;
-    ngx_tavus_endpoint_t       *e;
-    ngx_http_core_loc_conf_t   *clcf;
+    ngx_http_core_loc_conf_t  *clcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (clcf->noname && clcf->handler == NULL) {
+    /* where no other module answers, a block is its location */
 
-        /*
-         * None of our directives may stand in "if" and "limit_except": what
-         * is none of another module's there is the location itself
-         */
-
-        e = ngx_tavus_find_endpoint(prev->endpoint);
-
-        if (e) {
-            clcf->handler = e->handler;
-        }
-
-        loc_conf = ((ngx_http_conf_ctx_t *) cf->ctx)->loc_conf;
-        loc_conf[ngx_tavus_module.ctx_index] = prev;
+    if (clcf->handler == NULL
+        && ngx_tavus_endpoint_block(cf, &ngx_tavus_module, prev))
+    {
         conf = prev;
+
+        if (conf->endpoint) {
+            clcf->handler = conf->endpoint->handler;
+        }
     }
 
-    if (conf->endpoint == NGX_TAVUS_PROBLEM) {
+    if (conf->endpoint && conf->endpoint->flags & NGX_TAVUS_UNGUARDED) {
 
         /* or a body that was too large would be so again on the way here */
 
         clcf->client_max_body_size = 0;
     }
 
-    if (conf == prev) {
-        return NGX_CONF_OK;
-    }
-
-    if (conf->limits == NULL) {
-        conf->limits = prev->limits;
-    }
-
-    if (conf->origins == NULL) {
-        conf->origins = prev->origins;
-    }
-
-    if (conf->users == NULL) {
-        conf->users = prev->users;
-        conf->realm = prev->realm;
-    }
-
-    /* a Stripe secret belongs to its endpoint alone */
-
-    if (conf->secrets == NULL
-        && conf->scheme != NGX_TAVUS_SCHEME_STRIPE
-        && prev->scheme != NGX_TAVUS_SCHEME_STRIPE)
-    {
-        conf->secrets = prev->secrets;
-    }
-
-    /* what has no meaning with a scheme is not inherited, but refused */
-
-    if (conf->endpoint != NGX_TAVUS_WEBHOOK
-        || conf->scheme == NGX_TAVUS_SCHEME_TAVUS)
-    {
-        if (conf->verify == NGX_CONF_UNSET_UINT) {
-            conf->verify = prev->verify;
-        }
-
-        if (conf->signature_header.data == NULL) {
-            conf->signature_header = prev->signature_header;
-        }
-    }
-
-    if ((conf->endpoint != NGX_TAVUS_WEBHOOK
-         || conf->scheme != NGX_TAVUS_SCHEME_TAVUS)
-        && conf->tolerance == NGX_CONF_UNSET)
-    {
-        conf->tolerance = prev->tolerance;
-    }
-
-    ngx_conf_merge_str_value(conf->callback, prev->callback,
-                             NGX_TAVUS_CALLBACK);
-
     return NGX_CONF_OK;
 }
 
 
 static char *
-ngx_tavus_endpoint(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_tavus_loc_conf_t *lcf = conf;
-
-    ngx_str_t                 *value;
-    ngx_tavus_endpoint_t      *e;
-    ngx_tavus_location_t      *location;
-    ngx_tavus_main_conf_t     *mcf;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    value = cf->args->elts;
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-
-    if (lcf->endpoint != NGX_TAVUS_NO_ENDPOINT || clcf->handler != NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\": the location has a handler already",
-                           &value[0]);
-        return NGX_CONF_ERROR;
-    }
-
-    for (e = ngx_tavus_endpoints; e->name.len; e++) {
-        if (ngx_strcmp(e->name.data, value[0].data) == 0) {
-            break;
-        }
-    }
-
-    lcf->endpoint = e->endpoint;
-    clcf->handler = e->handler;
-
-    if (lcf->endpoint == NGX_TAVUS_WEBHOOK
-        && ngx_tavus_webhook_scheme(cf, lcf, &value[1]) != NGX_CONF_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
-
-    location = ngx_array_push(&mcf->locations);
-    if (location == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    location->cscf = ngx_http_conf_get_module_srv_conf(cf,
-                                                       ngx_http_core_module);
-    location->clcf = clcf;
-    location->lcf = lcf;
-    location->name = e->name;
-    location->handler = e->handler;
-    location->file = cf->conf_file->file.name;
-    location->line = cf->conf_file->line;
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_tavus_database(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+ngx_tavus_sandbox(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_tavus_main_conf_t *mcf = conf;
 
-    ngx_str_t  *value;
+    ngx_tavus_place_note(cf, &mcf->sandbox_place);
 
-    if (mcf->database) {
-        return "is duplicate";
-    }
-
-    ngx_tavus_conf_place(cf, &mcf->database_place);
-
-    value = cf->args->elts;
-
-    mcf->database = ngx_tavus_pg_parse(cf, &value[1]);
-
-    return mcf->database ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-/* a single secret of the http level */
-
-static char *
-ngx_tavus_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_tavus_main_conf_t *mcf = conf;
-
-    ngx_str_t   *value, *secret;
-    ngx_uint_t   i;
-
-    secret = (ngx_str_t *) ((u_char *) conf + cmd->offset);
-
-    if (secret->data) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (secret != &mcf->api.key) {
-
-        /* a database's password is as long as its owner made it */
-
-        return ngx_tavus_conf_secret(cf, &value[0], &value[1], 1, secret);
-    }
-
-    if (mcf->api.peer == NULL) {
-        ngx_tavus_conf_place(cf, &mcf->api_place);
-    }
-
-    if (ngx_tavus_conf_secret(cf, &value[0], &value[1], TAVUS_SECRET_MIN,
-                              secret)
-        != NGX_CONF_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    /* it will be the value of a header */
-
-    for (i = 0; i < secret->len; i++) {
-        if (secret->data[i] <= ' ' || secret->data[i] >= 0x7f) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\": the key holds a blank, a control "
-                               "character or one outside of ASCII",
-                               &value[0]);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return NGX_CONF_OK;
+    return ngx_conf_set_flag_slot(cf, cmd, conf);
 }
 
 
@@ -1029,142 +556,48 @@ ngx_tavus_public_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-static char *
-ngx_tavus_api_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+static ngx_int_t
+ngx_tavus_init(ngx_conf_t *cf)
 {
-    ngx_tavus_main_conf_t *mcf = conf;
+    ngx_tavus_main_conf_t               *mcf;
+    ngx_tavus_store_main_conf_t         *smcf;
+    ngx_tavus_conversation_main_conf_t  *cmcf;
 
-    ngx_str_t  *value;
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_store_module);
+    cmcf = ngx_http_conf_get_module_main_conf(cf,
+                                              ngx_tavus_conversation_module);
 
-    if (mcf->api.peer) {
-        return "is duplicate";
-    }
-
-    ngx_tavus_conf_place(cf, &mcf->api_place);
-
-    value = cf->args->elts;
-
-    mcf->api.peer = ngx_tavus_curl_parse(cf, &value[1]);
-
-    return mcf->api.peer ? NGX_CONF_OK : NGX_CONF_ERROR;
-}
-
-
-static char *
-ngx_tavus_trusted_certificate(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_tavus_main_conf_t *mcf = conf;
-
-    ngx_tavus_conf_place(cf, &mcf->trusted_place);
-
-    return ngx_conf_set_str_slot(cf, cmd, conf);
-}
-
-
-static char *
-ngx_tavus_sandbox(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_tavus_main_conf_t *mcf = conf;
-
-    ngx_tavus_conf_place(cf, &mcf->sandbox_place);
-
-    return ngx_conf_set_flag_slot(cf, cmd, conf);
-}
-
-
-/* nothing can be done in no time */
-
-static char *
-ngx_tavus_time(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    char        *rv;
-    ngx_msec_t  *time;
-
-    rv = ngx_conf_set_msec_slot(cf, cmd, conf);
-
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    time = (ngx_msec_t *) ((u_char *) conf + cmd->offset);
-
-    if (*time < 100 || *time > 600000) {
-        return "must be from 100ms to 10m";
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-/* months are dropped whole, and two are kept in any case */
-
-static char *
-ngx_tavus_retention(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_tavus_main_conf_t *mcf = conf;
-
-    char       *rv;
-    ngx_str_t   s, *value;
-
-    rv = ngx_conf_set_sec_slot(cf, cmd, conf);
-
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    if (mcf->upkeep.retention < NGX_TAVUS_MIN_RETENTION) {
-        return "must be at least 60d";
-    }
-
-    if (cf->args->nelts == 2) {
-        return NGX_CONF_OK;
-    }
-
-    value = cf->args->elts;
-    s = value[2];
-
-    if (s.len < 8 || ngx_strncmp(s.data, "browser=", 8) != 0) {
-        return "has an unknown parameter";
-    }
-
-    s.data += 8;
-    s.len -= 8;
-
-    mcf->upkeep.browser = ngx_parse_time(&s, 1);
-
-    if (mcf->upkeep.browser == (time_t) NGX_ERROR) {
-        return "has an invalid time in \"browser=\"";
-    }
-
-    if (mcf->upkeep.browser < NGX_TAVUS_MIN_BROWSER
-        || mcf->upkeep.browser > mcf->upkeep.retention)
+    if (ngx_tavus_conf_check(cf) != NGX_OK
+        || ngx_tavus_store_former_journals(cf, smcf) != NGX_OK)
     {
-        return "takes for \"browser=\" at least 1d, and at most what it "
-               "keeps of all";
+        return NGX_ERROR;
     }
 
-    return NGX_CONF_OK;
+    if (ngx_tavus_endpoint_find(mcf, "tavus_metrics")
+        && ngx_tavus_metrics_zone(cf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_tavus_endpoint_find(mcf, "tavus_conversation_end")
+        && ngx_tavus_ends_zone(cf, &cmcf->ends) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_tavus_init_handlers(cf, mcf);
 }
 
 
 static ngx_int_t
-ngx_tavus_init(ngx_conf_t *cf)
+ngx_tavus_init_handlers(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
 {
     ngx_uint_t                  n;
     ngx_http_handler_pt        *h;
-    ngx_tavus_main_conf_t      *mcf;
     ngx_http_core_main_conf_t  *cmcf;
 
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
     cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
-
-    if (ngx_tavus_conf_check(cf, mcf) != NGX_OK
-        || ngx_tavus_conf_former_journals(cf, mcf) != NGX_OK
-        || ngx_tavus_metrics_zone(cf, mcf) != NGX_OK
-        || ngx_tavus_ends_zone(cf, mcf) != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
 
     if (mcf->tokens) {
         h = ngx_array_push(&cmcf->phases[NGX_HTTP_POST_READ_PHASE].handlers);

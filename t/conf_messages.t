@@ -8,6 +8,7 @@ use lib 't/lib';
 use Tavus::Test;
 use Tavus::Test::Conf;
 use Tavus::Test::Process qw($ROOT slurp);
+use Tavus::Test::Source qw(directives);
 
 # What no configuration brings about, and why.
 my %unheard = (
@@ -354,14 +355,13 @@ my %twice = (
     tavus_webhook_signature_header => 'X-Sig',
     tavus_webhook_tolerance => '1m', tavus_callback => '/x',
 );
-my $source = slurp("$ROOT/ngx_tavus_module/ngx_tavus_module.c");
-my ($commands) = $source =~ /^static ngx_command_t .*?\{(.*?)^\};/ms;
-my @directives = $commands =~
-    /\{ ngx_string\("(\w+)"\),\s+([A-Z0-9_|]+),\s+(\w+),/g;
-cmp_ok scalar(@directives) / 3, '>', 20, 'directives are found';
-while (my ($directive, $where, $function) = splice @directives, 0, 3) {
+my @directives = directives();
+cmp_ok scalar(@directives), '>', 20, 'directives are found';
+for (@directives) {
+    my ($directive, $where, $function) = @$_;
     # a location's handler is asserted above
-    next if $repeated{$directive} || $function eq 'ngx_tavus_endpoint';
+    next if $repeated{$directive}
+        || $function =~ /\Angx_tavus_(?:endpoint|webhook)\z/;
     my $value = $twice{$directive};
     ok defined $value, "$directive has a value here" or next;
     my @twice = $where =~ /LOC_CONF/ ? x("$directive $value; " x 2)

@@ -7,6 +7,7 @@ use lib 't/lib';
 use Tavus::Test;
 use Tavus::Test::Conf;
 use Tavus::Test::Process qw($ROOT slurp);
+use Tavus::Test::Source qw(directives);
 
 my $t = conf_test();
 my $secret = 'file:' . $t->secret('more', 'another-secret-0123456789');
@@ -16,13 +17,9 @@ my $users = 'tavus_admin_users %%SECRETS%%/admin.htpasswd;';
 sub loc { return (locations => {@_}) }
 
 # ---- no directive of ours in a block that nginx makes no location of
-my $source = slurp("$ROOT/ngx_tavus_module/ngx_tavus_module.c");
-my @directives;
-push @directives, [$1, $2] while $source =~
-    /ngx_string\("(tavus_\w+)"\),\s+((?:NGX_\w+[|\s]*)+),/g;
-@directives = map { [$_->[0], $_->[1] =~ /NOARGS/ ? ''
+my @directives = map { [$_->[0], $_->[1] =~ /NOARGS/ ? ''
     : $_->[1] =~ /TAKE2/ ? ' a b' : ' a'] } grep { $_->[1] =~ /LOC_CONF/ }
-    @directives;
+    directives();
 cmp_ok scalar(@directives), '>=', 17, 'directives of locations';
 
 for (@directives) {

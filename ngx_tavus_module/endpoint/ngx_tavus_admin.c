@@ -6,10 +6,17 @@
 
 
 #include "endpoint/ngx_tavus_admin.h"
+#include "guard/ngx_tavus_users.h"
+#include "http/ngx_tavus_problem.h"
 #include "http/ngx_tavus_request.h"
+#include "http/ngx_tavus_response.h"
+#include "http/ngx_tavus_wait.h"
 #include "store/ngx_tavus_store.h"
+#include "event/ngx_tavus_pg.h"
+#include "core/tavus_event.h"
 #include "core/tavus_json.h"
 #include "core/tavus_query.h"
+#include "core/tavus_uuid.h"
 
 
 #define NGX_TAVUS_ADMIN_TIMEOUT    5000
@@ -84,6 +91,8 @@ static void ngx_tavus_admin_clear(void *data);
 static ngx_int_t ngx_tavus_admin_failed(ngx_http_request_t *r, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_admin_cleanup(void *data);
+
+static ngx_uint_t ngx_tavus_admin_prefix(ngx_http_core_loc_conf_t *clcf);
 
 
 static const Oid  ngx_tavus_admin_events_types[] = {
@@ -691,4 +700,38 @@ ngx_tavus_admin_cleanup(void *data)
     if (ngx_tavus_pg_withdraw(&query->op) == NGX_OK) {
         ngx_destroy_pool(query->pool);
     }
+}
+
+
+ngx_int_t
+ngx_tavus_admin_check(ngx_conf_t *cf, ngx_tavus_location_t *location)
+{
+    ngx_tavus_auth_loc_conf_t  *alcf;
+
+    if (!ngx_tavus_admin_prefix(location->clcf)) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"tavus_admin\" needs a prefix location, what follows "
+                      "it is the resource in %V:%ui", &location->place.file,
+                      location->place.line);
+        return NGX_ERROR;
+    }
+
+    alcf = ngx_tavus_location_conf(location, ngx_tavus_auth_module);
+
+    return alcf->users ? NGX_OK
+                       : ngx_tavus_endpoint_missing(cf, location,
+                                                    "tavus_admin_users");
+}
+
+
+static ngx_uint_t
+ngx_tavus_admin_prefix(ngx_http_core_loc_conf_t *clcf)
+{
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        return 0;
+    }
+#endif
+
+    return !clcf->exact_match && !clcf->named;
 }

@@ -9,7 +9,9 @@
 #define _NGX_TAVUS_CONTACT_H_INCLUDED_
 
 
-#include "ngx_tavus_module.h"
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
 
 
 /* The content handler of tavus_contact. */

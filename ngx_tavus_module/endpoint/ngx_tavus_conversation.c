@@ -6,11 +6,18 @@
 
 
 #include "endpoint/ngx_tavus_conversation.h"
-#include "endpoint/ngx_tavus_ends.h"
+#include "guard/ngx_tavus_keys.h"
+#include "http/ngx_tavus_ctx.h"
+#include "http/ngx_tavus_header.h"
 #include "http/ngx_tavus_intake.h"
+#include "http/ngx_tavus_problem.h"
 #include "http/ngx_tavus_request.h"
-#include "core/tavus_metrics.h"
+#include "http/ngx_tavus_response.h"
+#include "http/ngx_tavus_wait.h"
+#include "service/ngx_tavus_api_conf.h"
 #include "store/ngx_tavus_server_event.h"
+#include "store/ngx_tavus_store.h"
+#include "core/tavus_metrics.h"
 
 #include <openssl/rand.h>
 
@@ -214,7 +221,7 @@ ngx_tavus_create_send(ngx_tavus_job_t *job)
         return NGX_ERROR;
     }
 
-    t = ngx_tavus_api_transfer(&job->mcf->api, "POST",
+    t = ngx_tavus_api_transfer(job->api, "POST",
                                ngx_tavus_create_answered, job);
     if (t == NULL) {
         cJSON_free(text);
@@ -501,7 +508,7 @@ ngx_tavus_create_failed(ngx_tavus_job_t *job, ngx_tavus_curl_t *t)
         ngx_str_set(&ctx->event_type, "conversation.create_failed");
     }
 
-    words = ngx_tavus_api_words(&job->mcf->api, t, buf, sizeof(buf));
+    words = ngx_tavus_api_words(job->api, t, buf, sizeof(buf));
 
     ngx_log_error(NGX_LOG_ERR,
                   job->request ? job->request->connection->log
@@ -643,15 +650,11 @@ ngx_tavus_create_respond(ngx_tavus_job_t *job)
     if (job->cookie.len) {
         value = &job->cookie;
 
-        h = ngx_list_push(&r->headers_out.headers);
+        h = ngx_tavus_push_header(r);
         if (h == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        h->hash = 1;
-#if (nginx_version >= 1023000)
-        h->next = NULL;
-#endif
         ngx_str_set(&h->key, "Set-Cookie");
         h->value.len = value->len;
         h->value.data = ngx_pstrdup(r->pool, value);
@@ -707,7 +710,8 @@ ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body)
     ngx_tavus_job_t        *job;
     ngx_tavus_end_e         state;
     ngx_tavus_end_token_t   parsed;
-    ngx_tavus_main_conf_t  *mcf;
+
+    ngx_tavus_conversation_main_conf_t  *cmcf;
 
     root = ngx_tavus_parse_object(r, body);
 
@@ -740,10 +744,10 @@ ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body)
         goto failed;
     }
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
+    cmcf = ngx_http_get_module_main_conf(r, ngx_tavus_conversation_module);
 
-    state = ngx_tavus_ends_begin(mcf, parsed.nonce,
-                                 ngx_tavus_job_patience(mcf));
+    state = ngx_tavus_ends_begin(cmcf->ends, parsed.nonce,
+                                 ngx_tavus_job_patience(r));
 
     if (state != NGX_TAVUS_END_NONE) {
         rc = ngx_tavus_end_known(r, state);
@@ -780,7 +784,7 @@ ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body)
 
 released:
 
-    ngx_tavus_ends_set(mcf, parsed.nonce, NGX_TAVUS_END_NONE, 0);
+    ngx_tavus_ends_set(cmcf->ends, parsed.nonce, NGX_TAVUS_END_NONE, 0);
     rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
 
 failed:
@@ -816,7 +820,7 @@ ngx_tavus_end_send(ngx_tavus_job_t *job, const char *reason)
 {
     job->end_reason = reason;
 
-    return ngx_tavus_api_end(&job->mcf->api, &job->conversation_id,
+    return ngx_tavus_api_end(job->api, &job->conversation_id,
                              ngx_tavus_end_answered, job);
 }
 
@@ -837,7 +841,7 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
     r = job->request;
 
     if (!ngx_tavus_api_ended(t)) {
-        words = ngx_tavus_api_words(&job->mcf->api, t, buf, sizeof(buf));
+        words = ngx_tavus_api_words(job->api, t, buf, sizeof(buf));
 
         ngx_log_error(NGX_LOG_ERR,
                       r ? r->connection->log : ngx_cycle->log, 0,
@@ -867,7 +871,7 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
                      1);
 
     if (job->visitor_ends) {
-        ngx_tavus_ends_set(job->mcf, job->nonce, NGX_TAVUS_END_DONE,
+        ngx_tavus_ends_set(job->cmcf->ends, job->nonce, NGX_TAVUS_END_DONE,
                            job->expiry - ngx_time() + 1);
     }
 
@@ -898,7 +902,7 @@ ngx_tavus_end_recorded(void *data, ngx_tavus_outcome_e outcome,
     ngx_tavus_job_t *job = data;
 
     if (job->visitor_ends) {
-        ngx_tavus_ends_set(job->mcf, job->nonce, NGX_TAVUS_END_UNENDED,
+        ngx_tavus_ends_set(job->cmcf->ends, job->nonce, NGX_TAVUS_END_UNENDED,
                            outcome <= NGX_TAVUS_JOURNALED
                            ? job->expiry - ngx_time() + 1
                            : NGX_TAVUS_CONVERSATION_RETRY);
@@ -939,9 +943,14 @@ ngx_tavus_job_create(ngx_http_request_t *r)
     ngx_pool_t            *pool;
     ngx_tavus_job_t       *job;
     ngx_http_cleanup_t    *cln;
-    ngx_tavus_loc_conf_t  *lcf;
 
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    ngx_tavus_api_main_conf_t          *amcf;
+    ngx_tavus_keys_loc_conf_t          *klcf;
+    ngx_tavus_conversation_loc_conf_t  *clcf;
+
+    amcf = ngx_http_get_module_main_conf(r, ngx_tavus_api_module);
+    klcf = ngx_http_get_module_loc_conf(r, ngx_tavus_keys_module);
+    clcf = ngx_http_get_module_loc_conf(r, ngx_tavus_conversation_module);
 
     pool = ngx_create_pool(2048, ngx_cycle->log);
     if (pool == NULL) {
@@ -958,8 +967,11 @@ ngx_tavus_job_create(ngx_http_request_t *r)
     job->start = ngx_current_msec;
     job->began = ngx_time();
     job->mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
-    job->key = lcf->keys->elts[0];
-    job->callback = lcf->callback;
+    job->cmcf = ngx_http_get_module_main_conf(r,
+                                              ngx_tavus_conversation_module);
+    job->api = &amcf->api;
+    job->key = klcf->keys->elts[0];
+    job->callback = clcf->callback;
     job->intent = cJSON_CreateObject();
 
     id = ngx_tavus_request_id(r);

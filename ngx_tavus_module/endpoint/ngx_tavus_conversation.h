@@ -9,8 +9,10 @@
 #define _NGX_TAVUS_CONVERSATION_H_INCLUDED_
 
 
-#include "ngx_tavus_module.h"
+#include "endpoint/ngx_tavus_conversation_conf.h"
+#include "service/ngx_tavus_api.h"
 #include "core/tavus_json.h"
+#include "core/tavus_signature.h"
 
 
 /*
@@ -23,6 +25,8 @@ typedef struct {
     ngx_http_request_t       *request;      /* NULL: the visitor left */
     ngx_http_cleanup_t       *cleanup;      /* of the request */
     ngx_tavus_main_conf_t    *mcf;
+    ngx_tavus_api_t          *api;
+    ngx_tavus_conversation_main_conf_t  *cmcf;
     ngx_tavus_vertical_t     *vertical;
     tavus_key_t              *key;
     ngx_str_t                 callback;
@@ -99,7 +103,7 @@ ngx_int_t ngx_tavus_end_verify(ngx_http_request_t *r, cJSON *id,
     cJSON *token, ngx_tavus_end_token_t *parsed);
 
 /* Seconds after which nobody waits for what Tavus makes of a job. */
-ngx_uint_t ngx_tavus_job_patience(ngx_tavus_main_conf_t *mcf);
+ngx_uint_t ngx_tavus_job_patience(ngx_http_request_t *r);
 
 /* A string of at most max bytes, copied into job->pool with a NUL. */
 ngx_int_t ngx_tavus_job_string(ngx_tavus_job_t *job, cJSON *item, size_t max,

@@ -6,11 +6,20 @@
 
 
 #include "endpoint/ngx_tavus_conversation.h"
-#include "http/ngx_tavus_request.h"
-#include "endpoint/ngx_tavus_webhook.h"
-#include "core/tavus_metrics.h"
-#include "core/tavus_language.h"
+#include "endpoint/ngx_tavus_conversation_conf.h"
+#include "guard/ngx_tavus_keys.h"
+#include "http/ngx_tavus_ctx.h"
+#include "http/ngx_tavus_endpoint.h"
+#include "http/ngx_tavus_header.h"
+#include "http/ngx_tavus_problem.h"
+#include "service/ngx_tavus_api.h"
+#include "service/ngx_tavus_api_conf.h"
 #include "store/ngx_tavus_node.h"
+#include "store/ngx_tavus_store_conf.h"
+#include "core/tavus_json.h"
+#include "core/tavus_language.h"
+#include "core/tavus_metrics.h"
+#include "core/tavus_signature.h"
 
 #include <openssl/rand.h>
 
@@ -36,7 +45,7 @@ static ngx_uint_t ngx_tavus_create_valid_visitor(ngx_http_request_t *r,
     ngx_str_t *value);
 static ngx_str_t *ngx_tavus_create_cookie_name(ngx_tavus_main_conf_t *mcf);
 static ngx_int_t ngx_tavus_create_new_visitor(ngx_tavus_job_t *job);
-static tavus_verify_t ngx_tavus_end_parse(ngx_tavus_loc_conf_t *lcf,
+static tavus_verify_t ngx_tavus_end_parse(ngx_tavus_keys_t *keys,
     const char *id, const char *token, ngx_tavus_end_token_t *parsed,
     size_t *match);
 
@@ -187,11 +196,18 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_job_t *job,
 
 
 ngx_uint_t
-ngx_tavus_job_patience(ngx_tavus_main_conf_t *mcf)
+ngx_tavus_job_patience(ngx_http_request_t *r)
 {
-    ngx_msec_t  time;
+    ngx_msec_t                    time;
+    ngx_tavus_main_conf_t        *mcf;
+    ngx_tavus_api_main_conf_t    *amcf;
+    ngx_tavus_store_main_conf_t  *smcf;
 
-    time = mcf->api.timeout + 2 * mcf->store.timeout;
+    mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
+    amcf = ngx_http_get_module_main_conf(r, ngx_tavus_api_module);
+    smcf = ngx_http_get_module_main_conf(r, ngx_tavus_store_module);
+
+    time = amcf->api.timeout + 2 * smcf->store.timeout;
 
     if (mcf->resolver) {
         time += mcf->resolver_timeout;
@@ -222,9 +238,9 @@ ngx_tavus_create_vertical(ngx_tavus_job_t *job, cJSON *item)
     }
 
     len = ngx_strlen(name);
-    v = job->mcf->verticals.elts;
+    v = job->cmcf->verticals.elts;
 
-    for (i = 0; i < job->mcf->verticals.nelts; i++) {
+    for (i = 0; i < job->cmcf->verticals.nelts; i++) {
         if (v[i].name.len == len
             && ngx_strncmp(v[i].name.data, name, len) == 0)
         {
@@ -232,12 +248,12 @@ ngx_tavus_create_vertical(ngx_tavus_job_t *job, cJSON *item)
         }
     }
 
-    if (i == job->mcf->verticals.nelts) {
+    if (i == job->cmcf->verticals.nelts) {
         return NGX_DECLINED;
     }
 
     job->vertical = &v[i];
-    job->patience = ngx_tavus_job_patience(job->mcf);
+    job->patience = ngx_tavus_job_patience(job->request);
     intent = job->intent;
 
     if (cJSON_AddStringToObject(intent, "nonce", job->nonce_hex) == NULL
@@ -430,9 +446,9 @@ ngx_tavus_create_fault(ngx_http_request_t *r, ngx_tavus_job_t *job,
     } else if (ngx_strcmp(fault->code, "unknown_vertical") == 0) {
         extra = cJSON_CreateObject();
         list = cJSON_AddArrayToObject(extra, "verticals");
-        v = job->mcf->verticals.elts;
+        v = job->cmcf->verticals.elts;
 
-        for (i = 0; i < job->mcf->verticals.nelts; i++) {
+        for (i = 0; i < job->cmcf->verticals.nelts; i++) {
             (void) cJSON_AddItemToArray(list,
                                 cJSON_CreateString((char *) v[i].name.data));
         }
@@ -506,30 +522,20 @@ ngx_tavus_create_known_visitor(ngx_http_request_t *r, ngx_tavus_job_t *job)
     valid = 0;
 
     part = &r->headers_in.headers.part;
-    h = part->elts;
+    i = 0;
 
-    for (i = 0; /* void */ ; i++) {
+    while ((h = ngx_tavus_next_header(&part, &i)) != NULL) {
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len != sizeof("cookie") - 1
-            || ngx_memcmp(h[i].lowcase_key, "cookie", sizeof("cookie") - 1)
+        if (h->key.len != sizeof("cookie") - 1
+            || ngx_memcmp(h->lowcase_key, "cookie", sizeof("cookie") - 1)
                != 0)
         {
             continue;
         }
 
-        last = h[i].value.data + h[i].value.len;
+        last = h->value.data + h->value.len;
 
-        for (p = h[i].value.data; p < last; p = end + 1) {
+        for (p = h->value.data; p < last; p = end + 1) {
 
             end = ngx_strlchr(p, last, ';');
             end = end ? end : last;
@@ -570,15 +576,15 @@ ngx_tavus_create_valid_visitor(ngx_http_request_t *r, ngx_str_t *value)
 {
     char                  *p;
     size_t                 match;
-    ngx_tavus_loc_conf_t  *lcf;
+    ngx_tavus_keys_loc_conf_t  *klcf;
 
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    klcf = ngx_http_get_module_loc_conf(r, ngx_tavus_keys_module);
 
     p = (char *) value->data;
 
     return value->len > NGX_TAVUS_VISITOR_LEN + 1
            && p[NGX_TAVUS_VISITOR_LEN] == '.'
-           && tavus_ticket_verify(lcf->keys->elts, lcf->keys->nelts,
+           && tavus_ticket_verify(klcf->keys->elts, klcf->keys->nelts,
                                   TAVUS_USE_VISITOR, p,
                                   NGX_TAVUS_VISITOR_LEN,
                                   p + NGX_TAVUS_VISITOR_LEN + 1,
@@ -714,7 +720,7 @@ ngx_tavus_end_token(ngx_tavus_job_t *job,
 
 
 static tavus_verify_t
-ngx_tavus_end_parse(ngx_tavus_loc_conf_t *lcf, const char *id,
+ngx_tavus_end_parse(ngx_tavus_keys_t *keys, const char *id,
     const char *token, ngx_tavus_end_token_t *parsed, size_t *match)
 {
     u_char          *p, text[NGX_TAVUS_MAX_ID + NGX_TAVUS_END_TOKEN],
@@ -726,7 +732,7 @@ ngx_tavus_end_parse(ngx_tavus_loc_conf_t *lcf, const char *id,
 
     /* without a location for callbacks nobody was ever given a token */
 
-    if (lcf->keys == NULL) {
+    if (keys == NULL) {
         return TAVUS_VERIFY_UNKNOWN_KEY;
     }
 
@@ -777,7 +783,7 @@ ngx_tavus_end_parse(ngx_tavus_loc_conf_t *lcf, const char *id,
 
     p = ngx_sprintf(text, "%s.%*s", id, (size_t) (mac - nonce), nonce);
 
-    rc = tavus_ticket_verify(lcf->keys->elts, lcf->keys->nelts,
+    rc = tavus_ticket_verify(keys->elts, keys->nelts,
                              TAVUS_USE_END, (char *) text, p - text,
                              (char *) ticket, n, match);
 
@@ -798,13 +804,13 @@ ngx_tavus_end_verify(ngx_http_request_t *r, cJSON *id, cJSON *token,
     const char            *text;
     tavus_verify_t         result;
     ngx_tavus_ctx_t       *ctx;
-    ngx_tavus_loc_conf_t  *lcf;
+    ngx_tavus_keys_loc_conf_t  *klcf;
 
     ctx = ngx_tavus_get_ctx(r);
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    klcf = ngx_http_get_module_loc_conf(r, ngx_tavus_keys_module);
 
-    result = ngx_tavus_end_parse(lcf, id->valuestring, token->valuestring,
-                                 parsed, &match);
+    result = ngx_tavus_end_parse(klcf->keys, id->valuestring,
+                                 token->valuestring, parsed, &match);
 
     tavus_metric_add(tavus_metric_of(TAVUS_METRIC_VERIFICATIONS,
                                      TAVUS_SCHEME_END_TOKEN, result), 1);
@@ -822,13 +828,13 @@ ngx_tavus_end_verify(ngx_http_request_t *r, cJSON *id, cJSON *token,
             ticket.data = (u_char *) token->valuestring;
             ticket.len = ngx_strlen(token->valuestring);
 
-            ngx_tavus_webhook_unknown_key(r, &ticket);
+            ngx_tavus_keys_unknown(r, &ticket);
         }
 
         return NGX_DECLINED;
     }
 
-    text = tavus_key_id(lcf->keys->elts[match]);
+    text = tavus_key_id(klcf->keys->elts[match]);
 
     ngx_str_set(&ctx->verify, "end_token");
     ctx->key_id.data = (u_char *) text;

@@ -6,6 +6,7 @@
 
 
 #include "endpoint/ngx_tavus_ends.h"
+#include "endpoint/ngx_tavus_conversation_conf.h"
 
 
 #define NGX_TAVUS_ENDS_SETS  1024
@@ -21,10 +22,10 @@ typedef struct {
 } ngx_tavus_ends_slot_t;
 
 
-typedef struct {
+struct ngx_tavus_ends_s {
     ngx_shmtx_t            *mutex;
     ngx_tavus_ends_slot_t  *slots;
-} ngx_tavus_ends_t;
+};
 
 
 static ngx_int_t ngx_tavus_ends_init_zone(ngx_shm_zone_t *shm_zone,
@@ -34,14 +35,11 @@ static ngx_tavus_ends_slot_t *ngx_tavus_ends_slot(ngx_tavus_ends_t *ends,
 
 
 ngx_tavus_end_e
-ngx_tavus_ends_begin(ngx_tavus_main_conf_t *mcf,
+ngx_tavus_ends_begin(ngx_tavus_ends_t *ends,
     const uint8_t nonce[TAVUS_NONCE_LEN], time_t lease)
 {
     ngx_uint_t              state;
-    ngx_tavus_ends_t       *ends;
     ngx_tavus_ends_slot_t  *slot;
-
-    ends = mcf->ends;
 
     ngx_shmtx_lock(ends->mutex);
 
@@ -60,13 +58,10 @@ ngx_tavus_ends_begin(ngx_tavus_main_conf_t *mcf,
 
 
 void
-ngx_tavus_ends_set(ngx_tavus_main_conf_t *mcf,
+ngx_tavus_ends_set(ngx_tavus_ends_t *ends,
     const uint8_t nonce[TAVUS_NONCE_LEN], ngx_tavus_end_e state, time_t keep)
 {
-    ngx_tavus_ends_t       *ends;
     ngx_tavus_ends_slot_t  *slot;
-
-    ends = mcf->ends;
 
     ngx_shmtx_lock(ends->mutex);
 
@@ -114,31 +109,17 @@ ngx_tavus_ends_slot(ngx_tavus_ends_t *ends,
 
 
 ngx_int_t
-ngx_tavus_ends_zone(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
+ngx_tavus_ends_zone(ngx_conf_t *cf, ngx_tavus_ends_t **ends)
 {
-    size_t                 size;
-    ngx_uint_t             i;
-    ngx_shm_zone_t        *shm_zone;
-    ngx_tavus_location_t  *locations;
+    size_t           size;
+    ngx_shm_zone_t  *shm_zone;
 
     /* a limit zone cannot have a blank in its name */
 
     static ngx_str_t  name = ngx_string("tavus ends");
 
-    locations = mcf->locations.elts;
-
-    for (i = 0; i < mcf->locations.nelts; i++) {
-        if (locations[i].lcf->endpoint == NGX_TAVUS_CONVERSATION_END) {
-            break;
-        }
-    }
-
-    if (i == mcf->locations.nelts) {
-        return NGX_OK;
-    }
-
-    mcf->ends = ngx_pcalloc(cf->pool, sizeof(ngx_tavus_ends_t));
-    if (mcf->ends == NULL) {
+    *ends = ngx_pcalloc(cf->pool, sizeof(ngx_tavus_ends_t));
+    if (*ends == NULL) {
         return NGX_ERROR;
     }
 
@@ -148,13 +129,14 @@ ngx_tavus_ends_zone(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
                      * sizeof(ngx_tavus_ends_slot_t), ngx_pagesize)
            + 8 * ngx_pagesize;
 
-    shm_zone = ngx_shared_memory_add(cf, &name, size, &ngx_tavus_module);
+    shm_zone = ngx_shared_memory_add(cf, &name, size,
+                                     &ngx_tavus_conversation_module);
     if (shm_zone == NULL) {
         return NGX_ERROR;
     }
 
     shm_zone->init = ngx_tavus_ends_init_zone;
-    shm_zone->data = mcf->ends;
+    shm_zone->data = *ends;
 
     return NGX_OK;
 }

@@ -14,7 +14,13 @@
  * all workers share: an end token costs one request to Tavus.
  */
 
-#include "ngx_tavus_module.h"
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "core/tavus_signature.h"
+
+
+typedef struct ngx_tavus_ends_s  ngx_tavus_ends_t;
 
 
 typedef enum {
@@ -25,18 +31,18 @@ typedef enum {
 } ngx_tavus_end_e;
 
 
-/* The zone, if a location ends conversations. */
-ngx_int_t ngx_tavus_ends_zone(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf);
+/* Makes the zone, for a configuration with a location that ends calls. */
+ngx_int_t ngx_tavus_ends_zone(ngx_conf_t *cf, ngx_tavus_ends_t **ends);
 
 /*
  * What is known of the conversation; if nothing, the caller has so many
  * seconds to end it, until when others are told that it is under way.
  */
-ngx_tavus_end_e ngx_tavus_ends_begin(ngx_tavus_main_conf_t *mcf,
+ngx_tavus_end_e ngx_tavus_ends_begin(ngx_tavus_ends_t *ends,
     const uint8_t nonce[TAVUS_NONCE_LEN], time_t lease);
 
 /* What became of it, to be known for so many seconds. */
-void ngx_tavus_ends_set(ngx_tavus_main_conf_t *mcf,
+void ngx_tavus_ends_set(ngx_tavus_ends_t *ends,
     const uint8_t nonce[TAVUS_NONCE_LEN], ngx_tavus_end_e state,
     time_t keep);
 

@@ -5,11 +5,20 @@
  */
 
 
-#include "guard/ngx_tavus_auth.h"
-#include "http/ngx_tavus_request.h"
 #include "endpoint/ngx_tavus_health.h"
+#include "guard/ngx_tavus_auth.h"
+#include "http/ngx_tavus_endpoint.h"
+#include "http/ngx_tavus_problem.h"
+#include "http/ngx_tavus_request.h"
+#include "http/ngx_tavus_response.h"
+#include "http/ngx_tavus_wait.h"
 #include "jobs/ngx_tavus_clean.h"
+#include "jobs/ngx_tavus_upkeep.h"
+#include "store/ngx_tavus_journal.h"
 #include "store/ngx_tavus_store.h"
+#include "store/ngx_tavus_store_conf.h"
+#include "event/ngx_tavus_pg.h"
+#include "core/tavus_json.h"
 
 
 /* a webhook of the largest size that is usual */
@@ -254,11 +263,13 @@ ngx_tavus_health_send(ngx_http_request_t *r, const char *text,
     ngx_int_t                   rc;
     ngx_uint_t                  n, status;
     ngx_tavus_main_conf_t      *mcf;
+    ngx_tavus_store_main_conf_t  *smcf;
     ngx_tavus_store_stats_t     stats;
     ngx_tavus_upkeep_stats_t    upkeep;
     ngx_tavus_journal_stats_t   journal;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
+    smcf = ngx_http_get_module_main_conf(r, ngx_tavus_store_module);
 
     status = ngx_tavus_health_status(&stats);
 
@@ -315,7 +326,7 @@ ngx_tavus_health_send(ngx_http_request_t *r, const char *text,
     (void) cJSON_AddNumberToObject(part, "waiting", stats.rows);
     (void) cJSON_AddNumberToObject(part, "bytes", stats.bytes);
 
-    if (mcf->store.journal.path.len || mcf->store.journal.former) {
+    if (smcf->store.journal.path.len || smcf->store.journal.former) {
         ngx_tavus_journal_stats(&journal);
 
         part = cJSON_AddObjectToObject(json, "journal");

@@ -5,25 +5,71 @@
  */
 
 
-#include "guard/ngx_tavus_limit.h"
 #include "endpoint/ngx_tavus_metrics.h"
+#include "guard/ngx_tavus_limit_zone.h"
+#include "http/ngx_tavus_endpoint.h"
 #include "http/ngx_tavus_request.h"
+#include "http/ngx_tavus_response.h"
+#include "core/tavus_metrics.h"
+
+#include <curl/curl.h>
+#include <libpq-fe.h>
+#include <openssl/crypto.h>
 
 
 /* a worker's index is its slot; where there are more, they share */
 #define NGX_TAVUS_METRICS_SLOTS  128
 
 
-static void ngx_tavus_metrics_write(tavus_text_t *text,
-    ngx_tavus_main_conf_t *mcf);
+typedef struct {
+    void                      *area;            /* NULL: nowhere shown */
+} ngx_tavus_metrics_main_conf_t;
+
+
+static void ngx_tavus_metrics_write(ngx_http_request_t *r,
+    tavus_text_t *text);
 static void ngx_tavus_metrics_build(tavus_text_t *text);
-static void ngx_tavus_metrics_limits(tavus_text_t *text,
-    ngx_tavus_main_conf_t *mcf);
+static void ngx_tavus_metrics_limits(ngx_http_request_t *r,
+    tavus_text_t *text);
 static void ngx_tavus_metrics_tag(tavus_tag_t *tag, const char *name,
     const char *value);
 static ngx_uint_t ngx_tavus_metrics_workers(void);
 static ngx_int_t ngx_tavus_metrics_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
+
+
+static void *ngx_tavus_metrics_create_main_conf(ngx_conf_t *cf);
+
+
+static ngx_http_module_t  ngx_tavus_metrics_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    ngx_tavus_metrics_create_main_conf,    /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    NULL,                                  /* create location configuration */
+    NULL                                   /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_tavus_metrics_module = {
+    NGX_MODULE_V1,
+    &ngx_tavus_metrics_module_ctx,         /* module context */
+    NULL,                                  /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
 
 
 ngx_int_t
@@ -33,7 +79,6 @@ ngx_tavus_metrics_handler(ngx_http_request_t *r)
     ngx_int_t               rc;
     ngx_str_t               body;
     tavus_text_t            text;
-    ngx_tavus_main_conf_t  *mcf;
 
     rc = ngx_tavus_allow(r, NGX_HTTP_GET|NGX_HTTP_HEAD, "GET, HEAD");
 
@@ -45,10 +90,8 @@ ngx_tavus_metrics_handler(ngx_http_request_t *r)
         return rc;
     }
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
-
     ngx_memzero(&text, sizeof(tavus_text_t));
-    ngx_tavus_metrics_write(&text, mcf);
+    ngx_tavus_metrics_write(r, &text);
 
     p = ngx_pnalloc(r->pool, text.len);
     if (p == NULL) {
@@ -58,7 +101,7 @@ ngx_tavus_metrics_handler(ngx_http_request_t *r)
     text.pos = (char *) p;
     text.last = (char *) p + text.len;
 
-    ngx_tavus_metrics_write(&text, mcf);
+    ngx_tavus_metrics_write(r, &text);
 
     body.data = p;
     body.len = (u_char *) text.pos - p;
@@ -68,17 +111,23 @@ ngx_tavus_metrics_handler(ngx_http_request_t *r)
 
 
 static void
-ngx_tavus_metrics_write(tavus_text_t *text, ngx_tavus_main_conf_t *mcf)
+ngx_tavus_metrics_write(ngx_http_request_t *r, tavus_text_t *text)
 {
+    ngx_tavus_main_conf_t          *mcf;
+    ngx_tavus_metrics_main_conf_t  *mmcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
+    mmcf = ngx_http_get_module_main_conf(r, ngx_tavus_metrics_module);
+
     ngx_tavus_metrics_build(text);
 
     tavus_metrics_family(text, "sandbox", "gauge",
                          "Whether outside services are played by a sandbox.");
     tavus_metrics_sample(text, "sandbox", NULL, 0, mcf->sandbox ? 1 : 0);
 
-    tavus_metrics_write(text, mcf->metrics, ngx_tavus_metrics_workers());
+    tavus_metrics_write(text, mmcf->area, ngx_tavus_metrics_workers());
 
-    ngx_tavus_metrics_limits(text, mcf);
+    ngx_tavus_metrics_limits(r, text);
 }
 
 
@@ -110,25 +159,28 @@ ngx_tavus_metrics_build(tavus_text_t *text)
 
 
 static void
-ngx_tavus_metrics_limits(tavus_text_t *text, ngx_tavus_main_conf_t *mcf)
+ngx_tavus_metrics_limits(ngx_http_request_t *r, tavus_text_t *text)
 {
-    ngx_uint_t                i;
-    tavus_tag_t               tags[2];
-    ngx_tavus_limit_zone_t  **zones;
-    ngx_tavus_limit_stats_t   stats;
+    ngx_uint_t                    i;
+    tavus_tag_t                   tags[2];
+    ngx_tavus_limit_zone_t      **zones;
+    ngx_tavus_limit_stats_t       stats;
+    ngx_tavus_limit_main_conf_t  *lmcf;
 
-    if (mcf->limit_zones.nelts == 0) {
+    lmcf = ngx_http_get_module_main_conf(r, ngx_tavus_limit_module);
+
+    if (lmcf->zones.nelts == 0) {
         return;
     }
 
-    zones = mcf->limit_zones.elts;
+    zones = lmcf->zones.elts;
 
     tags[0].name = "zone";
 
     tavus_metrics_family(text, "limit_requests_total", "counter",
                          "Requests that a token bucket judged.");
 
-    for (i = 0; i < mcf->limit_zones.nelts; i++) {
+    for (i = 0; i < lmcf->zones.nelts; i++) {
         ngx_tavus_limit_stats(zones[i], &stats);
 
         tags[0].value = (char *) stats.name.data;
@@ -147,7 +199,7 @@ ngx_tavus_metrics_limits(tavus_text_t *text, ngx_tavus_main_conf_t *mcf)
                          "Requests that the shared bucket judged, as the "
                          "zone was full.");
 
-    for (i = 0; i < mcf->limit_zones.nelts; i++) {
+    for (i = 0; i < lmcf->zones.nelts; i++) {
         ngx_tavus_limit_stats(zones[i], &stats);
 
         tags[0].value = (char *) stats.name.data;
@@ -187,9 +239,14 @@ ngx_tavus_metrics_workers(void)
 
 
 void
-ngx_tavus_metrics_init_process(ngx_tavus_main_conf_t *mcf)
+ngx_tavus_metrics_init_process(ngx_cycle_t *cycle)
 {
-    tavus_metrics_attach(mcf->metrics, ngx_worker, ngx_pid);
+    ngx_tavus_metrics_main_conf_t  *mmcf;
+
+    mmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_tavus_metrics_module);
+
+    tavus_metrics_attach(mmcf->area, ngx_worker, ngx_pid);
     tavus_metric_set(TAVUS_METRIC_WORKERS, 1);
 }
 
@@ -202,28 +259,17 @@ ngx_tavus_metrics_exit_process(void)
 
 
 ngx_int_t
-ngx_tavus_metrics_zone(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
+ngx_tavus_metrics_zone(ngx_conf_t *cf)
 {
-    size_t                 size;
-    ngx_uint_t             i;
-    ngx_shm_zone_t        *shm_zone;
-    ngx_tavus_location_t  *locations;
+    size_t                          size;
+    ngx_shm_zone_t                 *shm_zone;
+    ngx_tavus_metrics_main_conf_t  *mmcf;
 
     /* a limit zone cannot have a blank in its name */
 
     static ngx_str_t  name = ngx_string("tavus metrics");
 
-    locations = mcf->locations.elts;
-
-    for (i = 0; i < mcf->locations.nelts; i++) {
-        if (locations[i].lcf->endpoint == NGX_TAVUS_METRICS) {
-            break;
-        }
-    }
-
-    if (i == mcf->locations.nelts) {
-        return NGX_OK;
-    }
+    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_metrics_module);
 
     /* and pages for the slab's own */
 
@@ -231,13 +277,14 @@ ngx_tavus_metrics_zone(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
                      ngx_pagesize)
            + 8 * ngx_pagesize;
 
-    shm_zone = ngx_shared_memory_add(cf, &name, size, &ngx_tavus_module);
+    shm_zone = ngx_shared_memory_add(cf, &name, size,
+                                     &ngx_tavus_metrics_module);
     if (shm_zone == NULL) {
         return NGX_ERROR;
     }
 
     shm_zone->init = ngx_tavus_metrics_init_zone;
-    shm_zone->data = mcf;
+    shm_zone->data = mmcf;
 
     return NGX_OK;
 }
@@ -246,16 +293,16 @@ ngx_tavus_metrics_zone(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
 static ngx_int_t
 ngx_tavus_metrics_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
-    void                   *area;
-    size_t                  size;
-    ngx_slab_pool_t        *shpool;
-    ngx_tavus_main_conf_t  *mcf;
+    void                           *area;
+    size_t                          size;
+    ngx_slab_pool_t                *shpool;
+    ngx_tavus_metrics_main_conf_t  *mmcf;
 
-    mcf = shm_zone->data;
+    mmcf = shm_zone->data;
     shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
 
     if (data || shm_zone->shm.exists) {
-        mcf->metrics = shpool->data;
+        mmcf->area = shpool->data;
         return NGX_OK;
     }
 
@@ -270,7 +317,14 @@ ngx_tavus_metrics_init_zone(ngx_shm_zone_t *shm_zone, void *data)
     tavus_metrics_init(area, NGX_TAVUS_METRICS_SLOTS);
 
     shpool->data = area;
-    mcf->metrics = area;
+    mmcf->area = area;
 
     return NGX_OK;
+}
+
+
+static void *
+ngx_tavus_metrics_create_main_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_tavus_metrics_main_conf_t));
 }

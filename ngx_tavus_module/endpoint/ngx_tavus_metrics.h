@@ -9,22 +9,27 @@
 #define _NGX_TAVUS_METRICS_H_INCLUDED_
 
 
-#include "ngx_tavus_module.h"
-#include "core/tavus_metrics.h"
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
 
 
 /* The content handler of tavus_metrics. */
 ngx_int_t ngx_tavus_metrics_handler(ngx_http_request_t *r);
 
 /*
- * The shared memory that counters live in, if some location shows them: it
- * survives reloads.  Without it nothing is counted.
+ * Makes the shared memory that counters live in, for a configuration with a
+ * location that shows them: it survives reloads.  Without it nothing is
+ * counted.
  */
-ngx_int_t ngx_tavus_metrics_zone(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf);
+ngx_int_t ngx_tavus_metrics_zone(ngx_conf_t *cf);
 
 /* Takes, and leaves, this worker's slot. */
-void ngx_tavus_metrics_init_process(ngx_tavus_main_conf_t *mcf);
+void ngx_tavus_metrics_init_process(ngx_cycle_t *cycle);
 void ngx_tavus_metrics_exit_process(void);
+
+
+extern ngx_module_t  ngx_tavus_metrics_module;
 
 
 #endif /* _NGX_TAVUS_METRICS_H_INCLUDED_ */

@@ -5,10 +5,17 @@
  */
 
 
-#include "endpoint/ngx_tavus_conversation.h"
-#include "http/ngx_tavus_intake.h"
-#include "http/ngx_tavus_request.h"
 #include "endpoint/ngx_tavus_track.h"
+#include "endpoint/ngx_tavus_conversation.h"
+#include "http/ngx_tavus_ctx.h"
+#include "http/ngx_tavus_intake.h"
+#include "http/ngx_tavus_problem.h"
+#include "http/ngx_tavus_request.h"
+#include "http/ngx_tavus_response.h"
+#include "http/ngx_tavus_wait.h"
+#include "store/ngx_tavus_store.h"
+#include "core/tavus_event.h"
+#include "core/tavus_json.h"
 
 
 #define NGX_TAVUS_TRACK_BODY        65536

@@ -5,28 +5,22 @@
  */
 
 
-#include "ngx_tavus_conf.h"
-#include "http/ngx_tavus_intake.h"
-#include "http/ngx_tavus_request.h"
 #include "endpoint/ngx_tavus_webhook.h"
 #include "endpoint/ngx_tavus_webhook_verify.h"
-#include "core/tavus_metrics.h"
+#include "guard/ngx_tavus_keys.h"
+#include "http/ngx_tavus_intake.h"
+#include "http/ngx_tavus_problem.h"
+#include "http/ngx_tavus_request.h"
+#include "http/ngx_tavus_response.h"
+#include "http/ngx_tavus_wait.h"
+#include "store/ngx_tavus_store.h"
+#include "core/tavus_event.h"
+#include "core/tavus_json.h"
+#include "core/tavus_signature.h"
 
 
 #define NGX_TAVUS_WEBHOOK_MAX        (8 * 1024 * 1024)
 #define NGX_TAVUS_WEBHOOK_TOLERANCE  300
-/* seconds between lines that anybody can cause */
-#define NGX_TAVUS_WEBHOOK_SELDOM     60
-
-#define NGX_TAVUS_WEBHOOK_MAX_KEYS   16
-
-
-typedef struct {
-    ngx_str_t                value;
-    ngx_str_t                id;
-    ngx_str_t                file;
-    ngx_uint_t               line;
-} ngx_tavus_secret_t;
 
 
 static void ngx_tavus_webhook_body(ngx_http_request_t *r, ngx_str_t *body);
@@ -49,7 +43,80 @@ static ngx_uint_t ngx_tavus_webhook_is_token(ngx_str_t *token);
 static void ngx_tavus_webhook_mask(ngx_str_t *where, ngx_str_t *token);
 static void ngx_tavus_webhook_stored(ngx_http_request_t *r,
     ngx_tavus_outcome_e outcome);
-static void ngx_tavus_webhook_free_keys(void *data);
+
+
+static char *ngx_tavus_webhook_header_name(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static void *ngx_tavus_webhook_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_tavus_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+
+
+static ngx_conf_enum_t  ngx_tavus_webhook_verifies[] = {
+    { ngx_string("any"), NGX_TAVUS_VERIFY_ANY },
+    { ngx_string("token"), NGX_TAVUS_VERIFY_TOKEN },
+    { ngx_string("signature"), NGX_TAVUS_VERIFY_SIGNATURE },
+    { ngx_string("both"), NGX_TAVUS_VERIFY_BOTH },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_command_t  ngx_tavus_webhook_commands[] = {
+
+    { ngx_string("tavus_webhook_verify"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_tavus_webhook_loc_conf_t, verify),
+      &ngx_tavus_webhook_verifies },
+
+    { ngx_string("tavus_webhook_signature_header"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_tavus_webhook_header_name,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tavus_webhook_tolerance"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_tavus_webhook_loc_conf_t, tolerance),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_tavus_webhook_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_tavus_webhook_create_loc_conf,     /* create location configuration */
+    ngx_tavus_webhook_merge_loc_conf       /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_tavus_webhook_module = {
+    NGX_MODULE_V1,
+    &ngx_tavus_webhook_module_ctx,         /* module context */
+    ngx_tavus_webhook_commands,            /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
 
 
 static ngx_str_t  ngx_tavus_webhook_sources[] = {
@@ -92,11 +159,7 @@ ngx_tavus_webhook_body(ngx_http_request_t *r, ngx_str_t *body)
     tavus_verify_t        result;
     ngx_tavus_webhook_t   w;
 
-    ngx_memzero(&w, sizeof(ngx_tavus_webhook_t));
-
-    w.body = *body;
-
-    result = ngx_tavus_webhook_verify(r, &w);
+    result = ngx_tavus_webhook_verify(r, body, &w);
 
     if (result != TAVUS_VERIFY_OK) {
         ngx_tavus_finalize(r, ngx_tavus_webhook_reject(r, result));
@@ -114,14 +177,14 @@ ngx_tavus_webhook_reject(ngx_http_request_t *r, tavus_verify_t result)
 {
     const char            *code, *detail;
     ngx_tavus_ctx_t       *ctx;
-    ngx_tavus_loc_conf_t  *lcf;
+    ngx_tavus_webhook_loc_conf_t  *wlcf;
 
     ctx = ngx_tavus_get_ctx(r);
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_tavus_webhook_module);
 
     ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
                   "webhook not verified by %V%s: %s",
-                  &ngx_tavus_webhook_sources[lcf->scheme],
+                  &ngx_tavus_webhook_sources[wlcf->scheme],
                   ctx->token.data ? " with a token" : "",
                   tavus_verify_reason(result));
 
@@ -130,7 +193,7 @@ ngx_tavus_webhook_reject(ngx_http_request_t *r, tavus_verify_t result)
     }
 
     if (result == TAVUS_VERIFY_UNKNOWN_KEY) {
-        ngx_tavus_webhook_unknown_key(r, &ctx->token);
+        ngx_tavus_keys_unknown(r, &ctx->token);
     }
 
     switch (result) {
@@ -158,64 +221,21 @@ ngx_tavus_webhook_reject(ngx_http_request_t *r, tavus_verify_t result)
 }
 
 
-/*
- * Another node may sign with a key that this one was not given, and then
- * authentic callbacks are lost.  Anybody can send such a token, though.
- */
-
-void
-ngx_tavus_webhook_unknown_key(ngx_http_request_t *r, ngx_str_t *token)
-{
-    size_t      len;
-    u_char      c;
-    ngx_str_t   id;
-
-    static time_t      said;
-    static ngx_uint_t  n;
-
-    n++;
-
-    if (said && ngx_time() - said < NGX_TAVUS_WEBHOOK_SELDOM) {
-        return;
-    }
-
-    for (len = 0; len < token->len && len < TAVUS_KEY_ID_MAX; len++) {
-        c = token->data[len];
-
-        if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z')
-              || (c >= '0' && c <= '9') || c == '-' || c == '_'))
-        {
-            break;
-        }
-    }
-
-    id.data = token->data;
-    id.len = len;
-
-    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "token of a key \"%V\" that is not configured here, %ui of "
-                  "unknown keys since the last such line", &id, n);
-
-    said = ngx_time();
-    n = 0;
-}
-
-
 static ngx_int_t
 ngx_tavus_webhook_store(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
 {
     u_char                *p;
     ngx_tavus_ctx_t       *ctx;
     ngx_tavus_event_t      ev;
-    ngx_tavus_loc_conf_t  *lcf;
+    ngx_tavus_webhook_loc_conf_t  *wlcf;
 
     ctx = ngx_tavus_get_ctx(r);
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_tavus_webhook_module);
 
     ngx_memzero(&ev, sizeof(ngx_tavus_event_t));
 
     ev.kind = NGX_TAVUS_KIND_WEBHOOK;
-    ev.source = ngx_tavus_webhook_sources[lcf->scheme];
+    ev.source = ngx_tavus_webhook_sources[wlcf->scheme];
     ev.body = w->body;
 
     if (w->token) {
@@ -243,7 +263,7 @@ ngx_tavus_webhook_store(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
                                       &ctx->verify, &ctx->key_id)
                           - p;
 
-    if (ngx_tavus_webhook_identify(w, &ev, lcf->scheme) != NGX_OK) {
+    if (ngx_tavus_webhook_identify(w, &ev, wlcf->scheme) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -262,11 +282,11 @@ ngx_tavus_webhook_read(ngx_http_request_t *r, ngx_tavus_webhook_t *w,
 {
     const char            *reason;
     ngx_uint_t             type;
-    ngx_tavus_loc_conf_t  *lcf;
+    ngx_tavus_webhook_loc_conf_t  *wlcf;
 
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    wlcf = ngx_http_get_module_loc_conf(r, ngx_tavus_webhook_module);
 
-    type = lcf->scheme == NGX_TAVUS_SCHEME_TAVUS
+    type = wlcf->scheme == NGX_TAVUS_SCHEME_TAVUS
            ? ngx_tavus_member_event_type : ngx_tavus_member_type;
 
     ngx_str_set(&ev->event_type, "unknown");
@@ -283,7 +303,7 @@ ngx_tavus_webhook_read(ngx_http_request_t *r, ngx_tavus_webhook_t *w,
                                "unfit_event_type", &ev->reason);
     }
 
-    if (lcf->scheme == NGX_TAVUS_SCHEME_TAVUS
+    if (wlcf->scheme == NGX_TAVUS_SCHEME_TAVUS
         && w->members[ngx_tavus_member_conversation_id].count
         && w->members[ngx_tavus_member_conversation_id].type != 'n')
     {
@@ -568,22 +588,35 @@ ngx_tavus_webhook_mask(ngx_str_t *where, ngx_str_t *token)
 
 
 char *
-ngx_tavus_webhook_scheme(ngx_conf_t *cf, ngx_tavus_loc_conf_t *lcf,
-    ngx_str_t *name)
+ngx_tavus_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    if (ngx_strcmp(name->data, "tavus") == 0) {
-        lcf->scheme = NGX_TAVUS_SCHEME_TAVUS;
+    ngx_str_t                     *value;
+    ngx_tavus_keys_loc_conf_t     *klcf;
+    ngx_tavus_webhook_loc_conf_t  *wlcf;
 
-    } else if (ngx_strcmp(name->data, "standard") == 0) {
-        lcf->scheme = NGX_TAVUS_SCHEME_STANDARD;
+    if (ngx_tavus_endpoint(cf, cmd, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
 
-    } else if (ngx_strcmp(name->data, "stripe") == 0) {
-        lcf->scheme = NGX_TAVUS_SCHEME_STRIPE;
+    wlcf = ngx_http_conf_get_module_loc_conf(cf, ngx_tavus_webhook_module);
+    value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "tavus") == 0) {
+        wlcf->scheme = NGX_TAVUS_SCHEME_TAVUS;
+
+    } else if (ngx_strcmp(value[1].data, "standard") == 0) {
+        wlcf->scheme = NGX_TAVUS_SCHEME_STANDARD;
+
+    } else if (ngx_strcmp(value[1].data, "stripe") == 0) {
+        wlcf->scheme = NGX_TAVUS_SCHEME_STRIPE;
+
+        klcf = ngx_http_conf_get_module_loc_conf(cf, ngx_tavus_keys_module);
+        klcf->own = 1;
 
     } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "unknown webhook scheme \"%V\", it is tavus, "
-                           "standard or stripe", name);
+                           "standard or stripe", &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -591,99 +624,16 @@ ngx_tavus_webhook_scheme(ngx_conf_t *cf, ngx_tavus_loc_conf_t *lcf,
 }
 
 
-char *
-ngx_tavus_webhook_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+static char *
+ngx_tavus_webhook_header_name(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_tavus_loc_conf_t *lcf = conf;
-
-    ngx_str_t           *value;
-    ngx_uint_t           i;
-    ngx_tavus_secret_t  *secret, *other;
-
-    value = cf->args->elts;
-
-    if (value[2].len <= 3 || ngx_strncmp(value[2].data, "id=", 3) != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\" needs an \"id=\" after the secret",
-                           &value[0]);
-        return NGX_CONF_ERROR;
-    }
-
-    if (lcf->secrets == NULL) {
-        lcf->secrets = ngx_array_create(cf->pool, 2,
-                                        sizeof(ngx_tavus_secret_t));
-        if (lcf->secrets == NULL) {
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (lcf->secrets->nelts == NGX_TAVUS_WEBHOOK_MAX_KEYS) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "more than %d secrets in one place",
-                           NGX_TAVUS_WEBHOOK_MAX_KEYS);
-        return NGX_CONF_ERROR;
-    }
-
-    secret = ngx_array_push(lcf->secrets);
-    if (secret == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    secret->id.data = value[2].data + 3;
-    secret->id.len = value[2].len - 3;
-    secret->file = cf->conf_file->file.name;
-    secret->line = cf->conf_file->line;
-
-    other = lcf->secrets->elts;
-
-    for (i = 0; i < lcf->secrets->nelts - 1; i++) {
-        if (other[i].id.len == secret->id.len
-            && ngx_strncmp(other[i].id.data, secret->id.data, secret->id.len)
-               == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "duplicate secret id \"%V\"", &secret->id);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (ngx_tavus_conf_secret(cf, &value[0], &value[1], TAVUS_SECRET_MIN,
-                              &secret->value)
-        != NGX_CONF_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    /* nobody could say which of the two verified, or whether one may go */
-
-    for (i = 0; i < lcf->secrets->nelts - 1; i++) {
-        if (other[i].value.len == secret->value.len
-            && ngx_memcmp(other[i].value.data, secret->value.data,
-                          secret->value.len)
-               == 0)
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "secret \"%V\" has the same value as \"%V\"",
-                               &secret->id, &other[i].id);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-char *
-ngx_tavus_webhook_signature_header(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf)
-{
-    ngx_tavus_loc_conf_t *lcf = conf;
+    ngx_tavus_webhook_loc_conf_t *wlcf = conf;
 
     u_char      *p;
     ngx_str_t   *value;
     ngx_uint_t   i;
 
-    if (lcf->signature_header.data) {
+    if (wlcf->signature_header.data) {
         return "is duplicate";
     }
 
@@ -706,60 +656,156 @@ ngx_tavus_webhook_signature_header(ngx_conf_t *cf, ngx_command_t *cmd,
         return NGX_CONF_ERROR;
     }
 
-    lcf->signature_header = value[1];
+    wlcf->signature_header = value[1];
 
     return NGX_CONF_OK;
 }
 
 
-ngx_int_t
-ngx_tavus_webhook_check(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf,
-    ngx_tavus_location_t *location)
+static void *
+ngx_tavus_webhook_create_loc_conf(ngx_conf_t *cf)
 {
-    const char            *error;
-    ngx_uint_t             i;
-    ngx_tavus_secret_t    *secret;
-    ngx_pool_cleanup_t    *cln;
-    tavus_secret_form_t    form;
-    ngx_tavus_loc_conf_t  *lcf;
+    ngx_tavus_webhook_loc_conf_t  *wlcf;
 
-    lcf = location->lcf;
+    wlcf = ngx_pcalloc(cf->pool, sizeof(ngx_tavus_webhook_loc_conf_t));
+    if (wlcf == NULL) {
+        return NULL;
+    }
+
+    wlcf->scheme = NGX_CONF_UNSET_UINT;
+    wlcf->verify = NGX_CONF_UNSET_UINT;
+    wlcf->tolerance = NGX_CONF_UNSET;
+
+    return wlcf;
+}
+
+
+static char *
+ngx_tavus_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_tavus_webhook_loc_conf_t *prev = parent;
+    ngx_tavus_webhook_loc_conf_t *conf = child;
+
+    if (ngx_tavus_endpoint_block(cf, &ngx_tavus_webhook_module, prev)) {
+        return NGX_CONF_OK;
+    }
+
+    /* what has no meaning with a scheme is not inherited, but refused */
+
+    if (conf->scheme == NGX_TAVUS_SCHEME_STANDARD
+        || conf->scheme == NGX_TAVUS_SCHEME_STRIPE)
+    {
+        if (conf->tolerance == NGX_CONF_UNSET) {
+            conf->tolerance = prev->tolerance;
+        }
+
+        return NGX_CONF_OK;
+    }
+
+    if (conf->verify == NGX_CONF_UNSET_UINT) {
+        conf->verify = prev->verify;
+    }
+
+    if (conf->signature_header.data == NULL) {
+        conf->signature_header = prev->signature_header;
+    }
+
+    if (conf->scheme != NGX_TAVUS_SCHEME_TAVUS
+        && conf->tolerance == NGX_CONF_UNSET)
+    {
+        conf->tolerance = prev->tolerance;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_tavus_location_t *
+ngx_tavus_webhook_find(ngx_conf_t *cf, ngx_tavus_location_t *location,
+    ngx_str_t *path)
+{
+    ngx_uint_t                     i;
+    ngx_tavus_location_t          *l, *found;
+    ngx_tavus_main_conf_t         *mcf;
+    ngx_tavus_webhook_loc_conf_t  *wlcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
+
+    found = NULL;
+    l = mcf->locations.elts;
+
+    for (i = 0; i < mcf->locations.nelts; i++) {
+        wlcf = ngx_tavus_location_conf(&l[i], ngx_tavus_webhook_module);
+
+        if (wlcf->scheme != NGX_TAVUS_SCHEME_TAVUS
+            || l[i].clcf->named
+            || l[i].clcf->name.len != path->len
+            || ngx_strncmp(l[i].clcf->name.data, path->data, path->len) != 0)
+        {
+            continue;
+        }
+
+        if (l[i].cscf == location->cscf) {
+            return &l[i];
+        }
+
+        if (found == NULL) {
+            found = &l[i];
+        }
+    }
+
+    return found;
+}
+
+
+ngx_int_t
+ngx_tavus_webhook_check(ngx_conf_t *cf, ngx_tavus_location_t *location)
+{
+    const char                    *error;
+    ngx_tavus_main_conf_t         *mcf;
+    ngx_tavus_keys_loc_conf_t     *klcf;
+    ngx_tavus_webhook_loc_conf_t  *wlcf;
+
+    klcf = ngx_tavus_location_conf(location, ngx_tavus_keys_module);
+    wlcf = ngx_tavus_location_conf(location, ngx_tavus_webhook_module);
+
     error = NULL;
 
-    if (lcf->secrets == NULL) {
+    if (klcf->secrets == NULL) {
         error = "\"tavus_webhook\" has no \"tavus_webhook_secret\"";
 
-    } else if (lcf->scheme == NGX_TAVUS_SCHEME_TAVUS) {
-        if (lcf->tolerance != NGX_CONF_UNSET) {
+    } else if (wlcf->scheme == NGX_TAVUS_SCHEME_TAVUS) {
+        if (wlcf->tolerance != NGX_CONF_UNSET) {
             error = "\"tavus_webhook_tolerance\" has no effect, as "
                     "\"tavus_webhook tavus\" signs no time";
         }
 
-    } else if (lcf->verify != NGX_CONF_UNSET_UINT) {
+    } else if (wlcf->verify != NGX_CONF_UNSET_UINT) {
         error = "\"tavus_webhook_verify\" is for \"tavus_webhook tavus\"";
 
-    } else if (lcf->signature_header.len) {
+    } else if (wlcf->signature_header.len) {
         error = "\"tavus_webhook_signature_header\" is for "
                 "\"tavus_webhook tavus\"";
 
-    } else if (lcf->tolerance == 0) {
+    } else if (wlcf->tolerance == 0) {
         error = "\"tavus_webhook_tolerance\" must not be 0";
     }
 
     if (error) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0, "%s in %V:%ui", error,
-                      &location->file, location->line);
+                      &location->place.file, location->place.line);
         return NGX_ERROR;
     }
 
-    ngx_conf_init_uint_value(lcf->verify, NGX_TAVUS_VERIFY_ANY);
-    ngx_conf_init_value(lcf->tolerance, NGX_TAVUS_WEBHOOK_TOLERANCE);
+    ngx_conf_init_uint_value(wlcf->verify, NGX_TAVUS_VERIFY_ANY);
+    ngx_conf_init_value(wlcf->tolerance, NGX_TAVUS_WEBHOOK_TOLERANCE);
 
-    if (lcf->signature_header.len == 0) {
-        ngx_str_set(&lcf->signature_header, "x-tavus-signature");
+    if (wlcf->signature_header.len == 0) {
+        ngx_str_set(&wlcf->signature_header, "x-tavus-signature");
     }
 
-    if (lcf->scheme == NGX_TAVUS_SCHEME_TAVUS) {
+    if (wlcf->scheme == NGX_TAVUS_SCHEME_TAVUS) {
+        mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
         mcf->tokens = 1;
     }
 
@@ -768,54 +814,11 @@ ngx_tavus_webhook_check(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf,
     {
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
                       "\"client_max_body_size\" is under 8m, larger webhooks "
-                      "will be refused in %V:%ui", &location->file,
-                      location->line);
+                      "will be refused in %V:%ui", &location->place.file,
+                      location->place.line);
     }
 
-    lcf->keys = ngx_pcalloc(cf->pool, sizeof(ngx_tavus_keys_t));
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-
-    if (lcf->keys == NULL || cln == NULL) {
-        return NGX_ERROR;
-    }
-
-    cln->handler = ngx_tavus_webhook_free_keys;
-    cln->data = lcf->keys;
-
-    form = lcf->scheme == NGX_TAVUS_SCHEME_STANDARD ? TAVUS_SECRET_STANDARD
-                                                    : TAVUS_SECRET_RAW;
-    secret = lcf->secrets->elts;
-
-    for (i = 0; i < lcf->secrets->nelts; i++) {
-
-        lcf->keys->elts[i] = tavus_key_create((char *) secret[i].id.data,
-                                              secret[i].id.len,
-                                              (char *) secret[i].value.data,
-                                              secret[i].value.len, form,
-                                              &error);
-
-        if (lcf->keys->elts[i] == NULL) {
-            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "secret \"%V\": %s in %V:%ui", &secret[i].id,
-                          error, &secret[i].file, secret[i].line);
-            return NGX_ERROR;
-        }
-
-        lcf->keys->nelts++;
-    }
-
-    return NGX_OK;
-}
-
-
-static void
-ngx_tavus_webhook_free_keys(void *data)
-{
-    ngx_tavus_keys_t  *keys = data;
-
-    ngx_uint_t  i;
-
-    for (i = 0; i < keys->nelts; i++) {
-        tavus_key_free(keys->elts[i]);
-    }
+    return ngx_tavus_keys_make(cf, klcf,
+                               wlcf->scheme == NGX_TAVUS_SCHEME_STANDARD
+                               ? TAVUS_SECRET_STANDARD : TAVUS_SECRET_RAW);
 }

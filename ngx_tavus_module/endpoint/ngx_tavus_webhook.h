@@ -9,7 +9,31 @@
 #define _NGX_TAVUS_WEBHOOK_H_INCLUDED_
 
 
-#include "ngx_tavus_module.h"
+#include "http/ngx_tavus_ctx.h"
+#include "http/ngx_tavus_endpoint.h"
+
+
+typedef enum {
+    NGX_TAVUS_SCHEME_TAVUS = 0,
+    NGX_TAVUS_SCHEME_STANDARD,
+    NGX_TAVUS_SCHEME_STRIPE
+} ngx_tavus_scheme_e;
+
+
+typedef enum {
+    NGX_TAVUS_VERIFY_ANY = 0,
+    NGX_TAVUS_VERIFY_TOKEN,
+    NGX_TAVUS_VERIFY_SIGNATURE,
+    NGX_TAVUS_VERIFY_BOTH
+} ngx_tavus_verify_e;
+
+
+typedef struct {
+    ngx_uint_t                 scheme;          /* ngx_tavus_scheme_e */
+    ngx_uint_t                 verify;          /* ngx_tavus_verify_e */
+    ngx_str_t                  signature_header;
+    time_t                     tolerance;
+} ngx_tavus_webhook_loc_conf_t;
 
 
 /* The content handler of tavus_webhook. */
@@ -23,23 +47,23 @@ ngx_int_t ngx_tavus_webhook_handler(ngx_http_request_t *r);
 ngx_int_t ngx_tavus_webhook_take_token(ngx_http_request_t *r,
     ngx_tavus_ctx_t *ctx);
 
-/*
- * Says that a token names a key which is not configured here, once a minute,
- * with how many there were.
- */
-void ngx_tavus_webhook_unknown_key(ngx_http_request_t *r, ngx_str_t *token);
-
-/* directives */
-char *ngx_tavus_webhook_scheme(ngx_conf_t *cf, ngx_tavus_loc_conf_t *lcf,
-    ngx_str_t *name);
-char *ngx_tavus_webhook_secret(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-char *ngx_tavus_webhook_signature_header(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
+/* directive: tavus_webhook tavus | standard | stripe */
+char *ngx_tavus_webhook(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* When all is merged: makes the location's keys and finds contradictions. */
 ngx_int_t ngx_tavus_webhook_check(ngx_conf_t *cf,
-    ngx_tavus_main_conf_t *mcf, ngx_tavus_location_t *location);
+    ngx_tavus_location_t *location);
+
+/*
+ * The location with "tavus_webhook tavus" at a path, of the same server as
+ * another location if it has one, else of any: they are the public's.
+ */
+ngx_tavus_location_t *ngx_tavus_webhook_find(ngx_conf_t *cf,
+    ngx_tavus_location_t *location, ngx_str_t *path);
+
+
+/* directives: tavus_webhook_verify, _signature_header and _tolerance */
+extern ngx_module_t  ngx_tavus_webhook_module;
 
 
 #endif /* _NGX_TAVUS_WEBHOOK_H_INCLUDED_ */

@@ -5,11 +5,13 @@
  */
 
 
-#include "http/ngx_tavus_request.h"
 #include "endpoint/ngx_tavus_webhook_verify.h"
+#include "core/tavus_event.h"
 #include "core/tavus_metrics.h"
 
 
+static void ngx_tavus_webhook_begin(ngx_http_request_t *r,
+    ngx_tavus_webhook_t *w);
 static tavus_verify_t ngx_tavus_webhook_verify_token(ngx_http_request_t *r,
     ngx_tavus_webhook_t *w);
 static tavus_verify_t ngx_tavus_webhook_verify_tavus(ngx_http_request_t *r,
@@ -18,7 +20,7 @@ static tavus_verify_t ngx_tavus_webhook_locate(ngx_tavus_keys_t *keys,
     ngx_tavus_webhook_t *w);
 static void ngx_tavus_webhook_parse(ngx_tavus_webhook_t *w);
 static tavus_verify_t ngx_tavus_webhook_verify_parsed(
-    ngx_tavus_loc_conf_t *lcf, ngx_tavus_webhook_t *w);
+    ngx_tavus_webhook_t *w);
 static tavus_verify_t ngx_tavus_webhook_verify_member(
     ngx_tavus_keys_t *keys, ngx_tavus_webhook_t *w,
     tavus_json_member_t *member);
@@ -41,16 +43,16 @@ static const char  *ngx_tavus_webhook_members[] = {
 tavus_verify_t
 ngx_tavus_webhook_foresee(ngx_http_request_t *r)
 {
-    ngx_str_t              values[3];
-    tavus_verify_t         result;
-    ngx_tavus_ctx_t       *ctx;
-    ngx_tavus_webhook_t    w;
-    ngx_tavus_loc_conf_t  *lcf;
+    ngx_str_t             values[3];
+    tavus_verify_t        result;
+    ngx_tavus_ctx_t      *ctx;
+    ngx_tavus_webhook_t   w;
 
     ctx = ngx_tavus_get_ctx(r);
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
 
-    switch (lcf->scheme) {
+    ngx_tavus_webhook_begin(r, &w);
+
+    switch (w.conf->scheme) {
 
     case NGX_TAVUS_SCHEME_STRIPE:
         result = ngx_tavus_webhook_header(r, "stripe-signature",
@@ -67,8 +69,8 @@ ngx_tavus_webhook_foresee(ngx_http_request_t *r)
         if (ctx->token.data) {
             result = ngx_tavus_webhook_verify_token(r, &w);
 
-        } else if (lcf->verify == NGX_TAVUS_VERIFY_TOKEN
-                   || lcf->verify == NGX_TAVUS_VERIFY_BOTH)
+        } else if (w.conf->verify == NGX_TAVUS_VERIFY_TOKEN
+                   || w.conf->verify == NGX_TAVUS_VERIFY_BOTH)
         {
             result = TAVUS_VERIFY_MISSING;
 
@@ -79,7 +81,7 @@ ngx_tavus_webhook_foresee(ngx_http_request_t *r)
 
     if (result != TAVUS_VERIFY_OK) {
         tavus_metric_add(tavus_metric_of(TAVUS_METRIC_VERIFICATIONS,
-                                         lcf->scheme, result), 1);
+                                         w.conf->scheme, result), 1);
     }
 
     return result;
@@ -87,17 +89,20 @@ ngx_tavus_webhook_foresee(ngx_http_request_t *r)
 
 
 tavus_verify_t
-ngx_tavus_webhook_verify(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
+ngx_tavus_webhook_verify(ngx_http_request_t *r, ngx_str_t *body,
+    ngx_tavus_webhook_t *w)
 {
-    const char            *id;
-    tavus_verify_t         result;
-    ngx_tavus_ctx_t       *ctx;
-    ngx_tavus_loc_conf_t  *lcf;
+    const char       *id;
+    tavus_verify_t    result;
+    ngx_tavus_ctx_t  *ctx;
 
     ctx = ngx_tavus_get_ctx(r);
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
 
-    switch (lcf->scheme) {
+    ngx_tavus_webhook_begin(r, w);
+
+    w->body = *body;
+
+    switch (w->conf->scheme) {
 
     case NGX_TAVUS_SCHEME_STRIPE:
         result = ngx_tavus_webhook_verify_stripe(r, w);
@@ -114,19 +119,19 @@ ngx_tavus_webhook_verify(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
     if (result == TAVUS_VERIFY_OK) {
         ngx_tavus_webhook_parse(w);
 
-        if (lcf->scheme == NGX_TAVUS_SCHEME_TAVUS) {
-            result = ngx_tavus_webhook_verify_parsed(lcf, w);
+        if (w->conf->scheme == NGX_TAVUS_SCHEME_TAVUS) {
+            result = ngx_tavus_webhook_verify_parsed(w);
         }
     }
 
-    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_VERIFICATIONS, lcf->scheme,
-                                     result), 1);
+    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_VERIFICATIONS,
+                                     w->conf->scheme, result), 1);
 
     if (result != TAVUS_VERIFY_OK) {
         return result;
     }
 
-    id = tavus_key_id(lcf->keys->elts[w->key]);
+    id = tavus_key_id(w->keys->elts[w->key]);
 
     ctx->verify.data = (u_char *) w->method;
     ctx->verify.len = ngx_strlen(w->method);
@@ -137,18 +142,30 @@ ngx_tavus_webhook_verify(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
 }
 
 
+static void
+ngx_tavus_webhook_begin(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
+{
+    ngx_tavus_keys_loc_conf_t  *klcf;
+
+    klcf = ngx_http_get_module_loc_conf(r, ngx_tavus_keys_module);
+
+    ngx_memzero(w, sizeof(ngx_tavus_webhook_t));
+
+    w->keys = klcf->keys;
+    w->conf = ngx_http_get_module_loc_conf(r, ngx_tavus_webhook_module);
+}
+
+
 static tavus_verify_t
 ngx_tavus_webhook_verify_token(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
 {
-    ngx_tavus_ctx_t       *ctx;
-    ngx_tavus_loc_conf_t  *lcf;
+    ngx_tavus_ctx_t  *ctx;
 
     ctx = ngx_tavus_get_ctx(r);
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
 
     ngx_str_set(&ctx->verify, "token");
 
-    return tavus_token_verify(lcf->keys->elts, lcf->keys->nelts,
+    return tavus_token_verify(w->keys->elts, w->keys->nelts,
                               (char *) ctx->token.data, ctx->token.len,
                               ngx_time(), w->nonce, &w->key);
 }
@@ -159,14 +176,12 @@ ngx_tavus_webhook_verify_token(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
 static tavus_verify_t
 ngx_tavus_webhook_verify_tavus(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
 {
-    ngx_str_t              value;
-    tavus_part_t           part;
-    tavus_verify_t         result;
-    ngx_tavus_ctx_t       *ctx;
-    ngx_tavus_loc_conf_t  *lcf;
+    ngx_str_t         value, *name;
+    tavus_part_t      part;
+    tavus_verify_t    result;
+    ngx_tavus_ctx_t  *ctx;
 
     ctx = ngx_tavus_get_ctx(r);
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
 
     if (ctx->token.data) {
         result = ngx_tavus_webhook_verify_token(r, w);
@@ -178,14 +193,16 @@ ngx_tavus_webhook_verify_tavus(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
         w->token = 1;
     }
 
-    result = ngx_tavus_webhook_header(r, (char *) lcf->signature_header.data,
-                                      lcf->signature_header.len, &value);
+    name = &w->conf->signature_header;
+
+    result = ngx_tavus_webhook_header(r, (char *) name->data, name->len,
+                                      &value);
 
     if (result == TAVUS_VERIFY_OK) {
         part.data = w->body.data;
         part.len = w->body.len;
 
-        result = tavus_signature_verify(lcf->keys->elts, lcf->keys->nelts,
+        result = tavus_signature_verify(w->keys->elts, w->keys->nelts,
                                         (char *) value.data, value.len,
                                         &part, 1, &w->key);
 
@@ -199,7 +216,7 @@ ngx_tavus_webhook_verify_tavus(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
     }
 
     return w->token ? TAVUS_VERIFY_OK
-                    : ngx_tavus_webhook_locate(lcf->keys, w);
+                    : ngx_tavus_webhook_locate(w->keys, w);
 }
 
 
@@ -256,8 +273,7 @@ ngx_tavus_webhook_parse(ngx_tavus_webhook_t *w)
 
 
 static tavus_verify_t
-ngx_tavus_webhook_verify_parsed(ngx_tavus_loc_conf_t *lcf,
-    ngx_tavus_webhook_t *w)
+ngx_tavus_webhook_verify_parsed(ngx_tavus_webhook_t *w)
 {
     ngx_uint_t            signature;
     tavus_verify_t        result;
@@ -278,7 +294,7 @@ ngx_tavus_webhook_verify_parsed(ngx_tavus_loc_conf_t *lcf,
         }
 
     } else if (member->count) {
-        result = ngx_tavus_webhook_verify_member(lcf->keys, w, member);
+        result = ngx_tavus_webhook_verify_member(w->keys, w, member);
 
         if (result != TAVUS_VERIFY_OK) {
             return result;
@@ -293,8 +309,8 @@ ngx_tavus_webhook_verify_parsed(ngx_tavus_loc_conf_t *lcf,
     w->method = !signature ? "token"
                 : w->token ? "token+signature" : "signature";
 
-    if (!signature && (lcf->verify == NGX_TAVUS_VERIFY_SIGNATURE
-                       || lcf->verify == NGX_TAVUS_VERIFY_BOTH))
+    if (!signature && (w->conf->verify == NGX_TAVUS_VERIFY_SIGNATURE
+                       || w->conf->verify == NGX_TAVUS_VERIFY_BOTH))
     {
         return TAVUS_VERIFY_MISSING;
     }
@@ -331,11 +347,8 @@ static tavus_verify_t
 ngx_tavus_webhook_verify_stripe(ngx_http_request_t *r,
     ngx_tavus_webhook_t *w)
 {
-    ngx_str_t              value;
-    tavus_verify_t         result;
-    ngx_tavus_loc_conf_t  *lcf;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    ngx_str_t       value;
+    tavus_verify_t  result;
 
     w->method = "stripe";
     w->covered = 1;
@@ -347,10 +360,10 @@ ngx_tavus_webhook_verify_stripe(ngx_http_request_t *r,
         return result;
     }
 
-    return tavus_stripe_verify(lcf->keys->elts, lcf->keys->nelts,
+    return tavus_stripe_verify(w->keys->elts, w->keys->nelts,
                                (char *) value.data, value.len,
                                (char *) w->body.data, w->body.len,
-                               ngx_time(), lcf->tolerance, &w->key);
+                               ngx_time(), w->conf->tolerance, &w->key);
 }
 
 
@@ -358,11 +371,8 @@ static tavus_verify_t
 ngx_tavus_webhook_verify_standard(ngx_http_request_t *r,
     ngx_tavus_webhook_t *w)
 {
-    tavus_verify_t         result;
-    ngx_tavus_loc_conf_t  *lcf;
-    ngx_str_t              values[3];
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    ngx_str_t       values[3];
+    tavus_verify_t  result;
 
     w->method = "standard";
     w->covered = 1;
@@ -375,12 +385,12 @@ ngx_tavus_webhook_verify_standard(ngx_http_request_t *r,
 
     w->id = values[0];
 
-    return tavus_standard_verify(lcf->keys->elts, lcf->keys->nelts,
+    return tavus_standard_verify(w->keys->elts, w->keys->nelts,
                                  (char *) values[0].data, values[0].len,
                                  (char *) values[1].data, values[1].len,
                                  (char *) values[2].data, values[2].len,
                                  (char *) w->body.data, w->body.len,
-                                 ngx_time(), lcf->tolerance, &w->key);
+                                 ngx_time(), w->conf->tolerance, &w->key);
 }
 
 

@@ -9,7 +9,10 @@
 #define _NGX_TAVUS_WEBHOOK_VERIFY_H_INCLUDED_
 
 
-#include "ngx_tavus_module.h"
+#include "endpoint/ngx_tavus_webhook.h"
+#include "guard/ngx_tavus_keys.h"
+#include "core/tavus_json.h"
+#include "core/tavus_signature.h"
 
 
 /* what is read of a body, in the order of ngx_tavus_webhook_members */
@@ -30,6 +33,9 @@ enum {
 
 
 typedef struct {
+    ngx_tavus_keys_t        *keys;
+    ngx_tavus_webhook_loc_conf_t  *conf;
+
     ngx_str_t                body;
     tavus_json_status_t      status;
     tavus_json_member_t      members[ngx_tavus_member_count];
@@ -52,12 +58,12 @@ typedef struct {
 tavus_verify_t ngx_tavus_webhook_foresee(ngx_http_request_t *r);
 
 /*
- * Verifies a webhook, of which only the body is set, and counts the result.
+ * Verifies a webhook with that body, fills w and counts the result.
  * Nobody's body is parsed before a proof is found to be right; then status
  * and members are set, and in the context how it was verified.
  */
 tavus_verify_t ngx_tavus_webhook_verify(ngx_http_request_t *r,
-    ngx_tavus_webhook_t *w);
+    ngx_str_t *body, ngx_tavus_webhook_t *w);
 
 
 #endif /* _NGX_TAVUS_WEBHOOK_VERIFY_H_INCLUDED_ */

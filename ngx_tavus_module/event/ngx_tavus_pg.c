@@ -11,7 +11,9 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "event/ngx_tavus_pg.h"
 #include "event/ngx_tavus_pg_connect.h"
+#include "event/ngx_tavus_pg_session.h"
 
 
 #define NGX_TAVUS_PG_MAX_OPS       1024

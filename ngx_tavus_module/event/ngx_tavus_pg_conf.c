@@ -8,7 +8,9 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "event/ngx_tavus_pg.h"
 #include "event/ngx_tavus_pg_connect.h"
+#include "event/ngx_tavus_pg_session.h"
 
 
 static ngx_int_t ngx_tavus_pg_check_rest(ngx_conf_t *cf,

@@ -5,11 +5,16 @@
  */
 
 
-#include "ngx_tavus_module.h"
 #include "guard/ngx_tavus_auth.h"
 #include "guard/ngx_tavus_limit.h"
+#include "guard/ngx_tavus_limit_zone.h"
 #include "guard/ngx_tavus_login.h"
-#include "http/ngx_tavus_request.h"
+#include "guard/ngx_tavus_users.h"
+#include "http/ngx_tavus_ctx.h"
+#include "http/ngx_tavus_endpoint.h"
+#include "http/ngx_tavus_header.h"
+#include "http/ngx_tavus_problem.h"
+#include "http/ngx_tavus_wait.h"
 #include "core/tavus_metrics.h"
 
 #include <ngx_crypt.h>
@@ -26,38 +31,9 @@
 #endif
 
 
-#define NGX_TAVUS_AUTH_FILE_MAX   65536
-#define NGX_TAVUS_AUTH_USERS_MAX  1000
-#define NGX_TAVUS_AUTH_NAME_MAX   255
 #define NGX_TAVUS_AUTH_MAX        4096          /* bytes of credentials */
 #define NGX_TAVUS_AUTH_TASKS      8             /* hashes in flight */
 #define NGX_TAVUS_AUTH_TIMEOUT    60000
-#define NGX_TAVUS_AUTH_DIGEST     32
-
-/* failed logins of an address: ten at once, then one every six seconds */
-
-#define NGX_TAVUS_AUTH_ZONE       "tavus_admin_logins"
-#define NGX_TAVUS_AUTH_ZONE_SIZE  (64 * ngx_pagesize)
-#define NGX_TAVUS_AUTH_RATE       10
-#define NGX_TAVUS_AUTH_CAPACITY   10
-
-
-typedef struct {
-    ngx_str_t                  name;
-    ngx_str_t                  hash;            /* with a final zero */
-
-    /* of the credentials that passed last; each worker has its own */
-
-    u_char                     digest[NGX_TAVUS_AUTH_DIGEST];
-    ngx_uint_t                 passed;          /* unsigned  passed:1; */
-} ngx_tavus_user_t;
-
-
-struct ngx_tavus_users_s {
-    ngx_array_t                list;            /* ngx_tavus_user_t */
-    ngx_thread_pool_t         *thread_pool;
-    ngx_str_t                  challenge;       /* WWW-Authenticate */
-};
 
 
 typedef enum {
@@ -104,22 +80,11 @@ typedef struct {
 } ngx_tavus_auth_task_t;
 
 
-/* a crypt(3) format: what starts it and the length of its last part */
-
-typedef struct {
-    const char                *prefix;
-    size_t                     len;
-} ngx_tavus_auth_format_t;
-
-
-static ngx_uint_t ngx_tavus_auth_exempt(ngx_http_request_t *r,
-    ngx_tavus_loc_conf_t *lcf);
+static ngx_uint_t ngx_tavus_auth_exempt(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_auth_start(ngx_http_request_t *r,
     ngx_tavus_ctx_t *ctx, ngx_tavus_auth_t *auth);
 static void ngx_tavus_auth_wipe(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_auth_credentials(ngx_http_request_t *r);
-static ngx_tavus_user_t *ngx_tavus_auth_find_user(ngx_tavus_users_t *users,
-    ngx_str_t *name);
 static ngx_int_t ngx_tavus_auth_digest(u_char *data, size_t len,
     u_char *digest);
 static ngx_int_t ngx_tavus_auth_hash(ngx_http_request_t *r,
@@ -143,31 +108,6 @@ static ngx_int_t ngx_tavus_auth_busy(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_auth_challenge(ngx_http_request_t *r,
     ngx_tavus_users_t *users);
 
-static char *ngx_tavus_auth_set_realm(ngx_conf_t *cf,
-    ngx_tavus_users_t *users, ngx_str_t *realm);
-static char *ngx_tavus_auth_read_file(ngx_conf_t *cf, ngx_str_t *name,
-    ngx_str_t *text);
-static char *ngx_tavus_auth_parse(ngx_conf_t *cf, ngx_tavus_users_t *users,
-    ngx_str_t *name, ngx_str_t *text);
-static const char *ngx_tavus_auth_parse_line(ngx_conf_t *cf,
-    ngx_tavus_users_t *users, u_char *p, u_char *last);
-static const char *ngx_tavus_auth_check_hash(u_char *p, u_char *last);
-
-
-static const ngx_tavus_auth_format_t  ngx_tavus_auth_formats[] = {
-    { "$apr1$", 22 },
-    { "$1$", 22 },
-    { "$2a$", 53 },
-    { "$2b$", 53 },
-    { "$2y$", 53 },
-    { "$5$", 43 },
-    { "$6$", 86 },
-    { "$7$", 43 },
-    { "$y$", 43 },
-    { "$gy$", 43 },
-    { NULL, 0 }
-};
-
 
 static u_char       ngx_tavus_auth_key[NGX_TAVUS_AUTH_DIGEST];
 static ngx_queue_t  ngx_tavus_auth_tasks;
@@ -177,13 +117,13 @@ static ngx_uint_t   ngx_tavus_auth_ntasks;
 ngx_int_t
 ngx_tavus_auth_handler(ngx_http_request_t *r)
 {
-    ngx_tavus_ctx_t       *ctx;
-    ngx_tavus_auth_t      *auth;
-    ngx_tavus_loc_conf_t  *lcf;
+    ngx_tavus_ctx_t            *ctx;
+    ngx_tavus_auth_t           *auth;
+    ngx_tavus_auth_loc_conf_t  *alcf;
 
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    alcf = ngx_http_get_module_loc_conf(r, ngx_tavus_auth_module);
 
-    if (lcf->users == NULL || ngx_tavus_auth_exempt(r, lcf)) {
+    if (alcf->users == NULL || ngx_tavus_auth_exempt(r)) {
         return NGX_DECLINED;
     }
 
@@ -194,7 +134,7 @@ ngx_tavus_auth_handler(ngx_http_request_t *r)
 
     auth = ctx->auth;
 
-    if (auth && auth->users == lcf->users) {
+    if (auth && auth->users == alcf->users) {
         return ngx_tavus_auth_verdict(r, ctx, auth);
     }
 
@@ -204,7 +144,7 @@ ngx_tavus_auth_handler(ngx_http_request_t *r)
     }
 
     auth->request = r;
-    auth->users = lcf->users;
+    auth->users = alcf->users;
 
     ctx->auth = auth;
     ngx_str_null(&ctx->user);
@@ -216,22 +156,22 @@ ngx_tavus_auth_handler(ngx_http_request_t *r)
 ngx_uint_t
 ngx_tavus_auth_passed(ngx_http_request_t *r)
 {
-    ngx_tavus_ctx_t       *ctx;
-    ngx_tavus_auth_t      *auth;
-    ngx_tavus_loc_conf_t  *lcf;
+    ngx_tavus_ctx_t            *ctx;
+    ngx_tavus_auth_t           *auth;
+    ngx_tavus_auth_loc_conf_t  *alcf;
 
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    alcf = ngx_http_get_module_loc_conf(r, ngx_tavus_auth_module);
     ctx = ngx_tavus_find_ctx(r);
 
-    if (r != r->main || lcf->users == NULL || ctx == NULL || ctx->auth == NULL
-        || ngx_tavus_auth_exempt(r, lcf))
+    if (r != r->main || alcf->users == NULL || ctx == NULL || ctx->auth == NULL
+        || ngx_tavus_auth_exempt(r))
     {
         return 0;
     }
 
     auth = ctx->auth;
 
-    return auth->users == lcf->users && auth->verdict == NGX_TAVUS_AUTH_PASSED;
+    return auth->users == alcf->users && auth->verdict == NGX_TAVUS_AUTH_PASSED;
 }
 
 
@@ -241,24 +181,22 @@ ngx_tavus_auth_passed(ngx_http_request_t *r)
  */
 
 static ngx_uint_t
-ngx_tavus_auth_exempt(ngx_http_request_t *r, ngx_tavus_loc_conf_t *lcf)
+ngx_tavus_auth_exempt(ngx_http_request_t *r)
 {
-    switch (lcf->endpoint) {
+    ngx_tavus_loc_conf_t  *lcf;
 
-    case NGX_TAVUS_NO_ENDPOINT:
-    case NGX_TAVUS_ADMIN:
-    case NGX_TAVUS_METRICS:
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+    if (lcf->endpoint == NULL || lcf->endpoint->flags & NGX_TAVUS_ASKS_LOGIN)
+    {
         return 0;
-
-    case NGX_TAVUS_HEALTH:
-        return r->args.len < 4
-               || ngx_strlcasestrn(r->args.data, r->args.data + r->args.len,
-                                   (u_char *) "full", 4 - 1)
-                  == NULL;
-
-    default:
-        return 1;
     }
+
+    return !(lcf->endpoint->flags & NGX_TAVUS_ASKS_LOGIN_FULL)
+           || r->args.len < 4
+           || ngx_strlcasestrn(r->args.data, r->args.data + r->args.len,
+                               (u_char *) "full", 4 - 1)
+              == NULL;
 }
 
 
@@ -293,7 +231,7 @@ ngx_tavus_auth_start(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    user = ngx_tavus_auth_find_user(auth->users, &r->headers_in.user);
+    user = ngx_tavus_users_find(auth->users, &r->headers_in.user);
 
     if (user && user->passed
         && CRYPTO_memcmp(user->digest, digest, sizeof(digest)) == 0)
@@ -348,26 +286,6 @@ ngx_tavus_auth_credentials(ngx_http_request_t *r)
     }
 
     return NGX_OK;
-}
-
-
-static ngx_tavus_user_t *
-ngx_tavus_auth_find_user(ngx_tavus_users_t *users, ngx_str_t *name)
-{
-    ngx_uint_t         i;
-    ngx_tavus_user_t  *user;
-
-    user = users->list.elts;
-
-    for (i = 0; i < users->list.nelts; i++) {
-        if (user[i].name.len == name->len
-            && CRYPTO_memcmp(user[i].name.data, name->data, name->len) == 0)
-        {
-            return &user[i];
-        }
-    }
-
-    return NULL;
 }
 
 
@@ -488,7 +406,7 @@ ngx_tavus_auth_create_task(ngx_http_request_t *r, ngx_tavus_users_t *users,
     ngx_tavus_user_t       *list;
     ngx_thread_task_t      *task;
     ngx_tavus_auth_task_t  *t;
-    ngx_tavus_main_conf_t  *mcf;
+    ngx_tavus_auth_main_conf_t  *amcf;
 
     /*
      * An unknown user gets the hash of a known one, always the same, so
@@ -533,13 +451,13 @@ ngx_tavus_auth_create_task(ngx_http_request_t *r, ngx_tavus_users_t *users,
     t->passwd.len = passwd->len;
     ngx_cpystrn(t->passwd.data, passwd->data, passwd->len + 1);
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
+    amcf = ngx_http_get_module_main_conf(r, ngx_tavus_auth_module);
 
     ngx_tavus_limit_addr_key(r, 32, 64, t->addr, &key);
 
     t->key.data = t->addr;
     t->key.len = key.len;
-    t->zone = mcf->auth_zone;
+    t->zone = amcf->zone;
 
     t->pool = pool;
     t->task = task;
@@ -761,16 +679,12 @@ ngx_tavus_auth_challenge(ngx_http_request_t *r, ngx_tavus_users_t *users)
     h = r->headers_out.www_authenticate;
 
     if (h == NULL) {
-        h = ngx_list_push(&r->headers_out.headers);
+        h = ngx_tavus_push_header(r);
         if (h == NULL) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
         r->headers_out.www_authenticate = h;
-
-#if (nginx_version >= 1023000)
-        h->next = NULL;
-#endif
     }
 
     h->hash = 1;
@@ -810,379 +724,4 @@ ngx_tavus_auth_init_process(ngx_cycle_t *cycle)
     }
 
     return NGX_OK;
-}
-
-
-char *
-ngx_tavus_admin_users(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
-{
-    ngx_tavus_loc_conf_t  *lcf = conf;
-
-    char                   *rv;
-    ngx_str_t              *value, name, text;
-    tavus_bucket_rate_t     rate;
-    ngx_tavus_users_t      *users;
-    ngx_tavus_main_conf_t  *mcf;
-
-    static ngx_str_t  zone = ngx_string(NGX_TAVUS_AUTH_ZONE);
-
-    if (lcf->users && lcf->users != NGX_CONF_UNSET_PTR) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    ngx_str_set(&lcf->realm, "Tavus admin");
-
-    if (cf->args->nelts == 3) {
-
-        if (ngx_strncmp(value[2].data, "realm=", 6) != 0) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid parameter \"%V\"", &value[2]);
-            return NGX_CONF_ERROR;
-        }
-
-        lcf->realm.data = value[2].data + 6;
-        lcf->realm.len = value[2].len - 6;
-    }
-
-    users = ngx_pcalloc(cf->pool, sizeof(ngx_tavus_users_t));
-    if (users == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_tavus_auth_set_realm(cf, users, &lcf->realm) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    name = value[1];
-
-    if (ngx_conf_full_name(cf->cycle, &name, 1) != NGX_OK
-        || ngx_tavus_auth_read_file(cf, &name, &text) != NGX_CONF_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    rv = ngx_tavus_auth_parse(cf, users, &name, &text);
-
-    OPENSSL_cleanse(text.data, text.len);
-
-    if (rv != NGX_CONF_OK) {
-        return rv;
-    }
-
-    users->thread_pool = ngx_thread_pool_add(cf, NULL);
-    if (users->thread_pool == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
-    mcf->guarded = 1;
-
-    lcf->users = users;
-
-    if (mcf->auth_zone) {
-        return NGX_CONF_OK;
-    }
-
-    rate.rate = NGX_TAVUS_AUTH_RATE;
-    rate.period = 60000;
-    rate.capacity = NGX_TAVUS_AUTH_CAPACITY;
-
-    mcf->auth_zone = ngx_tavus_limit_add_zone(cf, &zone,
-                                              NGX_TAVUS_AUTH_ZONE_SIZE,
-                                              &rate, 0);
-    if (mcf->auth_zone == NULL
-        || ngx_tavus_login_add_zone(cf, mcf) != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_tavus_auth_set_realm(ngx_conf_t *cf, ngx_tavus_users_t *users,
-    ngx_str_t *realm)
-{
-    size_t      len;
-    u_char     *p;
-    ngx_uint_t  i;
-
-    for (i = 0; i < realm->len; i++) {
-        if (realm->data[i] < ' ' || realm->data[i] == 0x7f
-            || realm->data[i] == '"' || realm->data[i] == '\\')
-        {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid realm \"%V\"", realm);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    len = sizeof("Basic realm=\"\", charset=\"UTF-8\"") - 1 + realm->len;
-
-    p = ngx_pnalloc(cf->pool, len);
-    if (p == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    users->challenge.data = p;
-    users->challenge.len = len;
-
-    ngx_sprintf(p, "Basic realm=\"%V\", charset=\"UTF-8\"", realm);
-
-    return NGX_CONF_OK;
-}
-
-
-static char *
-ngx_tavus_auth_read_file(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *text)
-{
-    off_t            size;
-    ssize_t          n;
-    const char      *reason;
-    ngx_file_t       file;
-    ngx_file_info_t  fi;
-
-    ngx_memzero(&file, sizeof(ngx_file_t));
-
-    file.name = *name;
-    file.log = cf->log;
-
-    /* a pipe must not stop the configuration from being read */
-
-    file.fd = ngx_open_file(name->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
-                            NGX_FILE_OPEN, 0);
-
-    if (file.fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", name);
-        return NGX_CONF_ERROR;
-    }
-
-    n = NGX_ERROR;
-    reason = NULL;
-
-    if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_fd_info_n " \"%V\" failed", name);
-        goto done;
-    }
-
-    size = ngx_file_size(&fi);
-
-    if (!ngx_is_file(&fi)) {
-        reason = "is not a file";
-
-    } else if (fi.st_mode & 007) {
-        reason = "must not be accessible to others, use mode 0640 or 0600";
-
-    } else if (size > NGX_TAVUS_AUTH_FILE_MAX) {
-        reason = "is larger than 64k";
-    }
-
-    if (reason) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "user file \"%V\" %s",
-                           name, reason);
-        goto done;
-    }
-
-    text->data = ngx_pnalloc(cf->temp_pool, (size_t) size + 1);
-    if (text->data == NULL) {
-        goto done;
-    }
-
-    n = ngx_read_file(&file, text->data, (size_t) size, 0);
-
-    if (n == NGX_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_read_file_n " \"%V\" failed", name);
-    }
-
-    text->len = (n == NGX_ERROR) ? 0 : (size_t) n;
-
-done:
-
-    if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
-        ngx_log_error(NGX_LOG_ALERT, cf->log, ngx_errno,
-                      ngx_close_file_n " \"%V\" failed", name);
-    }
-
-    return (n == NGX_ERROR) ? NGX_CONF_ERROR : NGX_CONF_OK;
-}
-
-
-static char *
-ngx_tavus_auth_parse(ngx_conf_t *cf, ngx_tavus_users_t *users,
-    ngx_str_t *name, ngx_str_t *text)
-{
-    u_char      *p, *end, *eol, *last;
-    ngx_uint_t   line;
-    const char  *reason;
-
-    if (ngx_array_init(&users->list, cf->pool, 4, sizeof(ngx_tavus_user_t))
-        != NGX_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    last = text->data + text->len;
-    line = 0;
-
-    for (p = text->data; p < last; p = eol + 1) {
-        line++;
-
-        eol = ngx_strlchr(p, last, LF);
-        eol = eol ? eol : last;
-
-        end = eol;
-
-        if (end > p && end[-1] == CR) {
-            end--;
-        }
-
-        if (p == end || *p == '#') {
-            continue;
-        }
-
-        reason = ngx_tavus_auth_parse_line(cf, users, p, end);
-
-        if (reason) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "%s in user file \"%V\" at line %ui",
-                               reason, name, line);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    if (users->list.nelts == 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "no users in user file \"%V\"", name);
-        return NGX_CONF_ERROR;
-    }
-
-    return NGX_CONF_OK;
-}
-
-
-static const char *
-ngx_tavus_auth_parse_line(ngx_conf_t *cf, ngx_tavus_users_t *users,
-    u_char *p, u_char *last)
-{
-    u_char            *hash, *end;
-    ngx_str_t          name;
-    const char        *reason;
-    ngx_tavus_user_t  *user;
-
-    hash = ngx_strlchr(p, last, ':');
-
-    if (hash == NULL) {
-        return "no \"user:hash\"";
-    }
-
-    name.data = p;
-    name.len = hash - p;
-
-    if (name.len == 0 || name.len > NGX_TAVUS_AUTH_NAME_MAX) {
-        return "invalid length of a user name";
-    }
-
-    for ( /* void */ ; p < hash; p++) {
-        if (*p < ' ' || *p == 0x7f) {
-            return "invalid character in a user name";
-        }
-    }
-
-    if (ngx_tavus_auth_find_user(users, &name)) {
-        return "duplicate user";
-    }
-
-    hash++;
-
-    /* what follows another colon is a comment */
-
-    end = ngx_strlchr(hash, last, ':');
-    end = end ? end : last;
-
-    reason = ngx_tavus_auth_check_hash(hash, end);
-
-    if (reason) {
-        return reason;
-    }
-
-    if (users->list.nelts == NGX_TAVUS_AUTH_USERS_MAX) {
-        return "too many users";
-    }
-
-    user = ngx_array_push(&users->list);
-    if (user == NULL) {
-        return "no memory for a user";
-    }
-
-    ngx_memzero(user, sizeof(ngx_tavus_user_t));
-
-    user->name.len = name.len;
-    user->name.data = ngx_pstrdup(cf->pool, &name);
-
-    user->hash.len = end - hash;
-    user->hash.data = ngx_pnalloc(cf->pool, user->hash.len + 1);
-
-    if (user->name.data == NULL || user->hash.data == NULL) {
-        return "no memory for a user";
-    }
-
-    ngx_cpystrn(user->hash.data, hash, user->hash.len + 1);
-
-    if (user->hash.len == 13) {
-        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                           "user \"%V\" has a DES hash, which counts only "
-                           "eight characters of a password", &user->name);
-    }
-
-    return NULL;
-}
-
-
-static const char *
-ngx_tavus_auth_check_hash(u_char *p, u_char *last)
-{
-    u_char                         *tail, *q;
-    size_t                          len;
-    const ngx_tavus_auth_format_t  *format;
-
-    if (last - p >= 7 && ngx_strncasecmp(p, (u_char *) "{PLAIN}", 7) == 0) {
-        return "plain-text password";
-    }
-
-    for (q = p; q < last; q++) {
-        if (!((*q >= 'a' && *q <= 'z') || (*q >= 'A' && *q <= 'Z')
-              || (*q >= '0' && *q <= '9')
-              || *q == '.' || *q == '/' || *q == '$'
-              || *q == '=' || *q == ','))
-        {
-            return "unknown format of a password hash";
-        }
-    }
-
-    /* DES: two characters of salt, eleven of hash */
-
-    if (last - p == 13 && ngx_strlchr(p, last, '$') == NULL) {
-        return NULL;
-    }
-
-    for (tail = last; tail > p && tail[-1] != '$'; tail--) { /* void */ }
-
-    for (format = ngx_tavus_auth_formats; format->prefix; format++) {
-        len = ngx_strlen(format->prefix);
-
-        if (tail - p > (ssize_t) len
-            && ngx_strncmp(p, format->prefix, len) == 0)
-        {
-            return ((size_t) (last - tail) == format->len)
-                   ? NULL : "damaged password hash";
-        }
-    }
-
-    return "unknown format of a password hash";
 }

@@ -9,7 +9,9 @@
 #define _NGX_TAVUS_AUTH_H_INCLUDED_
 
 
-#include "ngx_tavus_module.h"
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
 
 
 /*
@@ -22,9 +24,6 @@ ngx_int_t ngx_tavus_auth_handler(ngx_http_request_t *r);
 
 /* Whether r has logged in as a user of the location that it is in now. */
 ngx_uint_t ngx_tavus_auth_passed(ngx_http_request_t *r);
-
-/* directive: tavus_admin_users file [realm=text] */
-char *ngx_tavus_admin_users(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 
 /* Makes what the cache of passed credentials needs; once a process. */
 ngx_int_t ngx_tavus_auth_init_process(ngx_cycle_t *cycle);

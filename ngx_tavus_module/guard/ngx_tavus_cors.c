@@ -5,43 +5,95 @@
  */
 
 
-#include "ngx_tavus_module.h"
 #include "guard/ngx_tavus_cors.h"
+#include "http/ngx_tavus_endpoint.h"
+#include "http/ngx_tavus_header.h"
+#include "http/ngx_tavus_problem.h"
 #include "http/ngx_tavus_request.h"
 
 #include <arpa/inet.h>
 
 
-static ngx_uint_t ngx_tavus_cors_applies(ngx_tavus_loc_conf_t *lcf);
+typedef struct {
+    ngx_array_t                *origins;        /* ngx_str_t */
+} ngx_tavus_cors_loc_conf_t;
+
+
 static ngx_uint_t ngx_tavus_cors_allowed(ngx_http_request_t *r,
-    ngx_tavus_loc_conf_t *lcf, ngx_str_t *origin);
+    ngx_str_t *origin);
 static ngx_uint_t ngx_tavus_cors_get_origin(ngx_http_request_t *r,
     ngx_str_t *origin);
 static ngx_uint_t ngx_tavus_cors_fetch_site(ngx_http_request_t *r,
     const char *site);
-static ngx_uint_t ngx_tavus_cors_navigation(ngx_http_request_t *r,
-    ngx_tavus_loc_conf_t *lcf);
+static ngx_uint_t ngx_tavus_cors_navigation(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_cors_refuse(ngx_http_request_t *r);
-static ngx_int_t ngx_tavus_cors_preflight(ngx_http_request_t *r,
-    ngx_tavus_loc_conf_t *lcf);
+static ngx_int_t ngx_tavus_cors_preflight(ngx_http_request_t *r);
+static size_t ngx_tavus_cors_methods(ngx_uint_t mask, u_char *buf);
 
 static const char *ngx_tavus_cors_check_port(ngx_str_t *scheme, u_char *p,
     u_char *last);
 static const char *ngx_tavus_cors_check_host(u_char *p, u_char *last);
 static const char *ngx_tavus_cors_check_ipv6(u_char *p, u_char *last);
 
+static char *ngx_tavus_cors_origin(ngx_conf_t *cf, ngx_command_t *cmd, void
+    *conf);
+static void *ngx_tavus_cors_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_tavus_cors_merge_loc_conf(ngx_conf_t *cf, void *parent, void
+    *child);
+
+
+static ngx_command_t  ngx_tavus_cors_commands[] = {
+
+    { ngx_string("tavus_cors_origin"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_tavus_cors_origin,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_tavus_cors_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    NULL,                                  /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_tavus_cors_create_loc_conf,        /* create location configuration */
+    ngx_tavus_cors_merge_loc_conf          /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_tavus_cors_module = {
+    NGX_MODULE_V1,
+    &ngx_tavus_cors_module_ctx,            /* module context */
+    ngx_tavus_cors_commands,               /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
 
 ngx_int_t
 ngx_tavus_cors_handler(ngx_http_request_t *r)
 {
-    ngx_str_t              origin;
-    ngx_uint_t             n;
-    ngx_tavus_ctx_t       *ctx;
-    ngx_tavus_loc_conf_t  *lcf;
+    ngx_str_t         origin;
+    ngx_uint_t        n;
+    ngx_tavus_ctx_t  *ctx;
 
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
-
-    if (!ngx_tavus_cors_applies(lcf)) {
+    if (!ngx_tavus_cors_asks(r)) {
         return NGX_DECLINED;
     }
 
@@ -57,7 +109,7 @@ ngx_tavus_cors_handler(ngx_http_request_t *r)
 
     if (n == 0) {
         if (ngx_tavus_cors_fetch_site(r, "cross-site")
-            && !ngx_tavus_cors_navigation(r, lcf))
+            && !ngx_tavus_cors_navigation(r))
         {
             return ngx_tavus_cors_refuse(r);
         }
@@ -65,7 +117,7 @@ ngx_tavus_cors_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    if (n > 1 || !ngx_tavus_cors_allowed(r, lcf, &origin)) {
+    if (n > 1 || !ngx_tavus_cors_allowed(r, &origin)) {
         return ngx_tavus_cors_refuse(r);
     }
 
@@ -75,35 +127,41 @@ ngx_tavus_cors_handler(ngx_http_request_t *r)
         && ngx_tavus_find_header(r, "access-control-request-method",
                                  sizeof("access-control-request-method") - 1))
     {
-        return ngx_tavus_cors_preflight(r, lcf);
+        return ngx_tavus_cors_preflight(r);
     }
 
     return NGX_DECLINED;
 }
 
 
-static ngx_uint_t
-ngx_tavus_cors_applies(ngx_tavus_loc_conf_t *lcf)
+ngx_uint_t
+ngx_tavus_cors_asks(ngx_http_request_t *r)
 {
-    return lcf->origins
-           || lcf->endpoint == NGX_TAVUS_CONVERSATION
-           || lcf->endpoint == NGX_TAVUS_CONVERSATION_END
-           || lcf->endpoint == NGX_TAVUS_TRACK
-           || lcf->endpoint == NGX_TAVUS_CONTACT;
+    ngx_tavus_loc_conf_t       *lcf;
+    ngx_tavus_cors_loc_conf_t  *clcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    clcf = ngx_http_get_module_loc_conf(r, ngx_tavus_cors_module);
+
+    return clcf->origins
+           || (lcf->endpoint
+               && lcf->endpoint->flags & NGX_TAVUS_ASKS_ORIGIN);
 }
 
 
 static ngx_uint_t
-ngx_tavus_cors_allowed(ngx_http_request_t *r, ngx_tavus_loc_conf_t *lcf,
-    ngx_str_t *origin)
+ngx_tavus_cors_allowed(ngx_http_request_t *r, ngx_str_t *origin)
 {
-    ngx_str_t              *origins;
-    ngx_uint_t              i, n;
-    ngx_tavus_main_conf_t  *mcf;
+    ngx_str_t                  *origins;
+    ngx_uint_t                  i, n;
+    ngx_tavus_main_conf_t      *mcf;
+    ngx_tavus_cors_loc_conf_t  *clcf;
 
-    if (lcf->origins) {
-        origins = lcf->origins->elts;
-        n = lcf->origins->nelts;
+    clcf = ngx_http_get_module_loc_conf(r, ngx_tavus_cors_module);
+
+    if (clcf->origins) {
+        origins = clcf->origins->elts;
+        n = clcf->origins->nelts;
 
     } else {
         mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
@@ -135,28 +193,20 @@ ngx_tavus_cors_get_origin(ngx_http_request_t *r, ngx_str_t *origin)
 
     n = 0;
     part = &r->headers_in.headers.part;
-    h = part->elts;
+    i = 0;
 
-    for (i = 0; /* void */ ; i++) {
+    while ((h = ngx_tavus_next_header(&part, &i)) != NULL) {
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return n;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == sizeof("origin") - 1
-            && ngx_memcmp(h[i].lowcase_key, "origin", sizeof("origin") - 1)
+        if (h->key.len == sizeof("origin") - 1
+            && ngx_memcmp(h->lowcase_key, "origin", sizeof("origin") - 1)
                == 0)
         {
-            *origin = h[i].value;
+            *origin = h->value;
             n++;
         }
     }
+
+    return n;
 }
 
 
@@ -177,11 +227,14 @@ ngx_tavus_cors_fetch_site(ngx_http_request_t *r, const char *site)
 /* somebody followed a link to a page of ours */
 
 static ngx_uint_t
-ngx_tavus_cors_navigation(ngx_http_request_t *r, ngx_tavus_loc_conf_t *lcf)
+ngx_tavus_cors_navigation(ngx_http_request_t *r)
 {
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t       *h;
+    ngx_tavus_loc_conf_t  *lcf;
 
-    if (lcf->endpoint != NGX_TAVUS_NO_ENDPOINT
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+    if (lcf->endpoint != NULL
         || !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)))
     {
         return 0;
@@ -208,29 +261,24 @@ ngx_tavus_cors_refuse(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_tavus_cors_preflight(ngx_http_request_t *r, ngx_tavus_loc_conf_t *lcf)
+ngx_tavus_cors_preflight(ngx_http_request_t *r)
 {
-    ngx_str_t   methods, headers, age;
+    ngx_str_t              methods, headers, age;
+    ngx_uint_t             mask;
+    ngx_tavus_loc_conf_t  *lcf;
 
-    switch (lcf->endpoint) {
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
 
-    case NGX_TAVUS_NO_ENDPOINT:
-    case NGX_TAVUS_PROBLEM:
-        ngx_str_set(&methods, "GET, HEAD, POST");
-        break;
+    mask = (lcf->endpoint && lcf->endpoint->methods)
+           ? lcf->endpoint->methods
+           : NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST;
 
-    case NGX_TAVUS_ADMIN:
-        ngx_str_set(&methods, "GET, POST, DELETE");
-        break;
-
-    case NGX_TAVUS_HEALTH:
-    case NGX_TAVUS_METRICS:
-        ngx_str_set(&methods, "GET, HEAD");
-        break;
-
-    default:
-        ngx_str_set(&methods, "POST");
+    methods.data = ngx_pnalloc(r->pool, sizeof("GET, HEAD, POST, DELETE"));
+    if (methods.data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    methods.len = ngx_tavus_cors_methods(mask, methods.data);
 
     ngx_str_set(&headers, "Content-Type");
     ngx_str_set(&age, "7200");
@@ -259,6 +307,35 @@ ngx_tavus_cors_preflight(ngx_http_request_t *r, ngx_tavus_loc_conf_t *lcf)
 }
 
 
+static size_t
+ngx_tavus_cors_methods(ngx_uint_t mask, u_char *buf)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    static const struct {
+        ngx_uint_t   method;
+        const char  *name;
+    } names[] = {
+        { NGX_HTTP_GET, "GET" },
+        { NGX_HTTP_HEAD, "HEAD" },
+        { NGX_HTTP_POST, "POST" },
+        { NGX_HTTP_DELETE, "DELETE" },
+        { 0, NULL }
+    };
+
+    p = buf;
+
+    for (i = 0; names[i].method; i++) {
+        if (mask & names[i].method) {
+            p = ngx_sprintf(p, "%s%s", p == buf ? "" : ", ", names[i].name);
+        }
+    }
+
+    return p - buf;
+}
+
+
 ngx_int_t
 ngx_tavus_cors_headers(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx)
 {
@@ -279,39 +356,6 @@ ngx_tavus_cors_headers(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx)
                         "X-RateLimit-Reset, X-Request-Id");
 
     return ngx_tavus_set_header(r, "Access-Control-Expose-Headers", &value);
-}
-
-
-ngx_int_t
-ngx_tavus_cors_same_origin(ngx_http_request_t *r)
-{
-    ngx_str_t               origin;
-    ngx_uint_t              n;
-    ngx_tavus_main_conf_t  *mcf;
-
-    n = ngx_tavus_cors_get_origin(r, &origin);
-
-    if (n) {
-        mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
-
-        if (n > 1
-            || mcf->public_origin.len == 0
-            || origin.len != mcf->public_origin.len
-            || ngx_memcmp(origin.data, mcf->public_origin.data, origin.len)
-               != 0)
-        {
-            return NGX_DECLINED;
-        }
-    }
-
-    if (ngx_tavus_find_header(r, "sec-fetch-site",
-                              sizeof("sec-fetch-site") - 1)
-        && !ngx_tavus_cors_fetch_site(r, "same-origin"))
-    {
-        return NGX_DECLINED;
-    }
-
-    return NGX_OK;
 }
 
 
@@ -509,19 +553,19 @@ ngx_tavus_cors_check_ipv6(u_char *p, u_char *last)
 }
 
 
-char *
+static char *
 ngx_tavus_cors_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_tavus_loc_conf_t  *lcf = conf;
+    ngx_tavus_cors_loc_conf_t *clcf = conf;
 
     ngx_str_t              *value, *origin;
     ngx_uint_t              i, k;
     const char             *reason;
     ngx_tavus_main_conf_t  *mcf;
 
-    if (lcf->origins == NULL || lcf->origins == NGX_CONF_UNSET_PTR) {
-        lcf->origins = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
-        if (lcf->origins == NULL) {
+    if (clcf->origins == NULL) {
+        clcf->origins = ngx_array_create(cf->pool, 2, sizeof(ngx_str_t));
+        if (clcf->origins == NULL) {
             return NGX_CONF_ERROR;
         }
     }
@@ -539,9 +583,9 @@ ngx_tavus_cors_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             return NGX_CONF_ERROR;
         }
 
-        origin = lcf->origins->elts;
+        origin = clcf->origins->elts;
 
-        for (k = 0; k < lcf->origins->nelts; k++) {
+        for (k = 0; k < clcf->origins->nelts; k++) {
             if (origin[k].len == value[i].len
                 && ngx_memcmp(origin[k].data, value[i].data, value[i].len)
                    == 0)
@@ -552,7 +596,7 @@ ngx_tavus_cors_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
             }
         }
 
-        origin = ngx_array_push(lcf->origins);
+        origin = ngx_array_push(clcf->origins);
         if (origin == NULL) {
             return NGX_CONF_ERROR;
         }
@@ -562,6 +606,31 @@ ngx_tavus_cors_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
     mcf->guarded = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_tavus_cors_create_loc_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_tavus_cors_loc_conf_t));
+}
+
+
+static char *
+ngx_tavus_cors_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_tavus_cors_loc_conf_t *prev = parent;
+    ngx_tavus_cors_loc_conf_t *conf = child;
+
+    if (ngx_tavus_endpoint_block(cf, &ngx_tavus_cors_module, prev)) {
+        return NGX_CONF_OK;
+    }
+
+    if (conf->origins == NULL) {
+        conf->origins = prev->origins;
+    }
 
     return NGX_CONF_OK;
 }

@@ -9,7 +9,7 @@
 #define _NGX_TAVUS_CORS_H_INCLUDED_
 
 
-#include "ngx_tavus_module.h"
+#include "http/ngx_tavus_ctx.h"
 
 
 /*
@@ -23,15 +23,15 @@ ngx_int_t ngx_tavus_cors_handler(ngx_http_request_t *r);
 ngx_int_t ngx_tavus_cors_headers(ngx_http_request_t *r,
     ngx_tavus_ctx_t *ctx);
 
-/*
- * For state-changing admin calls: NGX_OK if Origin and Sec-Fetch-Site, where
- * present, are the site's own; NGX_DECLINED if not.
- */
-ngx_int_t ngx_tavus_cors_same_origin(ngx_http_request_t *r);
+/* Whether origins are judged in the location that r is in. */
+ngx_uint_t ngx_tavus_cors_asks(ngx_http_request_t *r);
 
-/* directive: an exact origin; "NULL or reason" of an unfit one */
-char *ngx_tavus_cors_origin(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+/* What is wrong with an origin that stands in a configuration, or NULL. */
 const char *ngx_tavus_cors_check_origin(ngx_str_t *origin);
+
+
+/* directive: tavus_cors_origin origin … */
+extern ngx_module_t  ngx_tavus_cors_module;
 
 
 #endif /* _NGX_TAVUS_CORS_H_INCLUDED_ */

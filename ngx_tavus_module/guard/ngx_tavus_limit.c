@@ -5,10 +5,11 @@
  */
 
 
-#include "ngx_tavus_module.h"
 #include "guard/ngx_tavus_limit.h"
-#include "guard/ngx_tavus_limit_zone.h"
-#include "http/ngx_tavus_request.h"
+#include "http/ngx_tavus_endpoint.h"
+#include "http/ngx_tavus_header.h"
+#include "http/ngx_tavus_problem.h"
+#include "http/ngx_tavus_variable.h"
 
 
 #define NGX_TAVUS_LIMIT_NAME     64             /* of a zone */
@@ -18,6 +19,25 @@
 
 #define NGX_TAVUS_LIMIT_REQUESTS  1
 #define NGX_TAVUS_LIMIT_BYTES     2
+
+
+typedef enum {
+    NGX_TAVUS_LIMIT_NONE = 0,
+    NGX_TAVUS_LIMIT_PASSED,
+    NGX_TAVUS_LIMIT_REJECTED,
+    NGX_TAVUS_LIMIT_REJECTED_DRY_RUN
+} ngx_tavus_limit_status_e;
+
+
+typedef struct {
+    ngx_tavus_limit_zone_t     *zone;
+    ngx_flag_t                  dry_run;
+} ngx_tavus_limit_t;
+
+
+typedef struct {
+    ngx_array_t                *limits;         /* ngx_tavus_limit_t */
+} ngx_tavus_limit_loc_conf_t;
 
 
 static ngx_uint_t ngx_tavus_limit_charged(ngx_tavus_ctx_t *ctx,
@@ -44,6 +64,83 @@ static char *ngx_tavus_limit_parse_key(ngx_conf_t *cf, ngx_str_t *value,
     ngx_tavus_limit_zone_t *key);
 
 
+static ngx_int_t ngx_tavus_limit_status_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_tavus_limit_remaining_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static char *ngx_tavus_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void
+    *conf);
+static char *ngx_tavus_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+static ngx_int_t ngx_tavus_limit_add_variables(ngx_conf_t *cf);
+static void *ngx_tavus_limit_create_main_conf(ngx_conf_t *cf);
+static void *ngx_tavus_limit_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_tavus_limit_merge_loc_conf(ngx_conf_t *cf, void *parent, void
+    *child);
+
+
+static ngx_http_variable_t  ngx_tavus_limit_variables[] = {
+
+    { ngx_string("tavus_limit_status"), NULL, ngx_tavus_limit_status_variable,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tavus_limit_remaining"), NULL,
+      ngx_tavus_limit_remaining_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+      ngx_http_null_variable
+};
+
+
+static ngx_command_t  ngx_tavus_limit_commands[] = {
+
+    { ngx_string("tavus_limit_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_2MORE,
+      ngx_tavus_limit_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tavus_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_tavus_limit,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_tavus_limit_module_ctx = {
+    ngx_tavus_limit_add_variables,         /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    ngx_tavus_limit_create_main_conf,      /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_tavus_limit_create_loc_conf,       /* create location configuration */
+    ngx_tavus_limit_merge_loc_conf         /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_tavus_limit_module = {
+    NGX_MODULE_V1,
+    &ngx_tavus_limit_module_ctx,           /* module context */
+    ngx_tavus_limit_commands,              /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
 static ngx_str_t  ngx_tavus_limit_status[] = {
     ngx_string("PASSED"),
     ngx_string("REJECTED"),
@@ -64,30 +161,33 @@ static ngx_str_t  ngx_tavus_limit_names[NGX_TAVUS_LIMIT_HEADERS] = {
 ngx_int_t
 ngx_tavus_limit_handler(ngx_http_request_t *r)
 {
-    off_t                     length;
-    ngx_uint_t                i, n, unknown;
-    ngx_tavus_ctx_t          *ctx;
-    ngx_tavus_limit_t        *limits;
-    ngx_tavus_loc_conf_t     *lcf;
-    ngx_tavus_limit_probe_t   probes[NGX_TAVUS_MAX_LIMITS];
+    off_t                        length;
+    ngx_uint_t                   i, n, unknown;
+    ngx_tavus_ctx_t             *ctx;
+    ngx_tavus_limit_t           *limits;
+    ngx_tavus_loc_conf_t        *lcf;
+    ngx_tavus_limit_loc_conf_t  *llcf;
+    ngx_tavus_limit_probe_t      probes[NGX_TAVUS_MAX_LIMITS];
 
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    llcf = ngx_http_get_module_loc_conf(r, ngx_tavus_limit_module);
 
-    if (lcf->limits == NULL || lcf->limits->nelts == 0) {
+    if (llcf->limits == NULL) {
         return NGX_DECLINED;
     }
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
 
     ctx = ngx_tavus_get_ctx(r);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    limits = lcf->limits->elts;
+    limits = llcf->limits->elts;
     length = ngx_max(r->headers_in.content_length_n, 0);
     unknown = r->headers_in.chunked;
     n = 0;
 
-    for (i = 0; i < lcf->limits->nelts; i++) {
+    for (i = 0; i < llcf->limits->nelts; i++) {
 
         if (ngx_tavus_limit_charged(ctx, limits[i].zone)) {
             continue;
@@ -101,7 +201,7 @@ ngx_tavus_limit_handler(ngx_http_request_t *r)
 
             /* who reads a body of unknown length asks again */
 
-            if (unknown && lcf->endpoint == NGX_TAVUS_NO_ENDPOINT) {
+            if (unknown && lcf->endpoint == NULL) {
                 return ngx_tavus_reject(r, NGX_HTTP_LENGTH_REQUIRED,
                                         "length_required", 0,
                                         "The length of the body is needed.");
@@ -135,6 +235,17 @@ ngx_tavus_limit_handler(ngx_http_request_t *r)
 }
 
 
+ngx_uint_t
+ngx_tavus_limit_asks(ngx_http_request_t *r)
+{
+    ngx_tavus_limit_loc_conf_t  *llcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_tavus_limit_module);
+
+    return llcf->limits != NULL;
+}
+
+
 /* by a location that the request was redirected from */
 
 static ngx_uint_t
@@ -161,25 +272,25 @@ ngx_tavus_limit_charged(ngx_tavus_ctx_t *ctx, ngx_tavus_limit_zone_t *zone)
 static ngx_int_t
 ngx_tavus_limit_body(ngx_http_request_t *r, size_t len)
 {
-    ngx_uint_t                i, n;
-    ngx_tavus_ctx_t          *ctx;
-    ngx_tavus_limit_t        *limits;
-    ngx_tavus_loc_conf_t     *lcf;
-    ngx_tavus_limit_probe_t   probes[NGX_TAVUS_MAX_LIMITS];
+    ngx_uint_t                   i, n;
+    ngx_tavus_ctx_t             *ctx;
+    ngx_tavus_limit_t           *limits;
+    ngx_tavus_limit_loc_conf_t  *llcf;
+    ngx_tavus_limit_probe_t      probes[NGX_TAVUS_MAX_LIMITS];
 
     ctx = ngx_tavus_get_ctx(r);
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+    llcf = ngx_http_get_module_loc_conf(r, ngx_tavus_limit_module);
 
     ctx->judge_body = NULL;
 
-    if (lcf->limits == NULL) {
+    if (llcf->limits == NULL) {
         return NGX_DECLINED;
     }
 
-    limits = lcf->limits->elts;
+    limits = llcf->limits->elts;
     n = 0;
 
-    for (i = 0; i < lcf->limits->nelts; i++) {
+    for (i = 0; i < llcf->limits->nelts; i++) {
 
         if (!limits[i].zone->bytes) {
             continue;
@@ -436,19 +547,18 @@ ngx_tavus_limit_clear_headers(ngx_http_request_t *r, ngx_uint_t n)
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    for (part = &r->headers_out.headers.part; part; part = part->next) {
-        h = part->elts;
+    part = &r->headers_out.headers.part;
+    i = 0;
 
-        for (i = 0; i < part->nelts; i++) {
-            for (k = 0; k < n; k++) {
-                name = &ngx_tavus_limit_names[k];
+    while ((h = ngx_tavus_next_header(&part, &i)) != NULL) {
 
-                if (h[i].key.len == name->len
-                    && ngx_strncasecmp(h[i].key.data, name->data, name->len)
-                       == 0)
-                {
-                    h[i].hash = 0;
-                }
+        for (k = 0; k < n; k++) {
+            name = &ngx_tavus_limit_names[k];
+
+            if (h->key.len == name->len
+                && ngx_strncasecmp(h->key.data, name->data, name->len) == 0)
+            {
+                h->hash = 0;
             }
         }
     }
@@ -516,7 +626,7 @@ ngx_tavus_limit_addr_key(ngx_http_request_t *r, ngx_uint_t v4, ngx_uint_t v6,
 }
 
 
-ngx_int_t
+static ngx_int_t
 ngx_tavus_limit_status_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
@@ -542,7 +652,7 @@ ngx_tavus_limit_status_variable(ngx_http_request_t *r,
 }
 
 
-ngx_int_t
+static ngx_int_t
 ngx_tavus_limit_remaining_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
@@ -569,7 +679,7 @@ ngx_tavus_limit_remaining_variable(ngx_http_request_t *r,
 }
 
 
-char *
+static char *
 ngx_tavus_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     size_t                    size;
@@ -881,10 +991,10 @@ ngx_tavus_limit_parse_tokens(u_char *p, u_char *last, ngx_uint_t *units)
 }
 
 
-char *
+static char *
 ngx_tavus_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_tavus_loc_conf_t  *lcf = conf;
+    ngx_tavus_limit_loc_conf_t *llcf = conf;
 
     ngx_str_t               *value, name;
     ngx_uint_t               i, dry_run;
@@ -930,17 +1040,17 @@ ngx_tavus_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (lcf->limits == NULL || lcf->limits == NGX_CONF_UNSET_PTR) {
-        lcf->limits = ngx_array_create(cf->pool, 2,
+    if (llcf->limits == NULL) {
+        llcf->limits = ngx_array_create(cf->pool, 2,
                                        sizeof(ngx_tavus_limit_t));
-        if (lcf->limits == NULL) {
+        if (llcf->limits == NULL) {
             return NGX_CONF_ERROR;
         }
     }
 
-    limits = lcf->limits->elts;
+    limits = llcf->limits->elts;
 
-    for (i = 0; i < lcf->limits->nelts; i++) {
+    for (i = 0; i < llcf->limits->nelts; i++) {
         if (limits[i].zone == zone) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "limit zone \"%V\" is used twice here",
@@ -956,11 +1066,11 @@ ngx_tavus_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (ngx_array_push(lcf->limits) == NULL) {
+    if (ngx_array_push(llcf->limits) == NULL) {
         return NGX_CONF_ERROR;
     }
 
-    limits = lcf->limits->elts;
+    limits = llcf->limits->elts;
 
     /* kept in the order in which the zones are locked */
 
@@ -976,6 +1086,57 @@ ngx_tavus_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
     mcf->guarded = 1;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_tavus_limit_add_variables(ngx_conf_t *cf)
+{
+    return ngx_tavus_variables_add(cf, ngx_tavus_limit_variables);
+}
+
+
+static void *
+ngx_tavus_limit_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_tavus_limit_main_conf_t  *lmcf;
+
+    lmcf = ngx_pcalloc(cf->pool, sizeof(ngx_tavus_limit_main_conf_t));
+
+    if (lmcf == NULL
+        || ngx_array_init(&lmcf->zones, cf->pool, 4,
+                          sizeof(ngx_tavus_limit_zone_t *))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return lmcf;
+}
+
+
+static void *
+ngx_tavus_limit_create_loc_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_tavus_limit_loc_conf_t));
+}
+
+
+static char *
+ngx_tavus_limit_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_tavus_limit_loc_conf_t *prev = parent;
+    ngx_tavus_limit_loc_conf_t *conf = child;
+
+    if (ngx_tavus_endpoint_block(cf, &ngx_tavus_limit_module, prev)) {
+        return NGX_CONF_OK;
+    }
+
+    if (conf->limits == NULL) {
+        conf->limits = prev->limits;
+    }
 
     return NGX_CONF_OK;
 }

@@ -9,7 +9,7 @@
 #define _NGX_TAVUS_LIMIT_H_INCLUDED_
 
 
-#include "ngx_tavus_module.h"
+#include "http/ngx_tavus_ctx.h"
 #include "guard/ngx_tavus_limit_zone.h"
 
 
@@ -27,15 +27,8 @@ ngx_int_t ngx_tavus_limit_headers(ngx_http_request_t *r,
 void ngx_tavus_limit_addr_key(ngx_http_request_t *r, ngx_uint_t v4,
     ngx_uint_t v6, u_char key[16], ngx_str_t *out);
 
-/* directives */
-char *ngx_tavus_limit_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-char *ngx_tavus_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
-
-/* $tavus_limit_status, $tavus_limit_remaining */
-ngx_int_t ngx_tavus_limit_status_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
-ngx_int_t ngx_tavus_limit_remaining_variable(ngx_http_request_t *r,
-    ngx_http_variable_value_t *v, uintptr_t data);
+/* Whether requests are limited in the location that r is in. */
+ngx_uint_t ngx_tavus_limit_asks(ngx_http_request_t *r);
 
 
 #endif /* _NGX_TAVUS_LIMIT_H_INCLUDED_ */

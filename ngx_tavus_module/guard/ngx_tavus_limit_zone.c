@@ -5,7 +5,6 @@
  */
 
 
-#include "ngx_tavus_module.h"
 #include "guard/ngx_tavus_limit_zone.h"
 
 #include <openssl/rand.h>
@@ -351,11 +350,11 @@ ngx_tavus_limit_zone_t *
 ngx_tavus_limit_add_zone(ngx_conf_t *cf, ngx_str_t *name, size_t size,
     tavus_bucket_rate_t *rate, ngx_uint_t bytes)
 {
-    ngx_shm_zone_t           *shm_zone;
-    ngx_tavus_main_conf_t    *mcf;
-    ngx_tavus_limit_zone_t   *zone, **zonep;
+    ngx_shm_zone_t               *shm_zone;
+    ngx_tavus_limit_zone_t       *zone, **zonep;
+    ngx_tavus_limit_main_conf_t  *lmcf;
 
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
+    lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_limit_module);
 
     if (ngx_tavus_limit_find_zone(cf, name)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -368,7 +367,7 @@ ngx_tavus_limit_add_zone(ngx_conf_t *cf, ngx_str_t *name, size_t size,
         return NULL;
     }
 
-    shm_zone = ngx_shared_memory_add(cf, name, size, &ngx_tavus_module);
+    shm_zone = ngx_shared_memory_add(cf, name, size, &ngx_tavus_limit_module);
     if (shm_zone == NULL) {
         return NULL;
     }
@@ -386,7 +385,7 @@ ngx_tavus_limit_add_zone(ngx_conf_t *cf, ngx_str_t *name, size_t size,
         return NULL;
     }
 
-    zonep = ngx_array_push(&mcf->limit_zones);
+    zonep = ngx_array_push(&lmcf->zones);
     if (zonep == NULL) {
         return NULL;
     }
@@ -400,15 +399,15 @@ ngx_tavus_limit_add_zone(ngx_conf_t *cf, ngx_str_t *name, size_t size,
 ngx_tavus_limit_zone_t *
 ngx_tavus_limit_find_zone(ngx_conf_t *cf, ngx_str_t *name)
 {
-    ngx_uint_t                i;
-    ngx_tavus_main_conf_t    *mcf;
-    ngx_tavus_limit_zone_t  **zones;
+    ngx_uint_t                    i;
+    ngx_tavus_limit_zone_t      **zones;
+    ngx_tavus_limit_main_conf_t  *lmcf;
 
-    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
+    lmcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_limit_module);
 
-    zones = mcf->limit_zones.elts;
+    zones = lmcf->zones.elts;
 
-    for (i = 0; i < mcf->limit_zones.nelts; i++) {
+    for (i = 0; i < lmcf->zones.nelts; i++) {
         if (zones[i]->name.len == name->len
             && ngx_strncmp(zones[i]->name.data, name->data, name->len) == 0)
         {

@@ -9,10 +9,15 @@
 #define _NGX_TAVUS_LIMIT_ZONE_H_INCLUDED_
 
 
-#include "ngx_tavus_module.h"
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
+#include "core/tavus_bucket.h"
 #include "core/tavus_siphash.h"
 
 
+typedef struct ngx_tavus_limit_zone_s   ngx_tavus_limit_zone_t;
 typedef struct ngx_tavus_limit_entry_s  ngx_tavus_limit_entry_t;
 typedef struct ngx_tavus_limit_sh_s     ngx_tavus_limit_sh_t;
 
@@ -40,6 +45,11 @@ struct ngx_tavus_limit_zone_s {
     unsigned                   addr:1;
     unsigned                   bytes:1;         /* a token is a KiB of body */
 };
+
+
+typedef struct {
+    ngx_array_t                zones;           /* ngx_tavus_limit_zone_t * */
+} ngx_tavus_limit_main_conf_t;
 
 
 /* one zone's part in a decision */
@@ -109,6 +119,10 @@ ngx_tavus_limit_zone_t *ngx_tavus_limit_add_zone(ngx_conf_t *cf,
 /* A zone by its name; NULL if there is none. */
 ngx_tavus_limit_zone_t *ngx_tavus_limit_find_zone(ngx_conf_t *cf,
     ngx_str_t *name);
+
+
+/* directives: tavus_limit_zone key zone=… rate=…, tavus_limit zone=… */
+extern ngx_module_t  ngx_tavus_limit_module;
 
 
 #endif /* _NGX_TAVUS_LIMIT_ZONE_H_INCLUDED_ */

@@ -8,6 +8,9 @@
 #include "guard/ngx_tavus_login.h"
 #include "store/ngx_tavus_node.h"
 #include "store/ngx_tavus_server_event.h"
+#include "store/ngx_tavus_store.h"
+#include "core/tavus_json.h"
+#include "core/tavus_signature.h"
 
 #include <openssl/rand.h>
 
@@ -186,7 +189,7 @@ ngx_tavus_login_timer_handler(ngx_event_t *ev)
 
 
 ngx_int_t
-ngx_tavus_login_add_zone(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
+ngx_tavus_login_add_zone(ngx_conf_t *cf, ngx_slab_pool_t **pool)
 {
     ngx_shm_zone_t  *shm_zone;
 
@@ -201,7 +204,7 @@ ngx_tavus_login_add_zone(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
     }
 
     shm_zone->init = ngx_tavus_login_init_zone;
-    shm_zone->data = mcf;
+    shm_zone->data = pool;
 
     return NGX_OK;
 }
@@ -210,13 +213,12 @@ ngx_tavus_login_add_zone(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
 static ngx_int_t
 ngx_tavus_login_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 {
-    ngx_slab_pool_t        *shpool;
-    ngx_tavus_main_conf_t  *mcf;
+    ngx_slab_pool_t  *shpool, **pool;
 
-    mcf = shm_zone->data;
+    pool = shm_zone->data;
     shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
 
-    mcf->logins = shpool;
+    *pool = shpool;
 
     if (data || shm_zone->shm.exists) {
         return NGX_OK;
@@ -229,11 +231,11 @@ ngx_tavus_login_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
 
 void
-ngx_tavus_login_init_process(ngx_tavus_main_conf_t *mcf)
+ngx_tavus_login_init_process(ngx_slab_pool_t *pool)
 {
     ngx_event_t  *ev;
 
-    ngx_tavus_login_pool = mcf->database ? mcf->logins : NULL;
+    ngx_tavus_login_pool = pool;
 
     if (ngx_tavus_login_pool == NULL) {
         return;

@@ -15,17 +15,17 @@
  * minute, with how many there were.
  */
 
-#include "ngx_tavus_module.h"
+#include <ngx_config.h>
+#include <ngx_core.h>
 
 
 void ngx_tavus_login_failed(void);
 
-/* Once for a configuration that has users. */
-ngx_int_t ngx_tavus_login_add_zone(ngx_conf_t *cf,
-    ngx_tavus_main_conf_t *mcf);
+/* Once for a configuration that has users; *pool is set when it is made. */
+ngx_int_t ngx_tavus_login_add_zone(ngx_conf_t *cf, ngx_slab_pool_t **pool);
 
-/* Without a database nothing is told. */
-void ngx_tavus_login_init_process(ngx_tavus_main_conf_t *mcf);
+/* NULL, as without a database: nothing is told. */
+void ngx_tavus_login_init_process(ngx_slab_pool_t *pool);
 
 
 #endif /* _NGX_TAVUS_LOGIN_H_INCLUDED_ */

@@ -6,7 +6,8 @@
 
 
 #include "http/ngx_tavus_intake.h"
-#include "http/ngx_tavus_request.h"
+#include "http/ngx_tavus_ctx.h"
+#include "http/ngx_tavus_problem.h"
 #include "core/tavus_metrics.h"
 
 

@@ -9,7 +9,10 @@
 #define _NGX_TAVUS_INTAKE_H_INCLUDED_
 
 
-#include "ngx_tavus_module.h"
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
 #include "store/ngx_tavus_store.h"
 
 

@@ -5,8 +5,8 @@
  */
 
 
-#include "ngx_tavus_module.h"
-#include "http/ngx_tavus_request.h"
+#include "http/ngx_tavus_ctx.h"
+#include "http/ngx_tavus_header.h"
 
 
 /*

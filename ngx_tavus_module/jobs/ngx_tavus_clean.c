@@ -5,8 +5,8 @@
  */
 
 
-#include "core/tavus_json.h"
 #include "jobs/ngx_tavus_clean.h"
+#include "core/tavus_json.h"
 
 
 #define NGX_TAVUS_CLEAN_HOUR   3600000

@@ -8,10 +8,11 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "jobs/ngx_tavus_sweep.h"
+#include "store/ngx_tavus_server_event.h"
+#include "store/ngx_tavus_store.h"
 #include "core/tavus_json.h"
 #include "core/tavus_signature.h"
-#include "store/ngx_tavus_server_event.h"
-#include "jobs/ngx_tavus_sweep.h"
 
 
 #define NGX_TAVUS_SWEEP_PAGE    100

@@ -5,12 +5,13 @@
  */
 
 
-#include "core/tavus_json.h"
-#include "core/tavus_metrics.h"
+#include "jobs/ngx_tavus_upkeep.h"
 #include "jobs/ngx_tavus_clean.h"
+#include "store/ngx_tavus_journal.h"
 #include "store/ngx_tavus_node.h"
 #include "store/ngx_tavus_store.h"
-#include "jobs/ngx_tavus_upkeep.h"
+#include "core/tavus_json.h"
+#include "core/tavus_metrics.h"
 
 
 #define NGX_TAVUS_UPKEEP_HOUR     3600000
@@ -20,6 +21,11 @@
 #define NGX_TAVUS_UPKEEP_BEAT     5000
 #define NGX_TAVUS_UPKEEP_AGAIN    60000     /* what lasts is said again */
 #define NGX_TAVUS_UPKEEP_TIMEOUT  15000
+
+/* seconds that events are kept */
+#define NGX_TAVUS_UPKEEP_RETENTION      (400 * 24 * 3600)
+#define NGX_TAVUS_UPKEEP_LEAST          (60 * 24 * 3600)
+#define NGX_TAVUS_UPKEEP_LEAST_BROWSER  (24 * 3600)
 
 
 typedef struct {
@@ -60,6 +66,55 @@ static void ngx_tavus_upkeep_cleaned(ngx_tavus_pg_op_t *op, ngx_int_t rc,
 static void ngx_tavus_upkeep_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_upkeep_rest(void);
+
+static char *ngx_tavus_upkeep_retention(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static void *ngx_tavus_upkeep_create_main_conf(ngx_conf_t *cf);
+static char *ngx_tavus_upkeep_init_main_conf(ngx_conf_t *cf, void *conf);
+
+
+static ngx_command_t  ngx_tavus_upkeep_commands[] = {
+
+    { ngx_string("tavus_retention"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      ngx_tavus_upkeep_retention,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_tavus_upkeep_conf_t, retention),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_tavus_upkeep_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    ngx_tavus_upkeep_create_main_conf,     /* create main configuration */
+    ngx_tavus_upkeep_init_main_conf,       /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    NULL,                                  /* create location configuration */
+    NULL                                   /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_tavus_upkeep_module = {
+    NGX_MODULE_V1,
+    &ngx_tavus_upkeep_module_ctx,          /* module context */
+    ngx_tavus_upkeep_commands,             /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
 
 
 static const Oid  ngx_tavus_upkeep_types[] = {
@@ -570,4 +625,82 @@ ngx_tavus_upkeep_rest(void)
     }
 
     ngx_add_timer(&u->timer, wait);
+}
+
+
+/* months are dropped whole, and two are kept in any case */
+
+static char *
+ngx_tavus_upkeep_retention(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_tavus_upkeep_conf_t *ucf = conf;
+
+    char       *rv;
+    ngx_str_t   s, *value;
+
+    rv = ngx_conf_set_sec_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (ucf->retention < NGX_TAVUS_UPKEEP_LEAST) {
+        return "must be at least 60d";
+    }
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    value = cf->args->elts;
+    s = value[2];
+
+    if (s.len < 8 || ngx_strncmp(s.data, "browser=", 8) != 0) {
+        return "has an unknown parameter";
+    }
+
+    s.data += 8;
+    s.len -= 8;
+
+    ucf->browser = ngx_parse_time(&s, 1);
+
+    if (ucf->browser == (time_t) NGX_ERROR) {
+        return "has an invalid time in \"browser=\"";
+    }
+
+    if (ucf->browser < NGX_TAVUS_UPKEEP_LEAST_BROWSER
+        || ucf->browser > ucf->retention)
+    {
+        return "takes for \"browser=\" at least 1d, and at most what it "
+               "keeps of all";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static void *
+ngx_tavus_upkeep_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_tavus_upkeep_conf_t  *ucf;
+
+    ucf = ngx_pcalloc(cf->pool, sizeof(ngx_tavus_upkeep_conf_t));
+    if (ucf == NULL) {
+        return NULL;
+    }
+
+    ucf->retention = NGX_CONF_UNSET;
+
+    return ucf;
+}
+
+
+static char *
+ngx_tavus_upkeep_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_tavus_upkeep_conf_t *ucf = conf;
+
+    ngx_conf_init_value(ucf->retention, NGX_TAVUS_UPKEEP_RETENTION);
+
+    return NGX_CONF_OK;
 }

@@ -9,6 +9,10 @@
 #define _NGX_TAVUS_UPKEEP_H_INCLUDED_
 
 
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+
 #include "event/ngx_tavus_pg.h"
 
 
@@ -46,6 +50,10 @@ void ngx_tavus_upkeep_exit_process(void);
 void ngx_tavus_upkeep_soon(void);
 
 void ngx_tavus_upkeep_stats(ngx_tavus_upkeep_stats_t *stats);
+
+
+/* directive: tavus_retention time [browser=time] */
+extern ngx_module_t  ngx_tavus_upkeep_module;
 
 
 #endif /* _NGX_TAVUS_UPKEEP_H_INCLUDED_ */

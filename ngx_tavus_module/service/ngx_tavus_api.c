@@ -8,9 +8,9 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "service/ngx_tavus_api.h"
 #include "core/tavus_json.h"
 #include "core/tavus_metrics.h"
-#include "service/ngx_tavus_api.h"
 
 
 #define NGX_TAVUS_API_ANSWER  65536

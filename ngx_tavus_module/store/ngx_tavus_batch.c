@@ -8,8 +8,9 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "core/tavus_metrics.h"
 #include "store/ngx_tavus_batch.h"
+#include "core/tavus_metrics.h"
+#include "core/tavus_uuid.h"
 
 
 #define NGX_TAVUS_BATCH_BYTES     (4 * 1024 * 1024)

@@ -6,6 +6,7 @@
 
 
 #include "store/ngx_tavus_encode.h"
+#include "core/tavus_uuid.h"
 
 
 /* of a binary array: dimensions, null flag, type, length, lower bound */

@@ -8,8 +8,10 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "core/tavus_metrics.h"
+#include "store/ngx_tavus_journal.h"
 #include "store/ngx_tavus_journal_file.h"
+#include "core/tavus_metrics.h"
+#include "core/tavus_record.h"
 
 #include <malloc.h>
 #include <sys/file.h>

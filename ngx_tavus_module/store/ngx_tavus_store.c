@@ -8,10 +8,12 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "core/tavus_metrics.h"
+#include "store/ngx_tavus_store.h"
 #include "store/ngx_tavus_batch.h"
+#include "store/ngx_tavus_encode.h"
 #include "store/ngx_tavus_node.h"
 #include "store/ngx_tavus_watch.h"
+#include "core/tavus_metrics.h"
 
 
 /* of what is replayed and waits for a batch */

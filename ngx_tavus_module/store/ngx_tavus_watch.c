@@ -9,8 +9,9 @@
 #include <ngx_core.h>
 #include <ngx_event.h>
 
-#include "store/ngx_tavus_store.h"
 #include "store/ngx_tavus_watch.h"
+#include "store/ngx_tavus_journal.h"
+#include "store/ngx_tavus_store.h"
 
 
 #define NGX_TAVUS_WATCH_TICK    500

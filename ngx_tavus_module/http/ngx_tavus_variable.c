@@ -5,8 +5,8 @@
  */
 
 
-#include "guard/ngx_tavus_limit.h"
-#include "guard/ngx_tavus_variable.h"
+#include "http/ngx_tavus_variable.h"
+#include "http/ngx_tavus_ctx.h"
 
 
 static ngx_int_t ngx_tavus_string_variable(ngx_http_request_t *r,
@@ -39,12 +39,6 @@ static ngx_http_variable_t  ngx_tavus_variables[] = {
     { ngx_string("tavus_upstream_time"), NULL, ngx_tavus_time_variable,
       offsetof(ngx_tavus_ctx_t, upstream_time), NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("tavus_limit_status"), NULL, ngx_tavus_limit_status_variable,
-      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
-    { ngx_string("tavus_limit_remaining"), NULL,
-      ngx_tavus_limit_remaining_variable, 0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
-
       ngx_http_null_variable
 };
 
@@ -52,9 +46,16 @@ static ngx_http_variable_t  ngx_tavus_variables[] = {
 ngx_int_t
 ngx_tavus_add_variables(ngx_conf_t *cf)
 {
+    return ngx_tavus_variables_add(cf, ngx_tavus_variables);
+}
+
+
+ngx_int_t
+ngx_tavus_variables_add(ngx_conf_t *cf, ngx_http_variable_t *variables)
+{
     ngx_http_variable_t  *var, *v;
 
-    for (v = ngx_tavus_variables; v->name.len; v++) {
+    for (v = variables; v->name.len; v++) {
         var = ngx_http_add_variable(cf, &v->name, v->flags);
         if (var == NULL) {
             return NGX_ERROR;

@@ -1,0 +1,193 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "event/ngx_tavus_secret.h"
+
+
+#define NGX_TAVUS_SECRET_MAX  4096
+
+
+static ngx_int_t ngx_tavus_secret_file(ngx_conf_t *cf, ngx_str_t *directive,
+    ngx_str_t *path, ngx_str_t *secret);
+
+
+char *
+ngx_tavus_secret_read(ngx_conf_t *cf, ngx_str_t *directive, ngx_str_t *value,
+    size_t min, ngx_str_t *secret)
+{
+    char       *p;
+    ngx_str_t   path;
+
+    if (value->len > 4 && ngx_strncmp(value->data, "env:", 4) == 0) {
+        p = getenv((char *) value->data + 4);
+
+        if (p == NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\": environment variable \"%s\" is not "
+                               "set", directive, value->data + 4);
+            return NGX_CONF_ERROR;
+        }
+
+        secret->len = ngx_strlen(p);
+        secret->data = ngx_pnalloc(cf->pool, secret->len + 1);
+        if (secret->data == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_memcpy(secret->data, p, secret->len + 1);
+
+    } else if (value->len > 5 && ngx_strncmp(value->data, "file:", 5) == 0) {
+        path.data = value->data + 5;
+        path.len = value->len - 5;
+
+        if (ngx_conf_full_name(cf->cycle, &path, 1) != NGX_OK
+            || ngx_tavus_secret_file(cf, directive, &path, secret) != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
+    } else if (value->len > 11
+               && ngx_strncmp(value->data, "credential:", 11) == 0)
+    {
+        p = getenv("CREDENTIALS_DIRECTORY");
+
+        if (p && *p == '\0') {
+            p = NULL;
+        }
+
+        if (p == NULL || ngx_strchr(value->data, '/') != NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               p ? "\"%V\": a credential is a name, not a "
+                                   "path"
+                                 : "\"%V\": $CREDENTIALS_DIRECTORY is not "
+                                   "set, nginx was not started with "
+                                   "LoadCredential=", directive);
+            return NGX_CONF_ERROR;
+        }
+
+        path.data = ngx_pnalloc(cf->pool, ngx_strlen(p) + value->len);
+        if (path.data == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        path.len = ngx_sprintf(path.data, "%s/%s%Z", p, value->data + 11)
+                   - path.data - 1;
+
+        if (ngx_tavus_secret_file(cf, directive, &path, secret) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+
+    } else {
+
+        /* what stands there may be a secret: it is not repeated */
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" must be env:NAME, file:PATH or "
+                           "credential:NAME", directive);
+        return NGX_CONF_ERROR;
+    }
+
+    while (secret->len
+           && (secret->data[secret->len - 1] == LF
+               || secret->data[secret->len - 1] == CR))
+    {
+        secret->len--;
+    }
+
+    secret->data[secret->len] = '\0';
+
+    if (ngx_strlen(secret->data) != secret->len) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\": the secret holds a NUL byte", directive);
+        return NGX_CONF_ERROR;
+    }
+
+    if (secret->len < min) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\": the secret has %uz bytes, at least %uz "
+                           "are needed", directive, secret->len, min);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_tavus_secret_file(ngx_conf_t *cf, ngx_str_t *directive, ngx_str_t *path,
+    ngx_str_t *secret)
+{
+    size_t           size;
+    ssize_t          n;
+    ngx_fd_t         fd;
+    ngx_file_info_t  fi;
+
+    fd = ngx_open_file(path->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                       NGX_FILE_OPEN, 0);
+
+    if (fd == NGX_INVALID_FILE) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "\"%V\": " ngx_open_file_n " \"%V\" failed",
+                           directive, path);
+        return NGX_ERROR;
+    }
+
+    if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "\"%V\": " ngx_fd_info_n " \"%V\" failed",
+                           directive, path);
+        goto failed;
+    }
+
+    if (!ngx_is_file(&fi)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\": \"%V\" is not a regular file", directive,
+                           path);
+        goto failed;
+    }
+
+    if (fi.st_mode & S_IRWXO) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\": \"%V\" is open to all users, make it "
+                           "0600", directive, path);
+        goto failed;
+    }
+
+    size = (size_t) ngx_file_size(&fi);
+
+    if (size > NGX_TAVUS_SECRET_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\": \"%V\" has %uz bytes, at most %d may be",
+                           directive, path, size, NGX_TAVUS_SECRET_MAX);
+        goto failed;
+    }
+
+    secret->data = ngx_pnalloc(cf->pool, size + 1);
+    if (secret->data == NULL) {
+        goto failed;
+    }
+
+    n = ngx_read_fd(fd, secret->data, size);
+
+    if (n < 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "\"%V\": " ngx_read_fd_n " \"%V\" failed",
+                           directive, path);
+        goto failed;
+    }
+
+    secret->len = n;
+    (void) ngx_close_file(fd);
+
+    return NGX_OK;
+
+failed:
+
+    (void) ngx_close_file(fd);
+
+    return NGX_ERROR;
+}

@@ -1,0 +1,253 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "service/ngx_tavus_api_conf.h"
+#include "event/ngx_tavus_secret.h"
+#include "core/tavus_signature.h"
+
+
+#define NGX_TAVUS_API_CA_BUNDLE  "/etc/ssl/certs/ca-certificates.crt"
+#define NGX_TAVUS_API_URL        "https://tavusapi.com"
+
+
+static char *ngx_tavus_api_set_key(ngx_conf_t *cf, ngx_command_t *cmd, void
+    *conf);
+static char *ngx_tavus_api_set_url(ngx_conf_t *cf, ngx_command_t *cmd, void
+    *conf);
+static char *ngx_tavus_api_set_trusted(ngx_conf_t *cf, ngx_command_t *cmd, void
+    *conf);
+static void *ngx_tavus_api_create_main_conf(ngx_conf_t *cf);
+static char *ngx_tavus_api_init_main_conf(ngx_conf_t *cf, void *conf);
+
+
+static ngx_command_t  ngx_tavus_api_commands[] = {
+
+    { ngx_string("tavus_api_key"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_tavus_api_set_key,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tavus_api_url"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_tavus_api_set_url,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tavus_api_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_tavus_directive_time,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_tavus_api_main_conf_t, api.timeout),
+      NULL },
+
+    { ngx_string("tavus_trusted_certificate"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_tavus_api_set_trusted,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_tavus_api_main_conf_t, trusted_certificate),
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_tavus_api_module_ctx = {
+    NULL,                                  /* preconfiguration */
+    NULL,                                  /* postconfiguration */
+
+    ngx_tavus_api_create_main_conf,        /* create main configuration */
+    ngx_tavus_api_init_main_conf,          /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    NULL,                                  /* create location configuration */
+    NULL                                   /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_tavus_api_module = {
+    NGX_MODULE_V1,
+    &ngx_tavus_api_module_ctx,             /* module context */
+    ngx_tavus_api_commands,                /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static char *
+ngx_tavus_api_set_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_tavus_api_main_conf_t *amcf = conf;
+
+    ngx_str_t   *value, *key;
+    ngx_uint_t   i;
+
+    key = &amcf->api.key;
+
+    if (key->data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (amcf->api.peer == NULL) {
+        ngx_tavus_place_note(cf, &amcf->api_place);
+    }
+
+    if (ngx_tavus_secret_read(cf, &value[0], &value[1], TAVUS_SECRET_MIN, key)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    /* it will be the value of a header */
+
+    for (i = 0; i < key->len; i++) {
+        if (key->data[i] <= ' ' || key->data[i] >= 0x7f) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\": the key holds a blank, a control "
+                               "character or one outside of ASCII",
+                               &value[0]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_tavus_api_set_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_tavus_api_main_conf_t *amcf = conf;
+
+    ngx_str_t  *value;
+
+    if (amcf->api.peer) {
+        return "is duplicate";
+    }
+
+    ngx_tavus_place_note(cf, &amcf->api_place);
+
+    value = cf->args->elts;
+
+    amcf->api.peer = ngx_tavus_curl_parse(cf, &value[1]);
+
+    return amcf->api.peer ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_tavus_api_set_trusted(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_tavus_api_main_conf_t *amcf = conf;
+
+    ngx_tavus_place_note(cf, &amcf->trusted_place);
+
+    return ngx_conf_set_str_slot(cf, cmd, conf);
+}
+
+
+static void *
+ngx_tavus_api_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_tavus_api_main_conf_t  *amcf;
+
+    amcf = ngx_pcalloc(cf->pool, sizeof(ngx_tavus_api_main_conf_t));
+    if (amcf == NULL) {
+        return NULL;
+    }
+
+    amcf->api.timeout = NGX_CONF_UNSET_MSEC;
+
+    return amcf;
+}
+
+
+static char *
+ngx_tavus_api_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_tavus_api_main_conf_t *amcf = conf;
+
+    ngx_conf_init_msec_value(amcf->api.timeout, 15000);
+
+    return NGX_CONF_OK;
+}
+
+
+ngx_int_t
+ngx_tavus_api_check(ngx_conf_t *cf, ngx_tavus_api_main_conf_t *amcf,
+    ngx_uint_t sandbox, ngx_resolver_t *resolver, ngx_msec_t resolver_timeout)
+{
+    ngx_str_t  url;
+
+    if (amcf->api.key.len == 0) {
+        return NGX_OK;
+    }
+
+    if (amcf->trusted_certificate.len == 0) {
+        ngx_str_set(&amcf->trusted_certificate, NGX_TAVUS_API_CA_BUNDLE);
+        amcf->trusted_place = amcf->api_place;
+
+    } else if (ngx_conf_full_name(cf->cycle, &amcf->trusted_certificate, 1)
+               != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    amcf->trusted = ngx_tavus_curl_trust(cf, &amcf->trusted_certificate);
+    if (amcf->trusted == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "could not load certificates from \"%V\" in %V:%ui",
+                      &amcf->trusted_certificate, &amcf->trusted_place.file,
+                      amcf->trusted_place.line);
+        return NGX_ERROR;
+    }
+
+    if (amcf->api.peer == NULL) {
+        ngx_str_set(&url, NGX_TAVUS_API_URL);
+
+        amcf->api.peer = ngx_tavus_curl_parse(cf, &url);
+        if (amcf->api.peer == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (!amcf->api.peer->https && !(sandbox && amcf->api.peer->loopback)) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"tavus_api_url\" must be https, or http to a loopback "
+                      "address together with \"tavus_sandbox on\", but is "
+                      "\"%V\" in %V:%ui", &amcf->api.peer->url,
+                      &amcf->api_place.file, amcf->api_place.line);
+        return NGX_ERROR;
+    }
+
+    amcf->api.peer->resolver = resolver;
+    amcf->api.peer->resolver_timeout = resolver_timeout;
+
+    if (amcf->api.peer->addrs.nelts == 0 && resolver == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "host not found in \"%V\" of \"tavus_api_url\", and no "
+                      "\"resolver\" is configured in %V:%ui",
+                      &amcf->api.peer->url, &amcf->api_place.file,
+                      amcf->api_place.line);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
