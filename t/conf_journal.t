@@ -9,10 +9,37 @@ use Tavus::Test::Conf;
 my $t = conf_test();
 my $dir = $t->dir . '/journal';
 
+# a test makes nothing, only a start does
 accepted('a folder', http => {tavus_journal => $dir});
-ok -d $dir, 'which nginx makes';
-accepted('with a size', http => {tavus_journal => "$dir/ max_size=2g"});
+accepted('with a size', http => {tavus_journal => "$dir/// max_size=2g"});
 accepted('relative', http => {tavus_journal => 'journal'});
+ok !-e $dir, 'that is not made by nginx -t';
+mkdir $dir, 0755;
+my @before = (stat $dir)[2, 4, 9];
+accepted('that is there', http => {tavus_journal => $dir});
+is_deeply [(stat $dir)[2, 4, 9]], \@before, 'and stays as it is';
+
+my $not = qr/cannot be made in/;
+refused('in no folder', qr{: the folder "$dir/a/b" $not "$dir/a/" },
+    qr/tavus_journal/, http => {tavus_journal => "$dir/a/b"});
+refused('relative, in no folder', qr{: the folder "/\S+/a/b" $not "/\S+/a/" },
+    qr/tavus_journal/, http => {tavus_journal => 'a/b'});
+$t->file('plain', 'x');
+my $plain = $t->dir . '/html/plain';
+refused('a file', qr{"tavus_journal": "$plain" is not a folder},
+    qr/tavus_journal/, http => {tavus_journal => $plain});
+refused('in a file', qr{"tavus_journal": stat\(\) "$plain/x" failed \(20: },
+    qr/tavus_journal/, http => {tavus_journal => "$plain/x"});
+symlink "$dir/nowhere", "$dir/link" or die $!;
+refused('a link to nothing', qr{"tavus_journal": stat\(\) "$dir/link" failed},
+    qr/tavus_journal/, http => {tavus_journal => "$dir/link"});
+refused('the root', qr{invalid path "//"}, qr/tavus_journal/,
+    http => {tavus_journal => '//'});
+my $cache = "proxy_cache_path $dir keys_zone=c:64k;";
+my ($exit, $out) = $t->nginx_t(http_extra => $cache,
+    http => {tavus_journal => $dir});
+is $exit, 1, "another's folder";
+like $out, qr/the same path name "$dir" used in/;
 
 refused('no path', qr/invalid path ""/, qr/tavus_journal/,
     http => {tavus_journal => '""'});

@@ -176,6 +176,12 @@ my $journal = qr/^\s*tavus_journal /;
 sub journal { return http(tavus_journal => $_[0]) }
 says('invalid path ""', $journal, journal('""'));
 says('invalid parameter "size=1g"', $journal, journal("$dir/j size=1g"));
+says(qq{"tavus_journal": the folder "$dir/a/b" cannot be made in "$dir/a/"},
+    $journal, journal("$dir/a/b"));
+says(qq{"tavus_journal": "$dir/good" is not a folder}, $journal,
+    journal("$dir/good"));
+says(qq{"tavus_journal": stat() "$dir/good/j" failed}, $journal,
+    journal("$dir/good/j"));
 says('invalid "max_size=1m", it must be a size of at least 16m', $journal,
     journal("$dir/j max_size=1m"));
 says('"tavus_journal" needs "tavus_database"', $journal,
@@ -372,7 +378,8 @@ for (@directives) {
 # ---- what the sources say ---------------------------------------------------
 
 my %macro = (ngx_open_file_n => 'open()', ngx_fd_info_n => 'fstat()',
-    ngx_read_fd_n => 'read()', ngx_read_file_n => 'pread()');
+    ngx_file_info_n => 'stat()', ngx_read_fd_n => 'read()',
+    ngx_read_file_n => 'pread()');
 my $literal = qr/"(?:[^"\\]|\\.)*"/;
 my $piece = qr/$literal|ngx_\w+_n\b/;
 my $sentence = qr/$piece(?:\s+$piece)*/;

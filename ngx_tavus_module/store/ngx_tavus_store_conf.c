@@ -15,6 +15,8 @@ static char *ngx_tavus_store_password(ngx_conf_t *cf, ngx_command_t *cmd, void
     *conf);
 static char *ngx_tavus_store_journal(ngx_conf_t *cf, ngx_command_t *cmd, void
     *conf);
+static ngx_int_t ngx_tavus_store_folder(ngx_conf_t *cf, ngx_str_t *directive,
+    ngx_str_t *path);
 static void *ngx_tavus_store_create_main_conf(ngx_conf_t *cf);
 static char *ngx_tavus_store_init_main_conf(ngx_conf_t *cf, void *conf);
 static ngx_tavus_store_main_conf_t *ngx_tavus_store_former(ngx_cycle_t *cycle);
@@ -143,6 +145,7 @@ ngx_tavus_store_journal(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     off_t                      size;
     ngx_str_t                 *value, s;
+    ngx_uint_t                 n;
     ngx_path_t                *path;
     ngx_tavus_journal_conf_t  *journal;
 
@@ -156,11 +159,20 @@ ngx_tavus_store_journal(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (value[1].len == 0 || ngx_strchr(value[1].data, '$') != NULL) {
+    s = value[1];
+
+    while (s.len && s.data[s.len - 1] == '/') {
+        s.len--;
+    }
+
+    if (s.len == 0 || ngx_strchr(value[1].data, '$') != NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid path \"%V\"",
                            &value[1]);
         return NGX_CONF_ERROR;
     }
+
+    s.data[s.len] = '\0';
+    value[1].len = s.len;
 
     size = NGX_TAVUS_JOURNAL_SIZE;
 
@@ -192,16 +204,18 @@ ngx_tavus_store_journal(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     path->name = value[1];
 
-    if (path->name.data[path->name.len - 1] == '/') {
-        path->name.len--;
+    if (ngx_conf_full_name(cf->cycle, &path->name, 0) != NGX_OK) {
+        return NGX_CONF_ERROR;
     }
 
-    if (ngx_conf_full_name(cf->cycle, &path->name, 0) != NGX_OK) {
+    if (ngx_tavus_store_folder(cf, &value[0], &path->name) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 
     path->conf_file = cf->conf_file->file.name.data;
     path->line = cf->conf_file->line;
+
+    n = cf->cycle->paths.nelts;
 
     /* nginx makes it, for the user of its workers alone */
 
@@ -209,11 +223,70 @@ ngx_tavus_store_journal(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (ngx_test_config) {
+
+        /* it would do so for a test, too */
+
+        cf->cycle->paths.nelts = n;
+    }
+
     journal->path = path->name;
     journal->max_size = size;
     journal->pool = ngx_thread_pool_add(cf, NULL);
 
     return journal->pool ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* what nginx says of one that it cannot make names no directive */
+
+static ngx_int_t
+ngx_tavus_store_folder(ngx_conf_t *cf, ngx_str_t *directive, ngx_str_t *path)
+{
+    u_char           *p, *parent;
+    ngx_file_info_t   fi;
+
+    if (ngx_file_info(path->data, &fi) != NGX_FILE_ERROR) {
+
+        if (ngx_is_dir(&fi)) {
+            return NGX_OK;
+        }
+
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\": \"%V\" is not a folder", directive, path);
+        return NGX_ERROR;
+    }
+
+    /* a link to nothing is there, and leads nowhere */
+
+    if (ngx_errno != NGX_ENOENT
+        || ngx_link_info(path->data, &fi) != NGX_FILE_ERROR)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "\"%V\": " ngx_file_info_n " \"%V\" failed",
+                           directive, path);
+        return NGX_ERROR;
+    }
+
+    parent = ngx_pnalloc(cf->pool, path->len + 1);
+    if (parent == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(parent, path->data, path->len);
+
+    for (p = parent + path->len; p[-1] != '/'; p--) { /* void */ }
+
+    *p = '\0';
+
+    if (access((char *) parent, W_OK|X_OK) == -1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "\"%V\": the folder \"%V\" cannot be made in "
+                           "\"%s\"", directive, path, parent);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
 }
 
 
