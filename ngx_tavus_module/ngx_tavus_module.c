@@ -31,6 +31,7 @@
 #include "store/ngx_tavus_store_conf.h"
 #include "event/ngx_tavus_curl.h"
 #include "event/ngx_tavus_directive.h"
+#include "core/tavus_version.h"
 
 
 static ngx_int_t ngx_tavus_post_read_handler(ngx_http_request_t *r);
@@ -39,6 +40,7 @@ static ngx_int_t ngx_tavus_preaccess_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_subrequest(ngx_http_request_t *r,
     ngx_tavus_endpoint_t *endpoint);
 static ngx_int_t ngx_tavus_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_tavus_init_module(ngx_cycle_t *cycle);
 static ngx_int_t ngx_tavus_init_process(ngx_cycle_t *cycle);
 static void ngx_tavus_exit_process(ngx_cycle_t *cycle);
 static void *ngx_tavus_create_main_conf(ngx_conf_t *cf);
@@ -216,7 +218,7 @@ ngx_module_t  ngx_tavus_module = {
     ngx_tavus_commands,                    /* module directives */
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
-    NULL,                                  /* init module */
+    ngx_tavus_init_module,                 /* init module */
     ngx_tavus_init_process,                /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
@@ -353,6 +355,20 @@ ngx_tavus_header_filter(ngx_http_request_t *r)
     }
 
     return ngx_http_next_header_filter(r);
+}
+
+
+/* at a start, and again with each configuration */
+
+static ngx_int_t
+ngx_tavus_init_module(ngx_cycle_t *cycle)
+{
+    if (!ngx_test_config) {
+        ngx_log_error(NGX_LOG_NOTICE, cycle->log, 0, "nginx-tavus/%s",
+                      TAVUS_VERSION);
+    }
+
+    return NGX_OK;
 }
 
 

@@ -31,7 +31,7 @@ my $zone = sub { $m->('tavus_limit_requests_total', zone => $_[0],
 is $zone->(site => 'passed'), 0;
 is $zone->("${long}6", 'passed'), 0, 'every zone, whatever its name';
 
-like $t->get('/metrics')->body, qr/^tavus_build_info\{nginx="[\d.]+",
+like $t->get('/metrics')->body, qr/^tavus_build_info\{version="[\d.]+",nginx="[\d.]+",
     libpq="\d+\.\d+",libcurl="[\d.]+",openssl="3[\d.]+"\}\ 1$/mx, 'versions';
 
 is $t->get('/limited')->code, $_ < 3 ? 200 : 429 for 0 .. 4;

@@ -19,6 +19,7 @@
 #include "store/ngx_tavus_store_conf.h"
 #include "event/ngx_tavus_pg.h"
 #include "core/tavus_json.h"
+#include "core/tavus_version.h"
 
 
 /* a webhook of the largest size that is usual */
@@ -278,6 +279,7 @@ ngx_tavus_health_send(ngx_http_request_t *r, const char *text,
     (void) cJSON_AddStringToObject(json, "status",
                                    status == NGX_HTTP_OK ? "ok"
                                                          : "unavailable");
+    (void) cJSON_AddStringToObject(json, "version", TAVUS_VERSION);
     (void) cJSON_AddBoolToObject(json, "sandbox", mcf->sandbox);
     (void) cJSON_AddNumberToObject(json, "worker", ngx_worker);
 

@@ -11,6 +11,7 @@
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_response.h"
 #include "core/tavus_metrics.h"
+#include "core/tavus_version.h"
 
 #include <curl/curl.h>
 #include <libpq-fe.h>
@@ -138,7 +139,7 @@ ngx_tavus_metrics_build(tavus_text_t *text)
 {
     int                      version;
     char                     pq[sizeof("2147483647.65535")];
-    tavus_tag_t              tags[4];
+    tavus_tag_t              tags[5];
     curl_version_info_data  *curl;
 
     curl = curl_version_info(CURLVERSION_NOW);
@@ -146,15 +147,16 @@ ngx_tavus_metrics_build(tavus_text_t *text)
     version = PQlibVersion();
     ngx_sprintf((u_char *) pq, "%d.%d%Z", version / 10000, version % 10000);
 
-    ngx_tavus_metrics_tag(&tags[0], "nginx", NGINX_VERSION);
-    ngx_tavus_metrics_tag(&tags[1], "libpq", pq);
-    ngx_tavus_metrics_tag(&tags[2], "libcurl", curl->version);
-    ngx_tavus_metrics_tag(&tags[3], "openssl",
+    ngx_tavus_metrics_tag(&tags[0], "version", TAVUS_VERSION);
+    ngx_tavus_metrics_tag(&tags[1], "nginx", NGINX_VERSION);
+    ngx_tavus_metrics_tag(&tags[2], "libpq", pq);
+    ngx_tavus_metrics_tag(&tags[3], "libcurl", curl->version);
+    ngx_tavus_metrics_tag(&tags[4], "openssl",
                           OpenSSL_version(OPENSSL_VERSION_STRING));
 
     tavus_metrics_family(text, "build_info", "gauge",
                          "Versions; the value is 1.");
-    tavus_metrics_sample(text, "build_info", tags, 4, 1);
+    tavus_metrics_sample(text, "build_info", tags, 5, 1);
 }
 
 

@@ -10,6 +10,7 @@
 #include <openssl/err.h>
 
 #include "event/ngx_tavus_curl.h"
+#include "core/tavus_version.h"
 
 
 #define NGX_TAVUS_CURL_CONNECTIONS  16
@@ -297,7 +298,7 @@ ngx_tavus_curl_options(ngx_tavus_curl_t *t)
         || curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L)
         || curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
                             (long) CURL_HTTP_VERSION_1_1)
-        || curl_easy_setopt(easy, CURLOPT_USERAGENT, "nginx-tavus")
+        || curl_easy_setopt(easy, CURLOPT_USERAGENT, TAVUS_VER)
         || curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers)
         || curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long) t->timeout)
         || curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS,
