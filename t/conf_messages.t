@@ -56,12 +56,14 @@ my $key = qr/^\s*tavus_api_key /;
 sub key { return http(tavus_api_key => $_[0]) }
 says('"tavus_api_key" must be env:NAME, file:PATH or credential:NAME', $key,
     key('literal'));
-says('"tavus_api_key": environment variable "T_NONE" is not set', $key,
-    key('env:T_NONE'));
+says('"tavus_api_key": environment variable "T_NONE" is not set, nginx must be '
+    . 'started with it, and "nginx -t" too', $key, key('env:T_NONE'));
 {
     local $ENV{CREDENTIALS_DIRECTORY} = '';
-    says('"tavus_api_key": $CREDENTIALS_DIRECTORY is not set, nginx was not '
-        . 'started with LoadCredential=', $key, key('credential:tavus'));
+    says('"tavus_api_key": $CREDENTIALS_DIRECTORY is not set, nginx must be '
+        . 'started with LoadCredential=, and "nginx -t" with '
+        . 'CREDENTIALS_DIRECTORY=/run/credentials/UNIT', $key,
+        key('credential:tavus'));
     $ENV{CREDENTIALS_DIRECTORY} = $dir;
     says('"tavus_api_key": a credential is a name, not a path', $key,
         key('credential:../x'));

@@ -9,8 +9,11 @@
 
 
 #define NGX_TAVUS_SECRET_MAX  4096
+#define NGX_TAVUS_SECRET_ANY  40
 
 
+static ngx_int_t ngx_tavus_secret_keep_env(ngx_conf_t *cf, u_char *name);
+static char *ngx_tavus_secret_any(ngx_conf_t *cf, ngx_str_t *secret);
 static ngx_int_t ngx_tavus_secret_file(ngx_conf_t *cf, ngx_str_t *directive,
     ngx_str_t *path, ngx_str_t *secret);
 
@@ -23,12 +26,23 @@ ngx_tavus_secret_read(ngx_conf_t *cf, ngx_str_t *directive, ngx_str_t *value,
     ngx_str_t   path;
 
     if (value->len > 4 && ngx_strncmp(value->data, "env:", 4) == 0) {
+
+        if (ngx_tavus_secret_keep_env(cf, value->data + 4) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+
         p = getenv((char *) value->data + 4);
+
+        if (p == NULL && ngx_process == NGX_PROCESS_SIGNALLER) {
+            return ngx_tavus_secret_any(cf, secret);
+        }
 
         if (p == NULL) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"%V\": environment variable \"%s\" is not "
-                               "set", directive, value->data + 4);
+                               "set, nginx must be started with it, and "
+                               "\"nginx -t\" too", directive,
+                               value->data + 4);
             return NGX_CONF_ERROR;
         }
 
@@ -53,19 +67,36 @@ ngx_tavus_secret_read(ngx_conf_t *cf, ngx_str_t *directive, ngx_str_t *value,
     } else if (value->len > 11
                && ngx_strncmp(value->data, "credential:", 11) == 0)
     {
+        if (ngx_strchr(value->data, '/') != NULL) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\": a credential is a name, not a path",
+                               directive);
+            return NGX_CONF_ERROR;
+        }
+
+        if (ngx_tavus_secret_keep_env(cf, (u_char *) "CREDENTIALS_DIRECTORY")
+            != NGX_OK)
+        {
+            return NGX_CONF_ERROR;
+        }
+
         p = getenv("CREDENTIALS_DIRECTORY");
 
         if (p && *p == '\0') {
             p = NULL;
         }
 
-        if (p == NULL || ngx_strchr(value->data, '/') != NULL) {
+        if (p == NULL && ngx_process == NGX_PROCESS_SIGNALLER) {
+            return ngx_tavus_secret_any(cf, secret);
+        }
+
+        if (p == NULL) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               p ? "\"%V\": a credential is a name, not a "
-                                   "path"
-                                 : "\"%V\": $CREDENTIALS_DIRECTORY is not "
-                                   "set, nginx was not started with "
-                                   "LoadCredential=", directive);
+                               "\"%V\": $CREDENTIALS_DIRECTORY is not set, "
+                               "nginx must be started with LoadCredential=, "
+                               "and \"nginx -t\" with "
+                               "CREDENTIALS_DIRECTORY=/run/credentials/UNIT",
+                               directive);
             return NGX_CONF_ERROR;
         }
 
@@ -112,6 +143,68 @@ ngx_tavus_secret_read(ngx_conf_t *cf, ngx_str_t *directive, ngx_str_t *value,
                            "are needed", directive, secret->len, min);
         return NGX_CONF_ERROR;
     }
+
+    return NGX_CONF_OK;
+}
+
+
+/*
+ * At an upgrade of its binary nginx passes on what "env" directives name.
+ * As the first one this is stronger than one that also gives a value: such
+ * a value is not what was read.
+ */
+
+static ngx_int_t
+ngx_tavus_secret_keep_env(ngx_conf_t *cf, u_char *name)
+{
+    ngx_str_t        *env;
+    ngx_uint_t        i;
+    ngx_core_conf_t  *ccf;
+
+    ccf = (ngx_core_conf_t *) ngx_get_conf(cf->cycle->conf_ctx,
+                                           ngx_core_module);
+    env = ccf->env.elts;
+
+    for (i = 0; i < ccf->env.nelts && env[i].data[env[i].len] != '='; i++) {
+        if (ngx_strcmp(env[i].data, name) == 0) {
+            return NGX_OK;
+        }
+    }
+
+    if (ngx_array_push(&ccf->env) == NULL) {
+        return NGX_ERROR;
+    }
+
+    env = ccf->env.elts;
+
+    ngx_memmove(env + 1, env, (ccf->env.nelts - 1) * sizeof(ngx_str_t));
+
+    env->data = name;
+    env->len = ngx_strlen(name);
+
+    return NGX_OK;
+}
+
+
+/*
+ * "nginx -s" needs no secret, only the configuration, and a shell does not
+ * have the environment of the nginx that it signals: any will do that passes
+ * the checks, as base64 and as unlike others.
+ */
+
+static char *
+ngx_tavus_secret_any(ngx_conf_t *cf, ngx_str_t *secret)
+{
+    static ngx_uint_t  n;
+
+    secret->data = ngx_pnalloc(cf->pool, NGX_TAVUS_SECRET_ANY + 1);
+    if (secret->data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    secret->len = NGX_TAVUS_SECRET_ANY;
+
+    ngx_sprintf(secret->data, "%040ui%Z", n++);
 
     return NGX_CONF_OK;
 }
