@@ -11,6 +11,15 @@
 #include "store/ngx_tavus_store_conf.h"
 
 
+/* nginx makes one without a server where none is configured */
+
+#if (defined angie_version && angie_version >= 1012000)
+#define ngx_tavus_resolver_used(r)  ((r)->connections != NULL)
+#else
+#define ngx_tavus_resolver_used(r)  ((r)->connections.nelts != 0)
+#endif
+
+
 static ngx_int_t ngx_tavus_conf_check_locations(ngx_conf_t *cf,
     ngx_tavus_main_conf_t *mcf);
 static ngx_int_t ngx_tavus_conf_check_location(ngx_conf_t *cf,
@@ -43,7 +52,7 @@ ngx_tavus_conf_check(ngx_conf_t *cf)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-    if (clcf->resolver && clcf->resolver->connections.nelts) {
+    if (clcf->resolver && ngx_tavus_resolver_used(clcf->resolver)) {
         mcf->resolver = clcf->resolver;
         mcf->resolver_timeout = clcf->resolver_timeout;
     }

@@ -1,0 +1,48 @@
+#!/usr/bin/perl
+
+# What config refuses when nginx is configured with the module, and why.  Of
+# nginx's own scripts it calls auto/feature, which here finds what it is told.
+
+use lib 't/lib';
+use Tavus::Test;
+use Tavus::Test::Process qw($ROOT new_dir spew);
+
+my $dir = new_dir();
+mkdir "$dir/auto";
+spew("$dir/auto/feature", <<'EOF');
+case "$ngx_feature" in
+    $LACKS) ngx_found=no ;;
+    *)      ngx_found=yes ;;
+esac
+EOF
+spew("$dir/auto/$_", ":\n") for qw(define module);
+
+sub configure {
+    my %with = (ngx_ptr_size => 8, USE_THREADS => 'YES', LACKS => 'nothing',
+        ngx_module_link => 'DYNAMIC', ngx_addon_dir => $ROOT, @_);
+    my $set = join '', map { "$_='$with{$_}'; " } sort keys %with;
+    my $out = `cd $dir && sh -c "$set . $ROOT/config" 2>&1`;
+    return $? >> 8, $out;
+}
+
+my ($exit, $out) = configure();
+is $exit, 0, 'a machine that has all of it' or diag $out;
+is $out, '', 'and nothing is said';
+
+for (
+    ['32 bits', qr/is for 64 bits, and this is a build for\n32 bits\./,
+        ngx_ptr_size => 4],
+    ['no threads', qr/needs nginx configured with --with-threads\./,
+        USE_THREADS => 'NO'],
+    ['an old libcurl', qr/needs libcurl 7\.87 or newer/, LACKS => 'libcurl*'],
+    ['an old libpq', qr/needs libpq 14 or newer/, LACKS => 'libpq*'],
+    ['an old cJSON', qr/needs cJSON 1\.7\.13 or newer/, LACKS => 'cJSON*'],
+    ['an old OpenSSL', qr/needs OpenSSL 3\.0 or newer/, LACKS => 'OpenSSL*'],
+) {
+    my ($name, $says, @with) = @$_;
+    ($exit, $out) = configure(@with);
+    is $exit, 1, $name;
+    like $out, qr/: error: the Tavus module $says/, 'which is told';
+}
+
+done_testing;
