@@ -109,6 +109,7 @@ SELECT pg_advisory_xact_lock(2026, 2), pg_advisory_xact_lock(2026, 3) \g /dev/nu
 
 \ir uuid.sql
 \ir json.sql
+\ir parts.sql
 \ir partitions.sql
 \ir trim.sql
 \ir settle.sql

@@ -26,8 +26,8 @@ DECLARE
     marks text[];
 BEGIN
     marks := ARRAY(
-        SELECT CASE WHEN r.reason IS NOT NULL OR octet_length(r.conversation_id) > 1000
-                      OR octet_length(r.event_type) > 1000 OR octet_length(r.source) > 1000
+        SELECT CASE WHEN r.reason IS NOT NULL
+                      OR tavus.too_long(r.source, r.event_type, r.conversation_id)
                     THEN 'q' ELSE '.' END
           FROM unnest(reasons, conversation_ids, event_types, sources) WITH ORDINALITY
                AS r (reason, conversation_id, event_type, source, ord)
@@ -40,7 +40,7 @@ BEGIN
           FROM unnest(marks, ids, sources, event_types, conversation_ids, nonces)
                WITH ORDINALITY
                AS r (mark, id, source, event_type, conversation_id, nonce, ord)
-         WHERE r.mark = '.' AND r.nonce IS NOT NULL AND r.source IN ('tavus', 'server')
+         WHERE r.mark = '.' AND r.nonce IS NOT NULL AND tavus.ours(r.source)
            AND (r.source = 'server'
                 OR r.conversation_id IS NOT NULL
                 AND (SELECT b.conversation_id FROM tavus.intents b
@@ -52,7 +52,7 @@ BEGIN
 
         marks := ARRAY(
             SELECT CASE WHEN r.mark = '.' AND r.nonce IS NOT NULL
-                         AND r.conversation_id IS NOT NULL AND r.source IN ('tavus', 'server')
+                         AND r.conversation_id IS NOT NULL AND tavus.ours(r.source)
                          AND (SELECT b.conversation_id FROM tavus.intents b
                                WHERE b.nonce = r.nonce) <> r.conversation_id
                         THEN 'b' ELSE r.mark END
@@ -222,13 +222,13 @@ BEGIN
                        AS failed_id,
                    (array_agg(r.doc ORDER BY r.id DESC) FILTER (WHERE NOT r.wish))[1]
                        AS failure
-              FROM (SELECT u.nonce, u.id, u.event_type = 'conversation.requested' AS wish,
+              FROM (SELECT u.nonce, u.id, u.part = 'wish' AS wish,
                            tavus.body_jsonb(u.body) AS doc
-                      FROM unnest(marks, ids, sources, event_types, nonces, bodies)
-                           AS u (mark, id, source, event_type, nonce, body)
-                     WHERE u.mark = 's' AND u.source = 'server' AND u.nonce IS NOT NULL
-                       AND u.event_type IN ('conversation.requested',
-                                            'conversation.create_failed')
+                      FROM (SELECT m.*, tavus.part('intents', m.source, m.event_type) AS part
+                              FROM unnest(marks, ids, sources, event_types, nonces, bodies)
+                                   AS m (mark, id, source, event_type, nonce, body)) u
+                     WHERE u.mark = 's' AND u.nonce IS NOT NULL
+                       AND u.part IN ('wish', 'failure')
                     OFFSET 0) r
              GROUP BY r.nonce) g
      ORDER BY g.nonce
@@ -318,32 +318,14 @@ BEGIN
                                      THEN tavus.body_jsonb(s.body) END AS doc
                       FROM (SELECT u.conversation_id, u.id, u.nonce, u.body,
                                    u.mark = 's' AS stored,
-                                   CASE WHEN u.mark <> 's' THEN NULL
-                                        WHEN u.source = 'server' THEN
-                                            CASE u.event_type
-                                            WHEN 'conversation.created' THEN 'created'
-                                            WHEN 'conversation.ended' THEN 'closed'
-                                            END
-                                        ELSE
-                                            CASE u.event_type
-                                            WHEN 'system.replica_joined' THEN 'started'
-                                            WHEN 'system.pal_joined' THEN 'started'
-                                            WHEN 'conversation.started' THEN 'started'
-                                            WHEN 'system.shutdown' THEN 'shutdown'
-                                            WHEN 'conversation.ended' THEN 'shutdown'
-                                            WHEN 'application.transcription_ready'
-                                                THEN 'transcript'
-                                            WHEN 'application.recording_ready'
-                                                THEN 'recording'
-                                            WHEN 'application.perception_analysis'
-                                                THEN 'perception'
-                                            END
+                                   CASE u.mark WHEN 's' THEN
+                                        tavus.part('conversations', u.source, u.event_type)
                                    END AS role
                               FROM unnest(marks, ids, sources, event_types, conversation_ids,
                                           nonces, bodies)
                                    AS u (mark, id, source, event_type, conversation_id, nonce,
                                          body)
-                             WHERE u.mark IN ('s', 'd') AND u.source IN ('tavus', 'server')
+                             WHERE u.mark IN ('s', 'd') AND tavus.ours(u.source)
                                AND u.conversation_id IS NOT NULL) s
                       LEFT JOIN LATERAL (
                            SELECT k.first_id, k.nonce FROM tavus.conversations k
@@ -405,8 +387,7 @@ BEGIN
                    coalesce(u.source, '') AS source, u.event_type, u.conversation_id,
                    u.verification, coalesce(u.body, '') AS body,
                    CASE WHEN u.reason IS NOT NULL THEN u.reason
-                        WHEN octet_length(u.conversation_id) > 1000
-                          OR octet_length(u.event_type) > 1000 OR octet_length(u.source) > 1000
+                        WHEN tavus.too_long(u.source, u.event_type, u.conversation_id)
                         THEN 'field too long' ELSE 'conflict' END AS reason
               FROM unnest(marks, ids, received, sources, event_types, conversation_ids,
                           verifications, bodies, reasons)
@@ -451,24 +432,18 @@ BEGIN
     END IF;
 
     SELECT EXISTS (SELECT FROM tavus.elsewhere x WHERE x.id = ANY (ids))
-           OR bool_or(octet_length(r.conversation_id) > 1000 OR octet_length(r.event_type) > 1000
-                   OR octet_length(r.source) > 1000
+           OR bool_or(tavus.too_long(r.source, r.event_type, r.conversation_id)
                    OR r.ours AND r.nonce IS NOT NULL AND r.conversation_id IS NOT NULL
                    AND c.nonce IS DISTINCT FROM r.nonce),
            bool_or(r.ours AND r.conversation_id IS NOT NULL
                    AND (c.first_id IS NULL OR r.id < c.first_id
                         OR c.nonce IS NULL AND r.nonce IS NOT NULL OR r.nonce < c.nonce
-                        OR r.event_type IN (
-                           'conversation.created', 'conversation.started',
-                           'conversation.ended', 'system.replica_joined', 'system.pal_joined',
-                           'system.shutdown',
-                           'application.transcription_ready', 'application.recording_ready',
-                           'application.perception_analysis'))),
+                        OR tavus.part('conversations', r.source, r.event_type) IS NOT NULL)),
            bool_or(r.source = 'server' AND r.nonce IS NOT NULL),
-           bool_or(r.source = 'server' AND r.nonce IS NOT NULL
-                   AND r.event_type IN ('conversation.requested', 'conversation.create_failed'))
+           bool_or(r.nonce IS NOT NULL
+                   AND tavus.part('intents', r.source, r.event_type) IN ('wish', 'failure'))
       INTO odd, news, fates, wishes
-      FROM (SELECT u.*, u.source IN ('tavus', 'server') AS ours
+      FROM (SELECT u.*, tavus.ours(u.source) AS ours
               FROM unnest(ids, sources, event_types, conversation_ids, nonces)
                    AS u (id, source, event_type, conversation_id, nonce)) r
       LEFT JOIN LATERAL (SELECT k.first_id, k.nonce FROM tavus.conversations k

@@ -31,22 +31,18 @@ BEGIN
                                       i.closed OR g.closed, i.unended OR g.unended, i.outcome,
                                       coalesce(i.patience, g.patience))
       FROM (SELECT u.nonce,
-                   bool_or(u.event_type = 'conversation.created') AS announced,
-                   bool_or(u.event_type IN ('conversation.ended', 'conversation.not_found'))
-                       AS closed,
-                   bool_or(u.event_type = 'conversation.end_failed') AS unended,
+                   bool_or(u.part = 'announced') AS announced,
+                   bool_or(u.part = 'closed') AS closed,
+                   bool_or(u.part = 'unended') AS unended,
                    max(CASE WHEN w.doc ->> 'patience' ~ '^[0-9]{1,5}$'
                             THEN (w.doc ->> 'patience')::int END) AS patience,
                    max(tavus.str(w.doc, 'node')) AS node
-              FROM unnest(marks, sources, event_types, nonces, bodies)
-                   AS u (mark, source, event_type, nonce, body)
+              FROM (SELECT m.*, tavus.part('intents', m.source, m.event_type) AS part
+                      FROM unnest(marks, sources, event_types, nonces, bodies)
+                           AS m (mark, source, event_type, nonce, body)) u
               LEFT JOIN LATERAL (SELECT tavus.body_jsonb(u.body) AS doc
-                                  WHERE u.event_type = 'conversation.requested'
-                                 OFFSET 0) w ON true
-             WHERE u.mark = 's' AND u.source = 'server' AND u.nonce IS NOT NULL
-               AND u.event_type IN ('conversation.requested', 'conversation.create_failed',
-                                    'conversation.created', 'conversation.ended',
-                                    'conversation.end_failed', 'conversation.not_found')
+                                  WHERE u.part = 'wish' OFFSET 0) w ON true
+             WHERE u.mark = 's' AND u.nonce IS NOT NULL AND u.part IS NOT NULL
              GROUP BY u.nonce) g
      WHERE i.nonce = g.nonce;
 END
