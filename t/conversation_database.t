@@ -51,7 +51,7 @@ subtest 'stopped' => sub {
 subtest 'dies between request and answer' => sub {
     $box->forget;
     my $before = $db->selectrow_array('SELECT count(*) FROM tavus.intents');
-    $box->fault(kind => 'delay', ms => 300, times => 1);
+    $box->fault(kind => 'delay', ms => 2000, times => 1);
     my $s = $t->socket;
     $s->send("POST /api/tavus/create-conversation HTTP/1.1\r\nHost: x\r\n"
         . "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");

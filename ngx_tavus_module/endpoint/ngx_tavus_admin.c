@@ -69,8 +69,7 @@ typedef struct {
 
 typedef struct {
     ngx_pool_t              *pool;
-    ngx_http_request_t      *request;       /* NULL: the client left */
-    ngx_http_cleanup_t      *cleanup;
+    ngx_tavus_wait_t         wait;
     ngx_tavus_pg_op_t        op;
 } ngx_tavus_admin_query_t;
 
@@ -90,7 +89,6 @@ static ngx_int_t ngx_tavus_admin_send(ngx_http_request_t *r, PGresult *res);
 static void ngx_tavus_admin_clear(void *data);
 static ngx_int_t ngx_tavus_admin_failed(ngx_http_request_t *r, ngx_int_t rc,
     PGresult *res);
-static void ngx_tavus_admin_cleanup(void *data);
 
 static ngx_uint_t ngx_tavus_admin_prefix(ngx_http_core_loc_conf_t *clcf);
 
@@ -246,7 +244,6 @@ ngx_tavus_admin_run(ngx_http_request_t *r, ngx_tavus_admin_route_t *route,
     u_char                   *p;
     ngx_int_t                 rc;
     ngx_pool_t               *pool;
-    ngx_http_cleanup_t       *cln;
     ngx_tavus_admin_query_t  *query;
 
     pool = ngx_create_pool(4096, ngx_cycle->log);
@@ -255,9 +252,8 @@ ngx_tavus_admin_run(ngx_http_request_t *r, ngx_tavus_admin_route_t *route,
     }
 
     query = ngx_pcalloc(pool, sizeof(ngx_tavus_admin_query_t));
-    cln = ngx_http_cleanup_add(r, 0);
 
-    if (query == NULL || cln == NULL) {
+    if (query == NULL) {
         ngx_destroy_pool(pool);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -294,24 +290,22 @@ ngx_tavus_admin_run(ngx_http_request_t *r, ngx_tavus_admin_route_t *route,
     query->op.handler = ngx_tavus_admin_answer;
     query->op.data = query;
 
-    if (ngx_tavus_wait(r) != NGX_OK) {
+    if (ngx_tavus_watch_client(r) != NGX_OK
+        || ngx_tavus_attach(&query->wait, r, NULL, NULL) != NGX_OK)
+    {
         rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
         goto failed;
     }
 
     if (ngx_tavus_store_query(&query->op) != NGX_OK) {
+        (void) ngx_tavus_detach(&query->wait);
+
         rc = ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
                                     "storage_unavailable",
                                     NGX_TAVUS_ADMIN_RETRY,
                                     "The database cannot be asked now.");
         goto failed;
     }
-
-    query->request = r;
-    query->cleanup = cln;
-
-    cln->handler = ngx_tavus_admin_cleanup;
-    cln->data = query;
 
     r->main->count++;
 
@@ -543,14 +537,12 @@ ngx_tavus_admin_answer(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 
     ngx_http_request_t  *r;
 
-    r = query->request;
+    r = ngx_tavus_detach(&query->wait);
 
     if (r == NULL) {
         PQclear(res);
 
     } else {
-        query->cleanup->handler = NULL;
-
         if (rc == NGX_OK) {
             rc = ngx_tavus_admin_send(r, res);
 
@@ -687,19 +679,6 @@ ngx_tavus_admin_failed(ngx_http_request_t *r, ngx_int_t rc, PGresult *res)
     return ngx_tavus_send_problem(r, NGX_HTTP_INTERNAL_SERVER_ERROR,
                                   "internal_error", 0,
                                   "The query failed.");
-}
-
-
-static void
-ngx_tavus_admin_cleanup(void *data)
-{
-    ngx_tavus_admin_query_t *query = data;
-
-    query->request = NULL;
-
-    if (ngx_tavus_pg_withdraw(&query->op) == NGX_OK) {
-        ngx_destroy_pool(query->pool);
-    }
 }
 
 

@@ -13,7 +13,6 @@
 #include "http/ngx_tavus_problem.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_response.h"
-#include "http/ngx_tavus_wait.h"
 #include "service/ngx_tavus_api_conf.h"
 #include "store/ngx_tavus_server_event.h"
 #include "store/ngx_tavus_store.h"
@@ -58,8 +57,6 @@ static ngx_tavus_row_t *ngx_tavus_end_tell(ngx_tavus_job_t *job,
 
 static ngx_tavus_job_t *ngx_tavus_job_create(ngx_http_request_t *r);
 static void ngx_tavus_job_free(ngx_tavus_job_t *job);
-static void ngx_tavus_job_detach(void *data);
-static void ngx_tavus_job_release(ngx_tavus_job_t *job);
 static void ngx_tavus_job_problem(ngx_tavus_job_t *job, ngx_uint_t status,
     const char *code, ngx_uint_t retry, const char *detail);
 static ngx_tavus_row_t *ngx_tavus_job_event(ngx_tavus_job_t *job,
@@ -173,7 +170,7 @@ ngx_tavus_create_intended(void *data, ngx_tavus_outcome_e outcome,
 
     ngx_tavus_intake_waited(time);
 
-    if (job->request == NULL) {
+    if (job->wait.request == NULL) {
 
         /* nobody waits, and nothing has been asked for yet */
 
@@ -181,7 +178,7 @@ ngx_tavus_create_intended(void *data, ngx_tavus_outcome_e outcome,
         return;
     }
 
-    ctx = ngx_tavus_get_ctx(job->request);
+    ctx = ngx_tavus_get_ctx(job->wait.request);
     ctx->store_time = time;
     ngx_str_set(&ctx->event_type, "conversation.requested");
 
@@ -503,15 +500,15 @@ ngx_tavus_create_failed(ngx_tavus_job_t *job, ngx_tavus_curl_t *t)
 
     ngx_tavus_job_failed(reason);
 
-    if (job->request) {
-        ctx = ngx_tavus_get_ctx(job->request);
+    if (job->wait.request) {
+        ctx = ngx_tavus_get_ctx(job->wait.request);
         ngx_str_set(&ctx->event_type, "conversation.create_failed");
     }
 
     words = ngx_tavus_api_words(job->api, t, buf, sizeof(buf));
 
     ngx_log_error(NGX_LOG_ERR,
-                  job->request ? job->request->connection->log
+                  job->wait.request ? job->wait.request->connection->log
                                : ngx_cycle->log,
                   0, "conversation could not be created: %s, status %ui "
                   "\"%V\"", reason, t ? t->status : 0, &words);
@@ -565,7 +562,7 @@ ngx_tavus_create_done(ngx_tavus_job_t *job, ngx_tavus_outcome_e outcome,
 
     if (outcome <= NGX_TAVUS_JOURNALED) {
 
-        r = job->request;
+        r = job->wait.request;
 
         if (ngx_tavus_create_late(job)) {
             ngx_tavus_job_problem(job, NGX_HTTP_BAD_GATEWAY,
@@ -641,7 +638,7 @@ ngx_tavus_create_respond(ngx_tavus_job_t *job)
     ngx_table_elt_t     *h;
     ngx_http_request_t  *r;
 
-    r = job->request;
+    r = job->wait.request;
 
     if (ngx_tavus_end_token(job, token) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -838,7 +835,7 @@ ngx_tavus_end_answered(ngx_tavus_curl_t *t)
 
     ngx_tavus_job_measure(job, t);
 
-    r = job->request;
+    r = job->wait.request;
 
     if (!ngx_tavus_api_ended(t)) {
         words = ngx_tavus_api_words(job->api, t, buf, sizeof(buf));
@@ -942,8 +939,6 @@ ngx_tavus_job_create(ngx_http_request_t *r)
     ngx_str_t             *id;
     ngx_pool_t            *pool;
     ngx_tavus_job_t       *job;
-    ngx_http_cleanup_t    *cln;
-
     ngx_tavus_api_main_conf_t          *amcf;
     ngx_tavus_keys_loc_conf_t          *klcf;
     ngx_tavus_conversation_loc_conf_t  *clcf;
@@ -979,10 +974,9 @@ ngx_tavus_job_create(ngx_http_request_t *r)
     job->request_id.len = id->len;
     job->request_id.data = ngx_pcalloc(pool, id->len + 1);
 
-    cln = ngx_http_cleanup_add(r, 0);
-
-    if (job->intent == NULL || job->request_id.data == NULL || cln == NULL
-        || RAND_bytes(job->nonce, TAVUS_NONCE_LEN) != 1)
+    if (job->intent == NULL || job->request_id.data == NULL
+        || RAND_bytes(job->nonce, TAVUS_NONCE_LEN) != 1
+        || ngx_tavus_attach(&job->wait, r, NULL, NULL) != NGX_OK)
     {
         cJSON_Delete(job->intent);
         ngx_destroy_pool(pool);
@@ -993,41 +987,14 @@ ngx_tavus_job_create(ngx_http_request_t *r)
     (void) ngx_hex_dump((u_char *) job->nonce_hex, job->nonce,
                         TAVUS_NONCE_LEN);
 
-    job->request = r;
-    job->cleanup = cln;
-
-    cln->handler = ngx_tavus_job_detach;
-    cln->data = job;
-
     return job;
-}
-
-
-static void
-ngx_tavus_job_detach(void *data)
-{
-    ngx_tavus_job_t *job = data;
-
-    job->request = NULL;
-}
-
-
-/* from here on the request knows nothing of the job, and may outlive it */
-
-static void
-ngx_tavus_job_release(ngx_tavus_job_t *job)
-{
-    if (job->request) {
-        job->cleanup->handler = NULL;
-        job->request = NULL;
-    }
 }
 
 
 static void
 ngx_tavus_job_free(ngx_tavus_job_t *job)
 {
-    ngx_tavus_job_release(job);
+    (void) ngx_tavus_detach(&job->wait);
 
     cJSON_Delete(job->intent);
     cJSON_Delete(job->properties);
@@ -1041,13 +1008,11 @@ ngx_tavus_job_problem(ngx_tavus_job_t *job, ngx_uint_t status,
 {
     ngx_http_request_t  *r;
 
-    r = job->request;
+    r = ngx_tavus_detach(&job->wait);
 
     if (r == NULL) {
         return;
     }
-
-    ngx_tavus_job_release(job);
 
     ngx_tavus_finalize(r, ngx_tavus_send_problem(r, status, code, retry,
                                                  detail));
@@ -1089,8 +1054,8 @@ ngx_tavus_job_measure(ngx_tavus_job_t *job, ngx_tavus_curl_t *t)
 
     ngx_tavus_api_measure(t);
 
-    if (job->request) {
-        ctx = ngx_tavus_get_ctx(job->request);
+    if (job->wait.request) {
+        ctx = ngx_tavus_get_ctx(job->wait.request);
         ctx->upstream_time = t->time;
     }
 }

@@ -10,6 +10,7 @@
 
 
 #include "endpoint/ngx_tavus_conversation_conf.h"
+#include "http/ngx_tavus_wait.h"
 #include "service/ngx_tavus_api.h"
 #include "core/tavus_json.h"
 #include "core/tavus_signature.h"
@@ -22,8 +23,7 @@
 
 typedef struct {
     ngx_pool_t               *pool;
-    ngx_http_request_t       *request;      /* NULL: the visitor left */
-    ngx_http_cleanup_t       *cleanup;      /* of the request */
+    ngx_tavus_wait_t          wait;         /* the visitor's request */
     ngx_tavus_main_conf_t    *mcf;
     ngx_tavus_api_t          *api;
     ngx_tavus_conversation_main_conf_t  *cmcf;

@@ -253,7 +253,7 @@ ngx_tavus_create_vertical(ngx_tavus_job_t *job, cJSON *item)
     }
 
     job->vertical = &v[i];
-    job->patience = ngx_tavus_job_patience(job->request);
+    job->patience = ngx_tavus_job_patience(job->wait.request);
     intent = job->intent;
 
     if (cJSON_AddStringToObject(intent, "nonce", job->nonce_hex) == NULL

@@ -34,8 +34,7 @@
 
 
 typedef struct {
-    ngx_http_request_t    *request;     /* NULL: gone, or answered */
-    ngx_http_cleanup_t    *cleanup;
+    ngx_tavus_wait_t       wait;
     ngx_event_t            timer;
     ngx_tavus_pg_op_t      op;
 } ngx_tavus_health_t;
@@ -48,7 +47,7 @@ static void ngx_tavus_health_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc,
 static void ngx_tavus_health_late(ngx_event_t *ev);
 static void ngx_tavus_health_give(ngx_tavus_health_t *h, const char *text,
     const char *refused);
-static void ngx_tavus_health_cleanup(void *data);
+static void ngx_tavus_health_gone(void *data);
 static void ngx_tavus_health_error(cJSON *part, const char *name,
     ngx_str_t *error);
 static ngx_int_t ngx_tavus_health_send(ngx_http_request_t *r,
@@ -114,7 +113,6 @@ ngx_tavus_health_status(ngx_tavus_store_stats_t *stats)
 static ngx_int_t
 ngx_tavus_health_full(ngx_http_request_t *r)
 {
-    ngx_http_cleanup_t       *cln;
     ngx_tavus_health_t       *h;
     ngx_tavus_store_stats_t   stats;
 
@@ -135,13 +133,11 @@ ngx_tavus_health_full(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
+    if (ngx_tavus_attach(&h->wait, r, ngx_tavus_health_gone, h) != NGX_OK) {
         ngx_free(h);
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    h->request = r;
     h->op.stmt = &health;
     h->op.timeout = NGX_TAVUS_STATUS_TIMEOUT;
     h->op.background = 1;
@@ -149,14 +145,11 @@ ngx_tavus_health_full(ngx_http_request_t *r)
     h->op.data = h;
 
     if (ngx_tavus_store_query(&h->op) != NGX_OK) {
+        (void) ngx_tavus_detach(&h->wait);
         ngx_free(h);
+
         return ngx_tavus_health_send(r, NULL, NULL);
     }
-
-    cln->handler = ngx_tavus_health_cleanup;
-    cln->data = h;
-
-    h->cleanup = cln;
 
     h->timer.data = &ngx_tavus_status_dummy;
     h->timer.handler = ngx_tavus_health_late;
@@ -192,7 +185,7 @@ ngx_tavus_health_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc,
                       "database refused to tell its health: %s", refused);
     }
 
-    if (h->request) {
+    if (h->wait.request) {
         text = (rc == NGX_OK && PQntuples(res) == 1) ? PQgetvalue(res, 0, 0)
                                                      : "";
         ngx_tavus_health_give(h, text, refused);
@@ -218,21 +211,18 @@ ngx_tavus_health_give(ngx_tavus_health_t *h, const char *text,
 {
     ngx_http_request_t  *r;
 
-    r = h->request;
+    r = ngx_tavus_detach(&h->wait);
 
-    h->cleanup->handler = NULL;
-    ngx_tavus_health_cleanup(h);
+    ngx_tavus_health_gone(h);
 
     ngx_tavus_finalize(r, ngx_tavus_health_send(r, text, refused));
 }
 
 
 static void
-ngx_tavus_health_cleanup(void *data)
+ngx_tavus_health_gone(void *data)
 {
     ngx_tavus_health_t *h = data;
-
-    h->request = NULL;
 
     if (h->timer.timer_set) {
         ngx_del_timer(&h->timer);

@@ -48,7 +48,7 @@ typedef enum {
 
 typedef struct {
     ngx_queue_t                queue;           /* in waiters of a task */
-    ngx_http_request_t        *request;
+    ngx_tavus_wait_t           wait;
     ngx_tavus_users_t         *users;
     ngx_uint_t                 verdict;
 } ngx_tavus_auth_t;
@@ -97,7 +97,7 @@ static ngx_tavus_auth_task_t *ngx_tavus_auth_create_task(
 static void ngx_tavus_auth_free_task(ngx_tavus_auth_task_t *t);
 static ngx_int_t ngx_tavus_auth_wait(ngx_http_request_t *r,
     ngx_tavus_auth_t *auth, ngx_tavus_auth_task_t *t);
-static void ngx_tavus_auth_cleanup(void *data);
+static void ngx_tavus_auth_gone(void *data);
 static void ngx_tavus_auth_thread(void *data, ngx_log_t *log);
 static void ngx_tavus_auth_event(ngx_event_t *ev);
 static void ngx_tavus_auth_resume(ngx_tavus_auth_task_t *t,
@@ -143,7 +143,6 @@ ngx_tavus_auth_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    auth->request = r;
     auth->users = alcf->users;
 
     ctx->auth = auth;
@@ -495,35 +494,25 @@ static ngx_int_t
 ngx_tavus_auth_wait(ngx_http_request_t *r, ngx_tavus_auth_t *auth,
     ngx_tavus_auth_task_t *t)
 {
-    ngx_http_cleanup_t  *cln;
-
-    cln = ngx_http_cleanup_add(r, 0);
-    if (cln == NULL) {
+    if (ngx_tavus_watch_client(r) != NGX_OK
+        || ngx_tavus_attach(&auth->wait, r, ngx_tavus_auth_gone, auth)
+           != NGX_OK)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    cln->handler = ngx_tavus_auth_cleanup;
-    cln->data = auth;
 
     ngx_queue_insert_tail(&t->waiters, &auth->queue);
-
-    if (ngx_tavus_wait(r) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
 
     return NGX_AGAIN;
 }
 
 
 static void
-ngx_tavus_auth_cleanup(void *data)
+ngx_tavus_auth_gone(void *data)
 {
-    ngx_tavus_auth_t  *auth = data;
+    ngx_tavus_auth_t *auth = data;
 
-    if (auth->verdict == NGX_TAVUS_AUTH_WAITING) {
-        auth->verdict = NGX_TAVUS_AUTH_FAILED;
-        ngx_queue_remove(&auth->queue);
-    }
+    ngx_queue_remove(&auth->queue);
 }
 
 
@@ -595,10 +584,8 @@ ngx_tavus_auth_event(ngx_event_t *ev)
 static void
 ngx_tavus_auth_resume(ngx_tavus_auth_task_t *t, ngx_uint_t verdict)
 {
-    ngx_queue_t         *q;
-    ngx_connection_t    *c;
-    ngx_tavus_auth_t    *auth;
-    ngx_http_request_t  *r;
+    ngx_queue_t       *q;
+    ngx_tavus_auth_t  *auth;
 
     while (!ngx_queue_empty(&t->waiters)) {
         q = ngx_queue_head(&t->waiters);
@@ -607,22 +594,7 @@ ngx_tavus_auth_resume(ngx_tavus_auth_task_t *t, ngx_uint_t verdict)
         auth = ngx_queue_data(q, ngx_tavus_auth_t, queue);
         auth->verdict = verdict;
 
-        r = auth->request;
-        c = r->connection;
-
-        ngx_http_set_log_request(c->log, r);
-
-        if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-            ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
-
-        } else {
-            r->read_event_handler = ngx_http_block_reading;
-            r->write_event_handler = ngx_http_core_run_phases;
-
-            ngx_http_core_run_phases(r);
-        }
-
-        ngx_http_run_posted_requests(c);
+        ngx_tavus_resume(&auth->wait);
     }
 }
 

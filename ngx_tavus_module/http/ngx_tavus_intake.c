@@ -8,6 +8,7 @@
 #include "http/ngx_tavus_intake.h"
 #include "http/ngx_tavus_ctx.h"
 #include "http/ngx_tavus_problem.h"
+#include "http/ngx_tavus_wait.h"
 #include "core/tavus_metrics.h"
 
 
@@ -25,7 +26,7 @@ typedef struct {
 
 
 struct ngx_tavus_intake_wait_s {
-    ngx_http_request_t       *request;
+    ngx_tavus_wait_t          wait;
     ngx_tavus_intake_pt       handler;
     ngx_tavus_outcome_e       outcome;
     ngx_uint_t                left;
@@ -36,7 +37,7 @@ struct ngx_tavus_intake_wait_s {
 
 static void ngx_tavus_intake_stored(void *data, ngx_tavus_outcome_e outcome,
     ngx_msec_t time);
-static void ngx_tavus_intake_cleanup(void *data);
+static void ngx_tavus_intake_gone(void *data);
 
 
 ngx_int_t
@@ -44,25 +45,22 @@ ngx_tavus_intake(ngx_http_request_t *r, ngx_tavus_event_t *events,
     ngx_uint_t n, ngx_tavus_intake_pt handler)
 {
     ngx_uint_t                i;
-    ngx_http_cleanup_t       *cln;
     ngx_tavus_intake_row_t   *row;
     ngx_tavus_intake_wait_t  *wait;
 
     wait = ngx_pcalloc(r->pool, sizeof(ngx_tavus_intake_wait_t)
                                 + n * sizeof(ngx_tavus_intake_row_t));
-    cln = ngx_http_cleanup_add(r, 0);
 
-    if (wait == NULL || cln == NULL) {
+    if (wait == NULL
+        || ngx_tavus_attach(&wait->wait, r, ngx_tavus_intake_gone, wait)
+           != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    wait->request = r;
     wait->handler = handler;
     wait->outcome = NGX_TAVUS_STORED;
     wait->n = n;
-
-    cln->handler = ngx_tavus_intake_cleanup;
-    cln->data = wait;
 
     for (i = 0; i < n; i++) {
         row = &wait->rows[i];
@@ -75,7 +73,9 @@ ngx_tavus_intake(ngx_http_request_t *r, ngx_tavus_event_t *events,
 
             /* what was taken is stored; the client sends it all again */
 
-            ngx_tavus_intake_cleanup(wait);
+            (void) ngx_tavus_detach(&wait->wait);
+            ngx_tavus_intake_gone(wait);
+
             return NGX_ERROR;
         }
 
@@ -93,6 +93,7 @@ ngx_tavus_intake_stored(void *data, ngx_tavus_outcome_e outcome,
     ngx_tavus_intake_row_t *row = data;
 
     ngx_tavus_ctx_t          *ctx;
+    ngx_http_request_t       *r;
     ngx_tavus_intake_wait_t  *wait;
 
     wait = row->wait;
@@ -110,7 +111,8 @@ ngx_tavus_intake_stored(void *data, ngx_tavus_outcome_e outcome,
 
     ngx_tavus_intake_waited(time);
 
-    ctx = ngx_tavus_get_ctx(wait->request);
+    r = ngx_tavus_detach(&wait->wait);
+    ctx = ngx_tavus_get_ctx(r);
 
     if (ctx != NULL) {
         ctx->store_time = time;
@@ -118,12 +120,12 @@ ngx_tavus_intake_stored(void *data, ngx_tavus_outcome_e outcome,
         ngx_tavus_store_name(wait->outcome, &ctx->store);
     }
 
-    wait->handler(wait->request, wait->outcome);
+    wait->handler(r, wait->outcome);
 }
 
 
 static void
-ngx_tavus_intake_cleanup(void *data)
+ngx_tavus_intake_gone(void *data)
 {
     ngx_tavus_intake_wait_t *wait = data;
 

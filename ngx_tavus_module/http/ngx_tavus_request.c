@@ -162,7 +162,7 @@ ngx_tavus_body_handler(ngx_http_request_t *r)
         return;
     }
 
-    if (rc != NGX_OK || ngx_tavus_wait(r) != NGX_OK) {
+    if (rc != NGX_OK || ngx_tavus_watch_client(r) != NGX_OK) {
         ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
         return;
     }

@@ -32,7 +32,7 @@ ngx_int_t ngx_tavus_allow_json(ngx_http_request_t *r);
  * request with ngx_tavus_finalize() or keeps it waiting.  A body over max is
  * answered 413 with the code body_too_large.  Returns what the content
  * handler returns.  While the request waits, a client that goes away
- * terminates it: see ngx_tavus_attach().
+ * terminates it, and who holds it is told: see ngx_tavus_attach().
  */
 ngx_int_t ngx_tavus_read_body(ngx_http_request_t *r, size_t max,
     ngx_tavus_body_pt handler);

@@ -8,6 +8,7 @@
 #include "http/ngx_tavus_wait.h"
 
 
+static void ngx_tavus_wait_gone(void *data);
 static void ngx_tavus_test_reading(ngx_http_request_t *r);
 
 
@@ -17,7 +18,89 @@ static ngx_http_request_t  *ngx_tavus_current;
 
 
 ngx_int_t
-ngx_tavus_wait(ngx_http_request_t *r)
+ngx_tavus_attach(ngx_tavus_wait_t *wait, ngx_http_request_t *r,
+    void (*gone)(void *data), void *data)
+{
+    ngx_http_cleanup_t  *cln;
+
+    cln = ngx_http_cleanup_add(r, 0);
+    if (cln == NULL) {
+        return NGX_ERROR;
+    }
+
+    cln->handler = ngx_tavus_wait_gone;
+    cln->data = wait;
+
+    wait->request = r;
+    wait->cleanup = cln;
+    wait->gone = gone;
+    wait->data = data;
+
+    return NGX_OK;
+}
+
+
+static void
+ngx_tavus_wait_gone(void *data)
+{
+    ngx_tavus_wait_t *wait = data;
+
+    wait->request = NULL;
+
+    if (wait->gone) {
+        wait->gone(wait->data);
+    }
+}
+
+
+ngx_http_request_t *
+ngx_tavus_detach(ngx_tavus_wait_t *wait)
+{
+    ngx_http_request_t  *r;
+
+    r = wait->request;
+
+    if (r) {
+        wait->cleanup->handler = NULL;
+        wait->request = NULL;
+    }
+
+    return r;
+}
+
+
+void
+ngx_tavus_resume(ngx_tavus_wait_t *wait)
+{
+    ngx_connection_t    *c;
+    ngx_http_request_t  *r;
+
+    r = ngx_tavus_detach(wait);
+
+    if (r == NULL) {
+        return;
+    }
+
+    c = r->connection;
+
+    ngx_http_set_log_request(c->log, r);
+
+    if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        ngx_http_finalize_request(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+
+    } else {
+        r->read_event_handler = ngx_http_block_reading;
+        r->write_event_handler = ngx_http_core_run_phases;
+
+        ngx_http_core_run_phases(r);
+    }
+
+    ngx_http_run_posted_requests(c);
+}
+
+
+ngx_int_t
+ngx_tavus_watch_client(ngx_http_request_t *r)
 {
     ngx_event_t  *rev;
 
