@@ -2,8 +2,8 @@
 # What the documents name is there: files of the repository, commands of
 # build.sh, what links lead to, and words that begin with tavus_.  And what is
 # there they name: directives, each with a section of its own, lines of a
-# vertical, variables, metrics with their labels, codes of problems, and what
-# is logged at notice and above, word by word.
+# vertical, variables, metrics with their labels, codes of problems, how each
+# endpoint is guarded, and what is logged at notice and above, word by word.
 use v5.36;
 use utf8;
 use File::Basename qw(dirname);
@@ -49,6 +49,7 @@ verticals();
 variables();
 metrics();
 problems();
+endpoints();
 messages();
 words();
 
@@ -271,6 +272,54 @@ sub problems () {
     # some are chosen elsewhere
     $there{$_} = 1 for grep { $all =~ /"$_"/ } keys %named;
     same($HTTP, 'code', \%there, \%named);
+    return;
+}
+
+# The rows of the table in the module's own file: { name, handler, methods,
+# flags, check }.
+sub endpoints () {
+    my (%guards, %needs);
+    my ($table) = $source{'ngx_tavus_module/ngx_tavus_module.c'}
+        =~ /\bngx_tavus_endpoints\[\] = \{\n(.*?)^\};/ms
+        or die "there is no table of endpoints\n";
+
+    while ($table =~ /\{\s*ngx_string\("(\w+)"\),\s*\w+,\s*[^,]+,
+        \s*([^,]+),/gx)
+    {
+        my ($name, $flags) = ($1, $2);
+        my %flag = map { $_ => 1 } $flags =~ /NGX_TAVUS_(\w+)/g;
+        $guards{$name} = [
+            $flag{UNGUARDED} ? 'never' : $flag{ASKS_ORIGIN} ? 'always'
+                : 'in force',
+            $flag{ASKS_LOGIN} ? 'in force' : $flag{ASKS_LOGIN_FULL}
+                ? 'in force, for `?full`' : 'never',
+            $flag{SUBREQUESTS} ? 'answered' : '403',
+        ];
+        for (grep { $flag{"NEEDS_$_"} } qw(DATABASE API)) {
+            $needs{$_}{$name} = 1;
+        }
+    }
+
+    my $part = part($HTTP, '## Guards and their order');
+    my %named = map { /^\| `(tavus_\w+)` \| (.*) \|$/
+        ? ($1 => [split / \| /, $2]) : () } split /\n/, $part;
+
+    same($HTTP, 'endpoint', \%guards, \%named);
+    for my $name (grep { $named{$_} } sort keys %guards) {
+        for (0 .. 2) {
+            my ($is, $said) = ($guards{$name}[$_], $named{$name}[$_] // '');
+            bad($HTTP, 1, "$name: \"$said\" is \"$is\"")
+                unless $said =~ /^\Q$is\E(?:;.*)?$/;
+        }
+    }
+
+    for ([DATABASE => 'tavus_database'], [API => 'tavus_api_key']) {
+        my ($flag, $name) = @$_;
+        my ($said) = part($DIRECTIVES, "### $name") =~ /\bNeeded\b(.*?)\./s
+            or die "$DIRECTIVES: nothing needs $name\n";
+        same($DIRECTIVES, "endpoint that needs $name,", $needs{$flag},
+            {map { $_ => 1 } $said =~ /`(tavus_\w+)`/g});
+    }
     return;
 }
 
