@@ -1,9 +1,10 @@
 #!/usr/bin/perl
 # What the documents name is there: files of the repository, commands of
 # build.sh, what links lead to, and words that begin with tavus_.  And what is
-# there they name: directives, each with a section of its own, lines of a
-# vertical, variables, metrics with their labels, codes of problems, how each
-# endpoint is guarded, and what is logged at notice and above, word by word.
+# there they name: commands, directives, each with a section of its own, lines
+# of a vertical, variables, metrics with their labels, members of health, codes
+# of problems, how each endpoint is guarded, and what is logged at notice and
+# above, word by word.
 use v5.36;
 use utf8;
 use File::Basename qw(dirname);
@@ -43,6 +44,7 @@ my %text = map { $_ => slurp($_) } @documents;
 my %source = map { $_ => slurp($_) } files(qr/\.[ch]\z/, 'ngx_tavus_module');
 
 names_files_and_commands();
+shown_by_tests();
 links_lead_somewhere();
 directives();
 verticals();
@@ -50,6 +52,7 @@ variables();
 metrics();
 problems();
 endpoints();
+health();
 messages();
 words();
 
@@ -80,6 +83,26 @@ sub names_files_and_commands () {
             for my $command ($line =~ m{\./build\.sh (\w+)}g) {
                 bad($file, $n, "no ./build.sh $command")
                     unless $command{$command};
+            }
+        });
+    }
+    delete $command{help};
+    bad('docs/develop.md', 1, "nothing about ./build.sh $_") for grep {
+        $text{'docs/develop.md'} !~ m{^\| `\./build\.sh $_\b}m
+    } sort keys %command;
+    return;
+}
+
+# `FILE` (what its test says; another): the file has these words
+sub shown_by_tests () {
+    for my $file (@documents) {
+        each_line($file, sub ($line, $n) {
+            while ($line =~ /`([\w\/.-]+\.(?:spec\.ts|t))` \(([^)]*)\)/g) {
+                my ($test, $words) = ($1, $2);
+                next unless -e $test;
+                my $its = slurp($test);
+                bad($file, $n, "$test says nothing of \"$_\"") for grep {
+                    $its !~ /\Q$_\E/i } split /; /, $words;
             }
         });
     }
@@ -119,7 +142,8 @@ sub links_lead_somewhere () {
 }
 
 sub clean ($path) {
-    1 while $path =~ s{(^|/)\./}{$1} || $path =~ s{(^|/)(?!\.\./)[^/]+/\.\./}{$1};
+    1 while $path =~ s{(^|/)\./}{$1}
+        || $path =~ s{(^|/)(?!\.\./)[^/]+/\.\./}{$1};
     return $path;
 }
 
@@ -320,6 +344,23 @@ sub endpoints () {
         same($DIRECTIVES, "endpoint that needs $name,", $needs{$flag},
             {map { $_ => 1 } $said =~ /`(tavus_\w+)`/g});
     }
+    return;
+}
+
+# What the module adds itself; what the database says of itself is SQL's.
+sub health () {
+    my ($json, $table) = part($MONITOR, '## Health')
+        =~ /```json\n(.*?)```(.*)/s or die "$MONITOR: no JSON of health\n";
+    my $c = $source{'ngx_tavus_module/endpoint/ngx_tavus_health.c'};
+    my ($sql) = slurp('sql/admin.sql')
+        =~ /(CREATE[^;]*?FUNCTION tavus\.health\(.*?\n\$\$;)/s
+        or die "sql/admin.sql: no health()\n";
+    my $said = "$json $table";
+
+    bad($MONITOR, 1, "health has a member $_, too") for grep {
+        $said !~ /["`.]$_["`]/ } $c =~ /cJSON_Add\w+\([^;]*?"(\w+)"/g;
+    bad($MONITOR, 1, "health has no member $_") for grep {
+        "$c $sql" !~ /["']$_["']/ } $json =~ /"(\w+)":/g;
     return;
 }
 
