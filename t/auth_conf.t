@@ -37,6 +37,8 @@ sub refused {
 accepted('one user', "admin:$HASH\n");
 accepted('no line feed at the end', "admin:$HASH");
 accepted('CRLF, comments, blank lines', "# x\r\n\r\nadmin:$HASH\r\n#\n");
+accepted('a byte order mark', "\xef\xbb\xbfadmin:$HASH\r\n");
+accepted('a byte order mark before a comment', "\xef\xbb\xbf# x\nb:$HASH\n");
 accepted('a group may read it', "admin:$HASH\n", 0640);
 accepted('a name of 255 bytes', 'x' x 255 . ":$HASH\n");
 accepted('1000 users', join '', map { "u$_:ab2RmhfeGz9J6\n" } 1 .. 1000);
@@ -49,6 +51,12 @@ refused('nobody in it', 'no users in %%', "# nobody\n\n");
 refused('no hash', 'no "user:hash" in %% at line 2', "a:$HASH\nadmin\n");
 refused('the same user twice', 'duplicate user in %% at line 4',
     "# x\na:$HASH\nb:$HASH\na:$HASH\n");
+refused('one with a mark behind another',
+    'byte order mark before a user name in %% at line 2',
+    "a:$HASH\n\xef\xbb\xbfb:$HASH\n");
+refused('nothing but a mark', 'no users in %%', "\xef\xbb\xbf");
+refused('the same user, once behind a mark', 'duplicate user in %% at line 2',
+    "\xef\xbb\xbfa:$HASH\na:$HASH\n");
 refused('no name', 'invalid length of a user name in %% at line 1',
     ":$HASH\n");
 refused('a name of 256 bytes', 'invalid length of a user name in %% at line 1',

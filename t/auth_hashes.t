@@ -28,9 +28,10 @@ my %users = (
 
 my $t = Tavus::Test->new(db => 0, sandbox => 0, defaults => 0,
     server => 'set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For;');
-my $file = $t->secret('users', join '', "# who may\r\n", "\n",
+# as an editor of Windows leaves it, with a byte order mark
+my $file = $t->secret('users', join '', "\xef\xbb\xbf",
     map({ "$_:$users{$_}[0]\n" } grep { $_ ne 'des' } sort keys %users),
-    "des:$users{des}[0]");
+    "# and\r\n", "\n", "des:$users{des}[0]");
 $t->{locations} = {'= /a' => "tavus_admin_users $file; empty_gif;",
     '= /user' => "tavus_admin_users $file; root %%HTML%%; "
         . 'add_header X-User $remote_user always;'};

@@ -80,6 +80,8 @@ says(qq("tavus_api_key": "$name" has 4097 bytes, at most 4096 may be), $key,
     key("file:$name"));
 says('"tavus_api_key": the secret holds a NUL byte', $key,
     key('file:' . keep("$SECRET\0")));
+says('"tavus_api_key": a byte order mark stands before the secret, save it '
+    . 'without', $key, key('file:' . keep("\xef\xbb\xbf$SECRET")));
 says('"tavus_api_key": the secret has 15 bytes, at least 16 are needed', $key,
     key('file:' . keep('x' x 15)));
 says('"tavus_api_key": the key holds a blank, a control character or one '
@@ -332,6 +334,8 @@ users('no users in %%', "# none\n");
 users('no "user:hash" in %% at line 1', "a\n");
 users('invalid length of a user name in %% at line 2', "# one\n:$hash\n");
 users('invalid character in a user name in %% at line 1', "a\tb:$hash\n");
+users('byte order mark before a user name in %% at line 2',
+    "a:$hash\n\xef\xbb\xbfb:$hash\n");
 users('duplicate user in %% at line 2', "a:$hash\na:$hash\n");
 users('too many users in %% at line 1001',
     join '', map { "u$_:ab2RmhfeGz9J6\n" } 1 .. 1001);

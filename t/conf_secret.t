@@ -8,7 +8,7 @@ use Tavus::Test::Conf;
 
 my $good = secret('hush-0123456789abcdef');
 my $t = conf_test(env => {
-    T_GOOD => $good, T_EMPTY => '', T_SHORT => secret('hush-0123456789'),
+    T_GOOD => $good, T_MARK => "\xef\xbb\xbf$good", T_EMPTY => '', T_SHORT => secret('hush-0123456789'),
     CREDENTIALS_DIRECTORY => undef,
 });
 my $dir = $t->dir . '/secrets';
@@ -53,6 +53,11 @@ for my $directive (sort keys %where) {
     $no->('large', qr/has 5000 bytes, at most 4096/,
         'file:' . keep('x' x 5000));
     $no->('with a NUL', qr/holds a NUL/, 'file:' . keep("$good\0more"));
+    $no->('with a byte order mark', qr/a byte order mark stands before/, $_)
+        for 'file:' . keep("\xef\xbb\xbf$good"), 'env:T_MARK';
+    accepted("$directive with such bytes in it",
+        $with->('file:' . keep("$good\xef\xbb\xbf")))
+        if $directive eq 'tavus_webhook_secret';
     $no->(sprintf('of mode %04o', $_), qr/is open to all users, make it 0600/,
         'file:' . keep($good, $_)) for 0644, 0604, 0602, 0601;
     $no->('env: unset', qr/environment variable "T_NONE" is not set/,

@@ -10,6 +10,7 @@
 
 #define NGX_TAVUS_SECRET_MAX  4096
 #define NGX_TAVUS_SECRET_ANY  40
+#define NGX_TAVUS_SECRET_BOM  "\xEF\xBB\xBF"
 
 
 static ngx_int_t ngx_tavus_secret_keep_env(ngx_conf_t *cf, u_char *name);
@@ -134,6 +135,17 @@ ngx_tavus_secret_read(ngx_conf_t *cf, ngx_str_t *directive, ngx_str_t *value,
     if (ngx_strlen(secret->data) != secret->len) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "\"%V\": the secret holds a NUL byte", directive);
+        return NGX_CONF_ERROR;
+    }
+
+    /* each byte of a secret counts: nothing is left out of it silently */
+
+    if (secret->len >= 3
+        && ngx_memcmp(secret->data, NGX_TAVUS_SECRET_BOM, 3) == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\": a byte order mark stands before the "
+                           "secret, save it without", directive);
         return NGX_CONF_ERROR;
     }
 

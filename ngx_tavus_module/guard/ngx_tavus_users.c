@@ -13,6 +13,7 @@
 #define NGX_TAVUS_USERS_FILE_MAX  65536
 #define NGX_TAVUS_USERS_MAX       1000
 #define NGX_TAVUS_USERS_NAME_MAX  255
+#define NGX_TAVUS_USERS_BOM       "\xEF\xBB\xBF"
 
 /* failed logins of an address: ten at once, then one every six seconds */
 
@@ -343,10 +344,17 @@ ngx_tavus_users_parse(ngx_conf_t *cf, ngx_tavus_users_t *users,
         return NGX_CONF_ERROR;
     }
 
-    last = text->data + text->len;
+    p = text->data;
+    last = p + text->len;
     line = 0;
 
-    for (p = text->data; p < last; p = eol + 1) {
+    /* a mark before a text says nothing, and belongs to nobody's name */
+
+    if (text->len >= 3 && ngx_memcmp(p, NGX_TAVUS_USERS_BOM, 3) == 0) {
+        p += 3;
+    }
+
+    for ( /* void */ ; p < last; p = eol + 1) {
         line++;
 
         eol = ngx_strlchr(p, last, LF);
@@ -402,6 +410,12 @@ ngx_tavus_users_parse_line(ngx_conf_t *cf, ngx_tavus_users_t *users,
 
     if (name.len == 0 || name.len > NGX_TAVUS_USERS_NAME_MAX) {
         return "invalid length of a user name";
+    }
+
+    /* one text was put behind another */
+
+    if (name.len >= 3 && ngx_memcmp(p, NGX_TAVUS_USERS_BOM, 3) == 0) {
+        return "byte order mark before a user name";
     }
 
     for ( /* void */ ; p < hash; p++) {
