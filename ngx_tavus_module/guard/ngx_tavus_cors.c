@@ -27,7 +27,10 @@ static ngx_uint_t ngx_tavus_cors_fetch_site(ngx_http_request_t *r,
     const char *site);
 static ngx_uint_t ngx_tavus_cors_navigation(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_cors_refuse(ngx_http_request_t *r);
+static ngx_uint_t ngx_tavus_cors_is_preflight(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_cors_preflight(ngx_http_request_t *r);
+static void ngx_tavus_cors_clear(ngx_http_request_t *r);
+static ngx_int_t ngx_tavus_cors_allow(ngx_http_request_t *r);
 static size_t ngx_tavus_cors_methods(ngx_uint_t mask, u_char *buf);
 
 static const char *ngx_tavus_cors_check_port(ngx_str_t *scheme, u_char *p,
@@ -123,10 +126,7 @@ ngx_tavus_cors_handler(ngx_http_request_t *r)
 
     ctx->origin = origin;
 
-    if (r->method == NGX_HTTP_OPTIONS
-        && ngx_tavus_find_header(r, "access-control-request-method",
-                                 sizeof("access-control-request-method") - 1))
-    {
+    if (ngx_tavus_cors_is_preflight(r)) {
         return ngx_tavus_cors_preflight(r);
     }
 
@@ -260,36 +260,20 @@ ngx_tavus_cors_refuse(ngx_http_request_t *r)
 }
 
 
+static ngx_uint_t
+ngx_tavus_cors_is_preflight(ngx_http_request_t *r)
+{
+    return r->method == NGX_HTTP_OPTIONS
+           && ngx_tavus_find_header(r, "access-control-request-method",
+                            sizeof("access-control-request-method") - 1);
+}
+
+
 static ngx_int_t
 ngx_tavus_cors_preflight(ngx_http_request_t *r)
 {
-    ngx_str_t              methods, headers, age;
-    ngx_uint_t             mask;
-    ngx_tavus_loc_conf_t  *lcf;
-
-    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
-
-    mask = (lcf->endpoint && lcf->endpoint->methods)
-           ? lcf->endpoint->methods
-           : NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST;
-
-    methods.data = ngx_pnalloc(r->pool, sizeof("GET, HEAD, POST, DELETE"));
-    if (methods.data == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    methods.len = ngx_tavus_cors_methods(mask, methods.data);
-
-    ngx_str_set(&headers, "Content-Type");
-    ngx_str_set(&age, "7200");
-
-    if (ngx_tavus_set_header(r, "Access-Control-Allow-Methods", &methods)
-        != NGX_OK
-        || ngx_tavus_set_header(r, "Access-Control-Allow-Headers", &headers)
-           != NGX_OK
-        || ngx_tavus_set_header(r, "Access-Control-Max-Age", &age) != NGX_OK
-        || ngx_tavus_set_header(r, "X-Request-Id", ngx_tavus_request_id(r))
-           != NGX_OK)
+    if (ngx_tavus_set_header(r, "X-Request-Id", ngx_tavus_request_id(r))
+        != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -304,6 +288,103 @@ ngx_tavus_cors_preflight(ngx_http_request_t *r)
     ngx_http_finalize_request(r, ngx_http_send_header(r));
 
     return NGX_DONE;
+}
+
+
+ngx_int_t
+ngx_tavus_cors_headers(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx)
+{
+    ngx_str_t  value;
+
+    if (!ctx->cors) {
+        return NGX_OK;
+    }
+
+    ngx_tavus_cors_clear(r);
+
+    if (ctx->origin.len == 0) {
+        return NGX_OK;
+    }
+
+    if (ngx_tavus_set_header(r, "Access-Control-Allow-Origin", &ctx->origin)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_tavus_cors_is_preflight(r)
+        && ngx_tavus_cors_allow(r) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&value, "Retry-After, RateLimit, RateLimit-Policy, "
+                        "X-RateLimit-Limit, X-RateLimit-Remaining, "
+                        "X-RateLimit-Reset, X-Request-Id");
+
+    return ngx_tavus_set_header(r, "Access-Control-Expose-Headers", &value);
+}
+
+
+/* whoever answers, who may read it is said here alone */
+
+static void
+ngx_tavus_cors_clear(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    static ngx_str_t  prefix = ngx_string("Access-Control-");
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].key.len > prefix.len
+                && ngx_strncasecmp(h[i].key.data, prefix.data, prefix.len)
+                   == 0)
+            {
+                h[i].hash = 0;
+            }
+        }
+    }
+}
+
+
+static ngx_int_t
+ngx_tavus_cors_allow(ngx_http_request_t *r)
+{
+    ngx_str_t              methods, headers, age;
+    ngx_uint_t             mask;
+    ngx_tavus_loc_conf_t  *lcf;
+
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+    mask = (lcf->endpoint && lcf->endpoint->methods)
+           ? lcf->endpoint->methods
+           : NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST;
+
+    methods.data = ngx_pnalloc(r->pool, sizeof("GET, HEAD, POST, DELETE"));
+    if (methods.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    methods.len = ngx_tavus_cors_methods(mask, methods.data);
+
+    ngx_str_set(&headers, "Content-Type");
+    ngx_str_set(&age, "7200");
+
+    if (ngx_tavus_set_header(r, "Access-Control-Allow-Methods", &methods)
+        != NGX_OK
+        || ngx_tavus_set_header(r, "Access-Control-Allow-Headers", &headers)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_tavus_set_header(r, "Access-Control-Max-Age", &age);
 }
 
 
@@ -333,29 +414,6 @@ ngx_tavus_cors_methods(ngx_uint_t mask, u_char *buf)
     }
 
     return p - buf;
-}
-
-
-ngx_int_t
-ngx_tavus_cors_headers(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx)
-{
-    ngx_str_t  value;
-
-    if (!ctx->cors || ctx->origin.len == 0) {
-        return NGX_OK;
-    }
-
-    if (ngx_tavus_set_header(r, "Access-Control-Allow-Origin", &ctx->origin)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    ngx_str_set(&value, "Retry-After, RateLimit, RateLimit-Policy, "
-                        "X-RateLimit-Limit, X-RateLimit-Remaining, "
-                        "X-RateLimit-Reset, X-Request-Id");
-
-    return ngx_tavus_set_header(r, "Access-Control-Expose-Headers", &value);
 }
 
 
