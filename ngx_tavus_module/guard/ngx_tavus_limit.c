@@ -40,6 +40,20 @@ typedef struct {
 } ngx_tavus_limit_loc_conf_t;
 
 
+#if (NGX_HAVE_INET6)
+
+/* IPv6 addresses that are made of an IPv4 address */
+
+typedef struct {
+    u_char                     prefix[12];
+    size_t                     len;             /* bytes of it */
+    size_t                     offset;          /* 0: anywhere */
+    u_char                     mask;
+} ngx_tavus_limit_embedded_t;
+
+#endif
+
+
 static ngx_uint_t ngx_tavus_limit_charged(ngx_tavus_ctx_t *ctx,
     ngx_tavus_limit_zone_t *zone);
 static ngx_int_t ngx_tavus_limit_body(ngx_http_request_t *r, size_t len);
@@ -51,6 +65,9 @@ static ngx_int_t ngx_tavus_limit_verdict(ngx_http_request_t *r,
 static ngx_tavus_limit_probe_t *ngx_tavus_limit_tightest(
     ngx_tavus_limit_probe_t *probes, ngx_uint_t n, ngx_uint_t dry_run);
 static u_char *ngx_tavus_limit_number(u_char *p, uint64_t n);
+#if (NGX_HAVE_INET6)
+static ngx_int_t ngx_tavus_limit_embedded(u_char *addr, u_char v4[4]);
+#endif
 static void ngx_tavus_limit_clear_headers(ngx_http_request_t *r,
     ngx_uint_t n);
 
@@ -156,6 +173,36 @@ static ngx_str_t  ngx_tavus_limit_names[NGX_TAVUS_LIMIT_HEADERS] = {
     ngx_string("X-RateLimit-Reset"),
     ngx_string("Retry-After")                   /* of a rejection only */
 };
+
+
+#if (NGX_HAVE_INET6)
+
+/*
+ * Of a translator, or of a Teredo server, a /64 is everybody; of a 6to4 site
+ * there are 65536 of them.  Answers come back by the IPv4 address alone.
+ */
+
+static const ngx_tavus_limit_embedded_t  ngx_tavus_limit_embeddings[] = {
+
+    /* ::ffff:0:0/96, the same host on an IPv6 socket */
+    { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff }, 12, 12, 0 },
+
+    /* 64:ff9b::/96, RFC 6052 */
+    { { 0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0 }, 12, 12, 0 },
+
+    /* 64:ff9b:1::/48, RFC 8215: where in it is the network's own choice */
+    { { 0, 0x64, 0xff, 0x9b, 0, 1 }, 6, 0, 0 },
+
+    /* 2001::/32, RFC 4380, inverted */
+    { { 0x20, 0x01, 0, 0 }, 4, 12, 0xff },
+
+    /* 2002::/16, RFC 3056 */
+    { { 0x20, 0x02 }, 2, 2, 0 },
+
+    { { 0 }, 0, 0, 0 }
+};
+
+#endif
 
 
 ngx_int_t
@@ -575,6 +622,7 @@ ngx_tavus_limit_addr_key(ngx_http_request_t *r, ngx_uint_t v4, ngx_uint_t v6,
     struct sockaddr      *sa;
     struct sockaddr_in   *sin;
 #if (NGX_HAVE_INET6)
+    u_char                embedded[4];
     struct sockaddr_in6  *sin6;
 #endif
 
@@ -594,9 +642,19 @@ ngx_tavus_limit_addr_key(ngx_http_request_t *r, ngx_uint_t v4, ngx_uint_t v6,
         p = sin6->sin6_addr.s6_addr;
         len = 16;
 
-        if (IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
-            p += 12;
+        switch (ngx_tavus_limit_embedded(p, embedded)) {
+
+        case NGX_OK:
+            p = embedded;
             len = 4;
+            break;
+
+        case NGX_DONE:
+            v6 = 128;
+            break;
+
+        default: /* NGX_DECLINED */
+            break;
         }
 
         break;
@@ -624,6 +682,42 @@ ngx_tavus_limit_addr_key(ngx_http_request_t *r, ngx_uint_t v4, ngx_uint_t v6,
     out->data = key;
     out->len = len;
 }
+
+
+#if (NGX_HAVE_INET6)
+
+/*
+ * NGX_OK with the IPv4 address of who has this one, NGX_DONE for one that
+ * stands for an IPv4 address as a whole, else NGX_DECLINED.
+ */
+
+static ngx_int_t
+ngx_tavus_limit_embedded(u_char *addr, u_char v4[4])
+{
+    ngx_uint_t                         i;
+    const ngx_tavus_limit_embedded_t  *e;
+
+    for (e = ngx_tavus_limit_embeddings; e->len; e++) {
+
+        if (ngx_memcmp(addr, e->prefix, e->len) != 0) {
+            continue;
+        }
+
+        if (e->offset == 0) {
+            return NGX_DONE;
+        }
+
+        for (i = 0; i < 4; i++) {
+            v4[i] = addr[e->offset + i] ^ e->mask;
+        }
+
+        return NGX_OK;
+    }
+
+    return NGX_DECLINED;
+}
+
+#endif
 
 
 static ngx_int_t
