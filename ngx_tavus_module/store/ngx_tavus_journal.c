@@ -19,6 +19,7 @@
 
 static void ngx_tavus_journal_flush(void);
 static void ngx_tavus_journal_write_thread(void *data, ngx_log_t *log);
+static void ngx_tavus_journal_write_all(ngx_tavus_journal_write_t *w);
 static ngx_int_t ngx_tavus_journal_write(ngx_tavus_journal_write_t *w,
     const u_char *data, size_t len);
 static void ngx_tavus_journal_undo(ngx_tavus_journal_write_t *w);
@@ -340,6 +341,7 @@ ngx_tavus_journal_flush(void)
 
     w->key = j->key;
     w->written = 0;
+    w->left = 0;
     w->error = 0;
     w->failed = NULL;
     w->removed = 0;
@@ -393,6 +395,23 @@ ngx_tavus_journal_write_thread(void *data, ngx_log_t *log)
 {
     ngx_tavus_journal_write_t *w = data;
 
+    struct stat  st;
+
+    ngx_tavus_journal_write_all(w);
+
+    /* what is in a file takes room, whether anybody was told of it or not */
+
+    if (w->failed && !w->removed && w->file->fd != -1
+        && fstat(w->file->fd, &st) == 0)
+    {
+        w->left = st.st_size - w->file->size;
+    }
+}
+
+
+static void
+ngx_tavus_journal_write_all(ngx_tavus_journal_write_t *w)
+{
     u_char  header[TAVUS_RECORD_FILE];
 
     if (w->create) {
@@ -586,6 +605,9 @@ ngx_tavus_journal_written(ngx_event_t *ev)
             (void) close(w->file->fd);
             w->file->fd = -1;
         }
+
+        j->stats.bytes += w->left;
+        w->file->size += w->left;
 
         ngx_tavus_journal_close();
 

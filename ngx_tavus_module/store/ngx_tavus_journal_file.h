@@ -65,6 +65,7 @@ typedef struct {
     ngx_tavus_journal_file_t      *file;
     ngx_tavus_journal_buf_t        buf;
     size_t                         written;
+    off_t                          left;        /* in a file that failed */
     const u_char                  *key;
     ngx_uint_t                     create;
     ngx_uint_t                     removed;     /* as nothing is in it */
