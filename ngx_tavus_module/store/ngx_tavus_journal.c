@@ -17,6 +17,8 @@
 #include <sys/mman.h>
 
 
+static off_t ngx_tavus_journal_own(void);
+static void ngx_tavus_journal_others(off_t *bytes, off_t *browser);
 static void ngx_tavus_journal_flush(void);
 static void ngx_tavus_journal_write_thread(void *data, ngx_log_t *log);
 static void ngx_tavus_journal_write_all(ngx_tavus_journal_write_t *w);
@@ -30,6 +32,8 @@ static void ngx_tavus_journal_answer(ngx_queue_t *entries, ngx_int_t rc);
 static ngx_tavus_journal_file_t *ngx_tavus_journal_new_file(void);
 static void ngx_tavus_journal_left(void);
 static void ngx_tavus_journal_timer_handler(ngx_event_t *ev);
+static ngx_int_t ngx_tavus_journal_init_zone(ngx_shm_zone_t *shm_zone,
+    void *data);
 
 
 /* debug logging reads the descriptor of a timer's "connection" */
@@ -71,7 +75,16 @@ ngx_tavus_journal_init_process(ngx_tavus_journal_conf_t *conf,
     j->conf = conf;
     j->ready = ready;
     j->replay = replay;
-    j->max_size = conf->max_size / (off_t) ngx_max(workers, 1);
+    j->workers = ngx_min(ngx_max(workers, 1), NGX_MAX_PROCESSES);
+
+    if (conf->shares && ngx_worker < NGX_MAX_PROCESSES) {
+
+        /* who had this place before may be there yet, but not for long */
+
+        conf->shares[ngx_worker].bytes = 0;
+        conf->shares[ngx_worker].browser = 0;
+        conf->shares[ngx_worker].owner = ngx_pid;
+    }
 
     j->timer.data = &ngx_tavus_journal_dummy;
     j->timer.handler = ngx_tavus_journal_timer_handler;
@@ -175,6 +188,15 @@ ngx_tavus_journal_exit_process(void)
         ngx_free(j->aside.data);
     }
 
+    /* what is left here counts for who adopts it */
+
+    j->stats.bytes = 0;
+    j->buf.len = 0;
+    j->browser = 0;
+    j->write_busy = 0;
+
+    ngx_tavus_journal_share();
+
     ngx_memzero(j, sizeof(ngx_tavus_journal_t));
 }
 
@@ -182,14 +204,21 @@ ngx_tavus_journal_exit_process(void)
 ngx_uint_t
 ngx_tavus_journal_ready(size_t size)
 {
+    off_t                 others;
     ngx_tavus_journal_t  *j;
 
     j = &ngx_tavus_journal;
 
     if (j->conf == NULL || j->conf->path.len == 0 || j->exiting
-        || j->stats.bytes + (off_t) (TAVUS_RECORD_FILE + j->buf.len + size)
-           > j->max_size
         || (j->buf.len && j->buf.len + size > NGX_TAVUS_JOURNAL_BUFFER))
+    {
+        return 0;
+    }
+
+    ngx_tavus_journal_others(&others, NULL);
+
+    if (ngx_tavus_journal_own() + others + (off_t) (TAVUS_RECORD_FILE + size)
+        > j->conf->max_size)
     {
         return 0;
     }
@@ -203,6 +232,7 @@ void *
 ngx_tavus_journal_append(const tavus_record_field_t *fields, size_t n,
     ngx_uint_t browser, ngx_tavus_journal_pt handler, void *data)
 {
+    off_t                       bytes, others;
     size_t                      size;
     u_char                     *p;
     ngx_tavus_journal_t        *j;
@@ -212,10 +242,16 @@ ngx_tavus_journal_append(const tavus_record_field_t *fields, size_t n,
 
     size = tavus_record_size(fields, n);
 
-    if (size > TAVUS_RECORD_MAX || !ngx_tavus_journal_ready(size)
-        || (browser && j->browser + (off_t) size > j->max_size / 4))
-    {
+    if (size > TAVUS_RECORD_MAX || !ngx_tavus_journal_ready(size)) {
         return NULL;
+    }
+
+    if (browser) {
+        ngx_tavus_journal_others(&bytes, &others);
+
+        if (j->browser + others + (off_t) size > j->conf->max_size / 4) {
+            return NULL;
+        }
     }
 
     entry = ngx_alloc(sizeof(ngx_tavus_journal_entry_t), ngx_cycle->log);
@@ -235,6 +271,8 @@ ngx_tavus_journal_append(const tavus_record_field_t *fields, size_t n,
         j->browser += size;
     }
 
+    ngx_tavus_journal_share();
+
     entry->handler = handler;
     entry->data = data;
 
@@ -249,6 +287,84 @@ ngx_tavus_journal_append(const tavus_record_field_t *fields, size_t n,
     }
 
     return entry;
+}
+
+
+/* files, what is being written and what waits for that */
+
+static off_t
+ngx_tavus_journal_own(void)
+{
+    off_t                       bytes;
+    ngx_tavus_journal_t        *j;
+    ngx_tavus_journal_write_t  *w;
+
+    j = &ngx_tavus_journal;
+
+    bytes = j->stats.bytes + (off_t) j->buf.len;
+
+    if (j->write_busy) {
+        w = j->write->ctx;
+        bytes += (off_t) w->buf.len + (w->create ? TAVUS_RECORD_FILE : 0);
+    }
+
+    return bytes;
+}
+
+
+static void
+ngx_tavus_journal_others(off_t *bytes, off_t *browser)
+{
+    ngx_uint_t                  i;
+    ngx_tavus_journal_t        *j;
+    ngx_tavus_journal_share_t  *share;
+
+    j = &ngx_tavus_journal;
+    share = j->conf->shares;
+
+    *bytes = 0;
+
+    if (browser) {
+        *browser = 0;
+    }
+
+    if (share == NULL) {
+        return;
+    }
+
+    for (i = 0; i < j->workers; i++) {
+
+        if (share[i].owner == (ngx_atomic_uint_t) ngx_pid) {
+            continue;
+        }
+
+        *bytes += (off_t) share[i].bytes;
+
+        if (browser) {
+            *browser += (off_t) share[i].browser;
+        }
+    }
+}
+
+
+void
+ngx_tavus_journal_share(void)
+{
+    ngx_tavus_journal_t        *j;
+    ngx_tavus_journal_share_t  *share;
+
+    j = &ngx_tavus_journal;
+
+    if (j->conf->shares == NULL || ngx_worker >= NGX_MAX_PROCESSES) {
+        return;
+    }
+
+    share = &j->conf->shares[ngx_worker];
+
+    if (share->owner == (ngx_atomic_uint_t) ngx_pid) {
+        share->bytes = ngx_tavus_journal_own();
+        share->browser = j->browser;
+    }
 }
 
 
@@ -634,6 +750,7 @@ ngx_tavus_journal_written(ngx_event_t *ev)
 
     j->nwriting = 0;
 
+    ngx_tavus_journal_share();
     ngx_tavus_journal_answer(&j->writing, rc);
 
     ngx_tavus_journal_gauge();
@@ -841,4 +958,56 @@ ngx_tavus_journal_sync_dir(const char *path)
     ngx_set_errno(err);
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_tavus_journal_zone(ngx_conf_t *cf, ngx_tavus_journal_conf_t *conf,
+    void *tag)
+{
+    size_t           size;
+    ngx_shm_zone_t  *shm_zone;
+
+    /* a limit zone cannot have a blank in its name */
+
+    static ngx_str_t  name = ngx_string("tavus journal");
+
+    /* and pages for the slab's own */
+
+    size = ngx_align(NGX_MAX_PROCESSES * sizeof(ngx_tavus_journal_share_t),
+                     ngx_pagesize)
+           + 8 * ngx_pagesize;
+
+    shm_zone = ngx_shared_memory_add(cf, &name, size, tag);
+    if (shm_zone == NULL) {
+        return NGX_ERROR;
+    }
+
+    shm_zone->init = ngx_tavus_journal_init_zone;
+    shm_zone->data = conf;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_tavus_journal_init_zone(ngx_shm_zone_t *shm_zone, void *data)
+{
+    ngx_slab_pool_t           *shpool;
+    ngx_tavus_journal_conf_t  *conf;
+
+    conf = shm_zone->data;
+    shpool = (ngx_slab_pool_t *) shm_zone->shm.addr;
+
+    if (data == NULL && !shm_zone->shm.exists) {
+        shpool->data = ngx_slab_calloc(shpool, NGX_MAX_PROCESSES
+                                       * sizeof(ngx_tavus_journal_share_t));
+        if (shpool->data == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    conf->shares = shpool->data;
+
+    return NGX_OK;
 }

@@ -21,13 +21,23 @@
 #define NGX_TAVUS_JOURNAL_MIN_SIZE  (16 * 1024 * 1024)
 
 
+/* what a worker tells the others of what it has, in shared memory */
+
+typedef struct {
+    ngx_atomic_t         owner;         /* process id */
+    ngx_atomic_t         bytes;         /* in files, or on the way there */
+    ngx_atomic_t         browser;       /* of what browsers sent, written */
+} ngx_tavus_journal_share_t;
+
+
 /* directories are NUL-terminated; files of former ones are replayed, too */
 
 typedef struct {
-    ngx_str_t            path;          /* empty: nothing is written */
-    ngx_array_t         *former;        /* ngx_str_t; NULL: none */
-    off_t                max_size;      /* of all workers together */
-    ngx_thread_pool_t   *pool;
+    ngx_str_t                   path;       /* empty: nothing is written */
+    ngx_array_t                *former;     /* ngx_str_t; NULL: none */
+    off_t                       max_size;   /* of all workers together */
+    ngx_thread_pool_t          *pool;
+    ngx_tavus_journal_share_t  *shares;     /* by worker */
 } ngx_tavus_journal_conf_t;
 
 
@@ -65,6 +75,13 @@ typedef ngx_int_t (*ngx_tavus_journal_replay_pt)(const uint8_t *payload,
 
 
 /*
+ * Adds the memory in which workers share the room of a journal that is
+ * configured; the tag is the module's own.
+ */
+ngx_int_t ngx_tavus_journal_zone(ngx_conf_t *cf,
+    ngx_tavus_journal_conf_t *conf, void *tag);
+
+/*
  * Opens this worker's journal; nothing is written before the first record.
  * Files whose worker is gone are looked for, adopted and replayed.
  */
@@ -78,8 +95,8 @@ void ngx_tavus_journal_exit_process(void);
 /*
  * Appends a record; many share one write and one fsync in the thread pool.
  * Returns an entry, whose handler is called once from the event loop, or
- * NULL if there is no journal or no room in it.  Records of browsers may
- * take a quarter of the room.
+ * NULL if there is no journal or no room in it.  The room is that of all
+ * workers; records of browsers may take a quarter of it.
  */
 void *ngx_tavus_journal_append(const tavus_record_field_t *fields, size_t n,
     ngx_uint_t browser, ngx_tavus_journal_pt handler, void *data);

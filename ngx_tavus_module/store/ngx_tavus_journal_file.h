@@ -96,7 +96,7 @@ typedef struct {
     ngx_tavus_journal_conf_t      *conf;
     ngx_tavus_journal_ready_pt     ready;
     ngx_tavus_journal_replay_pt    replay;
-    off_t                          max_size;
+    ngx_uint_t                     workers;
     ngx_uint_t                     number;
     u_char                         key[TAVUS_SIPHASH_KEY_LEN];
 
@@ -155,6 +155,9 @@ ngx_int_t ngx_tavus_journal_sync_dir(const char *path);
 
 /* Tells the metrics how deep and old the journal is. */
 void ngx_tavus_journal_gauge(void);
+
+/* Tells the other workers how much this one has. */
+void ngx_tavus_journal_share(void);
 
 /* The timer that goes on replaying. */
 void ngx_tavus_journal_again_handler(ngx_event_t *ev);

@@ -429,6 +429,7 @@ ngx_tavus_journal_scanned(ngx_event_t *ev)
 
         ngx_queue_insert_tail(&j->closed, &r->adopted->queue);
         j->stats.bytes += r->adopted->size;
+        ngx_tavus_journal_share();
 
         /* there may be more */
 
@@ -922,6 +923,7 @@ ngx_tavus_journal_removed(ngx_event_t *ev)
 #endif
     }
 
+    ngx_tavus_journal_share();
     ngx_tavus_journal_gauge();
     ngx_tavus_journal_next();
 }

@@ -234,7 +234,14 @@ ngx_tavus_store_journal(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     journal->max_size = size;
     journal->pool = ngx_thread_pool_add(cf, NULL);
 
-    return journal->pool ? NGX_CONF_OK : NGX_CONF_ERROR;
+    if (journal->pool == NULL
+        || ngx_tavus_journal_zone(cf, journal, &ngx_tavus_store_module)
+           != NGX_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
 }
 
 
