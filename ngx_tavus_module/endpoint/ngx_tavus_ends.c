@@ -17,7 +17,7 @@
 
 typedef struct {
     uint64_t            key;
-    time_t              until;
+    ngx_msec_t          until;      /* by no clock that is set */
     ngx_uint_t          state;      /* ngx_tavus_end_e */
 } ngx_tavus_ends_slot_t;
 
@@ -44,11 +44,12 @@ ngx_tavus_ends_begin(ngx_tavus_ends_t *ends,
     ngx_shmtx_lock(ends->mutex);
 
     slot = ngx_tavus_ends_slot(ends, nonce);
-    state = slot->until > ngx_time() ? slot->state : NGX_TAVUS_END_NONE;
+    state = (ngx_msec_int_t) (slot->until - ngx_current_msec) > 0
+            ? slot->state : NGX_TAVUS_END_NONE;
 
     if (state == NGX_TAVUS_END_NONE) {
         slot->state = NGX_TAVUS_END_UNDER_WAY;
-        slot->until = ngx_time() + lease;
+        slot->until = ngx_current_msec + (ngx_msec_t) lease * 1000;
     }
 
     ngx_shmtx_unlock(ends->mutex);
@@ -67,7 +68,7 @@ ngx_tavus_ends_set(ngx_tavus_ends_t *ends,
 
     slot = ngx_tavus_ends_slot(ends, nonce);
     slot->state = state;
-    slot->until = ngx_time() + keep;
+    slot->until = ngx_current_msec + (ngx_msec_t) ngx_max(keep, 0) * 1000;
 
     ngx_shmtx_unlock(ends->mutex);
 }

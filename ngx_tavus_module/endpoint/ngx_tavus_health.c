@@ -339,9 +339,7 @@ ngx_tavus_health_send(ngx_http_request_t *r, const char *text,
 
         (void) cJSON_AddNumberToObject(part, "records", journal.records);
         (void) cJSON_AddNumberToObject(part, "bytes", journal.bytes);
-        (void) cJSON_AddNumberToObject(part, "age",
-                                       journal.oldest
-                                       ? ngx_time() - journal.oldest : 0);
+        (void) cJSON_AddNumberToObject(part, "age", journal.age / 1000);
         (void) cJSON_AddNumberToObject(part, "damaged", journal.damaged);
     }
 

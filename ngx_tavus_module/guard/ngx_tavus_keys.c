@@ -11,8 +11,8 @@
 #include "event/ngx_tavus_secret.h"
 
 
-/* seconds between lines that anybody can cause */
-#define NGX_TAVUS_KEYS_SELDOM  60
+/* ms between lines that anybody can cause */
+#define NGX_TAVUS_KEYS_SELDOM  60000
 
 
 typedef struct {
@@ -86,12 +86,12 @@ ngx_tavus_keys_unknown(ngx_http_request_t *r, ngx_str_t *token)
     u_char      c;
     ngx_str_t   id;
 
-    static time_t      said;
-    static ngx_uint_t  n;
+    static ngx_msec_t  said;
+    static ngx_uint_t  n, once;
 
     n++;
 
-    if (said && ngx_time() - said < NGX_TAVUS_KEYS_SELDOM) {
+    if (once && ngx_current_msec - said < NGX_TAVUS_KEYS_SELDOM) {
         return;
     }
 
@@ -112,7 +112,8 @@ ngx_tavus_keys_unknown(ngx_http_request_t *r, ngx_str_t *token)
                   "token of a key \"%V\" that is not configured here, %ui of "
                   "unknown keys since the last such line", &id, n);
 
-    said = ngx_time();
+    once = 1;
+    said = ngx_current_msec;
     n = 0;
 }
 

@@ -391,13 +391,13 @@ ngx_tavus_journal_stats(ngx_tavus_journal_stats_t *stats)
     }
 
     stats->files = 0;
-    stats->oldest = 0;
+    stats->age = 0;
     stats->records = j->npending + j->nwriting;
 
     if (j->active) {
         stats->files++;
         stats->records += j->active->records;
-        stats->oldest = j->active->began;
+        stats->age = ngx_current_msec - j->active->since;
     }
 
     for (q = ngx_queue_head(&j->closed);
@@ -409,10 +409,8 @@ ngx_tavus_journal_stats(ngx_tavus_journal_stats_t *stats)
         stats->files++;
         stats->records += file->records;
 
-        if (!file->replayed
-            && (stats->oldest == 0 || file->began < stats->oldest))
-        {
-            stats->oldest = file->began;
+        if (!file->replayed) {
+            stats->age = ngx_max(stats->age, ngx_current_msec - file->since);
         }
     }
 }
@@ -770,9 +768,7 @@ ngx_tavus_journal_gauge(void)
     tavus_metric_set(TAVUS_METRIC_JOURNAL_UNREADABLE, stats.unreadable);
     tavus_metric_set(TAVUS_METRIC_JOURNAL_RECORDS, stats.records);
     tavus_metric_set(TAVUS_METRIC_JOURNAL_BYTES, stats.bytes);
-    tavus_metric_set(TAVUS_METRIC_JOURNAL_AGE,
-                     stats.oldest ? (uint64_t) (ngx_time() - stats.oldest)
-                                    * 1000 : 0);
+    tavus_metric_set(TAVUS_METRIC_JOURNAL_AGE, stats.age);
 }
 
 
@@ -899,6 +895,7 @@ ngx_tavus_journal_new_file(void)
     file->path = (char *) ngx_tavus_journal.conf->path.data;
     file->began = ngx_cached_time->sec;
     file->began_msec = ngx_cached_time->msec;
+    file->since = ngx_current_msec;
 
     return file;
 }

@@ -52,7 +52,7 @@ typedef struct {
     const char          *unreadable_why;    /* one, and what is wrong */
     ngx_msec_t           clean;         /* when all were last seen empty */
     ngx_uint_t           cleaned;       /* they were */
-    time_t               oldest;        /* when the oldest file began */
+    ngx_msec_t           age;           /* of the oldest file */
     uint64_t             damaged;       /* bytes set aside */
     ngx_uint_t           failed;        /* the last write failed */
 } ngx_tavus_journal_stats_t;

@@ -47,8 +47,9 @@ typedef struct {
     off_t                          size;
     ngx_uint_t                     records;     /* not stored yet */
     ngx_uint_t                     stored;
-    time_t                         began;
+    time_t                         began;       /* by the clock, as named */
     ngx_uint_t                     began_msec;
+    ngx_msec_t                     since;       /* the same, steadily */
     const char                    *path;        /* of its directory */
     char                           name[NGX_TAVUS_JOURNAL_NAME];
 

@@ -390,6 +390,7 @@ ngx_tavus_journal_unreadable(ngx_tavus_journal_read_t *r, const char *folder,
 static void
 ngx_tavus_journal_scanned(ngx_event_t *ev)
 {
+    time_t                     age;
     ngx_tavus_journal_t       *j;
     ngx_tavus_journal_read_t  *r;
 
@@ -426,6 +427,11 @@ ngx_tavus_journal_scanned(ngx_event_t *ev)
         ngx_log_error(NGX_LOG_NOTICE, ngx_cycle->log, 0,
                       "journal \"%s/%s\" of a worker that is gone is adopted",
                       r->adopted->path, r->adopted->name);
+
+        /* its time is the clock's, which may have been set since */
+
+        age = ngx_max(ngx_time() - r->adopted->began, 0);
+        r->adopted->since = ngx_current_msec - (ngx_msec_t) age * 1000;
 
         ngx_queue_insert_tail(&j->closed, &r->adopted->queue);
         j->stats.bytes += r->adopted->size;

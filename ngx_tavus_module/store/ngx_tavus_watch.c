@@ -194,12 +194,11 @@ ngx_tavus_watch_say(ngx_str_t *cause)
 static ngx_str_t *
 ngx_tavus_watch_depth(ngx_str_t *depth)
 {
-    time_t                     age;
     ngx_tavus_journal_stats_t  stats;
 
     static u_char  buf[sizeof("; the journal holds  records,  bytes, the "
                               "oldest for  s")
-                       + NGX_INT_T_LEN + NGX_OFF_T_LEN + NGX_TIME_T_LEN];
+                       + 2 * NGX_INT_T_LEN + NGX_OFF_T_LEN];
 
     ngx_memzero(&stats, sizeof(ngx_tavus_journal_stats_t));
     ngx_tavus_journal_stats(&stats);
@@ -209,13 +208,11 @@ ngx_tavus_watch_depth(ngx_str_t *depth)
         return depth;
     }
 
-    age = stats.oldest ? ngx_time() - stats.oldest : 0;
-
     depth->data = buf;
     depth->len = ngx_snprintf(buf, sizeof(buf),
                               "; the journal holds %ui records, %O bytes, "
-                              "the oldest for %T s", stats.records,
-                              stats.bytes, ngx_max(age, 0))
+                              "the oldest for %M s", stats.records,
+                              stats.bytes, stats.age / 1000)
                  - buf;
 
     return depth;
