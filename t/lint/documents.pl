@@ -39,7 +39,7 @@ sub files ($pattern, @roots) {
     return sort @found;
 }
 
-my @documents = (glob('*.md'), files(qr/\.md\z/, qw(docs t site)));
+my @documents = (glob('*.md'), files(qr/\.md\z/, qw(docs t site .github)));
 my %text = map { $_ => slurp($_) } @documents;
 my %source = map { $_ => slurp($_) } files(qr/\.[ch]\z/, 'ngx_tavus_module');
 
