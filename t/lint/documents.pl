@@ -370,10 +370,13 @@ sub messages () {
     my (%there, %named);
 
     for my $file (sort keys %source) {
+        my $calls = () = $source{$file} =~ /\bngx_log_error\(/g;
+
         while ($source{$file} =~ /\bngx_(conf_)?log_error\(\s*(\w+),\s*
             [^;]*?,\s*[^;]*?,\s*((?:"(?:[^"\\]|\\.)*"|\s|\w+\s+(?="))+)/gx)
         {
             my ($conf, $level, $format) = ($1, lc $2, $3);
+            $calls-- unless $conf;
             $level =~ s/^ngx_log_//;
             next if $level =~ /^(?:emerg|debug)/ || $conf && $level ne 'warn';
             $level = {err => 'error'}->{$level} // $level;
@@ -383,6 +386,8 @@ sub messages () {
             $message =~ s/%[0-9.*]*[uxX]*[a-zA-Z]/…/g;
             $there{$level}{$message} = $file;
         }
+        bad($file, 1, "$calls calls of ngx_log_error() could not be read")
+            if $calls;
     }
 
     for my $row (split /\n/, part($RUNBOOK, '## Messages')) {
