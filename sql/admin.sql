@@ -372,9 +372,10 @@ BEGIN
 END
 $$;
 
--- A conversation with its timeline (oldest first, at most 1,000 events, of which the first 4 MiB
--- are shown as in a list, and then only bodies of up to 2 KiB) and the transcript as Tavus sent
--- it, without the system prompt; NULL if there is no such conversation.
+-- A conversation with its timeline (oldest first, at most 1,000 events, of which 4 MiB are shown as
+-- in a list, and then only bodies of up to 2 KiB) and the transcript as Tavus sent it, without the
+-- system prompt; NULL if there is no such conversation.  What browsers have relayed takes the places
+-- and bytes that others leave: who holds an end token can push nothing out but more of the same.
 CREATE OR REPLACE FUNCTION tavus.admin_conversation(id text) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
@@ -398,9 +399,17 @@ BEGIN
                                        CASE WHEN t.upto <= 4194304 THEN 65536 ELSE 2048 END)
                       || '}', ',' ORDER BY t.id)
       INTO events
-      FROM (SELECT l.*, sum(least(octet_length(l.body), 65536)) OVER (ORDER BY l.id) AS upto
-              FROM (SELECT e.* FROM tavus.events e WHERE e.conversation_id = $1
-                     ORDER BY e.id LIMIT 1000) l) t;
+      FROM (SELECT l.*, sum(least(octet_length(l.body), 65536))
+                            OVER (ORDER BY l.relayed, l.id) AS upto
+              FROM (-- by the index of timelines, not the one of sources: hence the texts
+                    (SELECT e.*, false AS relayed FROM tavus.events e
+                      WHERE e.conversation_id = $1 AND e.source || '' <> 'browser'
+                      ORDER BY e.id LIMIT 1000)
+                    UNION ALL
+                    (SELECT e.*, true FROM tavus.events e
+                      WHERE e.conversation_id = $1 AND e.source || '' = 'browser'
+                      ORDER BY e.id LIMIT 1000)
+                    ORDER BY relayed, id LIMIT 1000) l) t;
 
     -- What is not an array is no transcript, nor is what json cannot take apart (\u0000).
     BEGIN
