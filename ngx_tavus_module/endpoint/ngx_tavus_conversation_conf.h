@@ -9,7 +9,7 @@
 #define _NGX_TAVUS_CONVERSATION_CONF_H_INCLUDED_
 
 
-#include "endpoint/ngx_tavus_ends.h"
+#include "jobs/ngx_tavus_ends.h"
 #include "http/ngx_tavus_endpoint.h"
 
 

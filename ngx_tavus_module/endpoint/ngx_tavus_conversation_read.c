@@ -8,17 +8,15 @@
 #include "endpoint/ngx_tavus_conversation.h"
 #include "endpoint/ngx_tavus_conversation_conf.h"
 #include "guard/ngx_tavus_keys.h"
-#include "http/ngx_tavus_ctx.h"
 #include "http/ngx_tavus_endpoint.h"
 #include "http/ngx_tavus_header.h"
 #include "http/ngx_tavus_problem.h"
-#include "service/ngx_tavus_api.h"
+#include "jobs/ngx_tavus_call.h"
 #include "service/ngx_tavus_api_conf.h"
 #include "store/ngx_tavus_node.h"
 #include "store/ngx_tavus_store_conf.h"
 #include "core/tavus_json.h"
 #include "core/tavus_language.h"
-#include "core/tavus_metrics.h"
 #include "core/tavus_signature.h"
 
 #include <openssl/rand.h>
@@ -28,32 +26,28 @@
 #define NGX_TAVUS_COOKIE_AGE            (365 * 24 * 3600)
 #define NGX_TAVUS_VISITOR_LEN           32
 #define NGX_TAVUS_CREATE_PATIENCE       15
-#define NGX_TAVUS_END_GRACE             3600
 
 
-static ngx_int_t ngx_tavus_create_vertical(ngx_tavus_job_t *job,
+static ngx_int_t ngx_tavus_create_vertical(ngx_tavus_create_t *c,
     cJSON *item);
-static ngx_int_t ngx_tavus_create_properties(ngx_tavus_job_t *job,
+static ngx_int_t ngx_tavus_create_properties(ngx_tavus_create_t *c,
     cJSON *item, ngx_tavus_fault_t *fault);
-static ngx_int_t ngx_tavus_create_list(ngx_tavus_job_t *job, cJSON *item,
+static ngx_int_t ngx_tavus_create_list(ngx_tavus_create_t *c, cJSON *item,
     ngx_array_t *allowed, const char *name);
 static ngx_int_t ngx_tavus_create_visitor(ngx_http_request_t *r,
-    ngx_tavus_job_t *job);
+    ngx_tavus_create_t *c);
 static void ngx_tavus_create_known_visitor(ngx_http_request_t *r,
-    ngx_tavus_job_t *job);
+    ngx_tavus_create_t *c);
 static ngx_uint_t ngx_tavus_create_valid_visitor(ngx_http_request_t *r,
     ngx_str_t *value);
 static ngx_str_t *ngx_tavus_create_cookie_name(ngx_tavus_main_conf_t *mcf);
-static ngx_int_t ngx_tavus_create_new_visitor(ngx_tavus_job_t *job);
-static tavus_verify_t ngx_tavus_end_parse(ngx_tavus_keys_t *keys,
-    const char *id, const char *token, ngx_tavus_end_token_t *parsed,
-    size_t *match);
+static ngx_int_t ngx_tavus_create_new_visitor(ngx_tavus_create_t *c);
 
 
 /* NGX_OK; NGX_DECLINED with a fault of the visitor's; NGX_ERROR */
 
 ngx_int_t
-ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_job_t *job,
+ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_create_t *c,
     cJSON *root, ngx_tavus_fault_t *fault)
 {
     cJSON       *item, *tags, *stores, *properties, *persona, *replica;
@@ -71,7 +65,7 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_job_t *job,
     replica = NULL;
     properties = NULL;
 
-    rc = ngx_tavus_create_vertical(job,
+    rc = ngx_tavus_create_vertical(c,
                              cJSON_GetObjectItemCaseSensitive(root,
                                                               "vertical"));
     if (rc != NGX_OK) {
@@ -124,7 +118,7 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_job_t *job,
             return NGX_DECLINED;
         }
 
-        if (ngx_tavus_job_string(job, item, 200, &s) != NGX_OK) {
+        if (ngx_tavus_call_string(c->call->pool, item, 200, &s) != NGX_OK) {
             fault->code = "invalid_field";
             fault->field = labels[i];
             fault->detail = "The field must be a string of at most 200 "
@@ -132,7 +126,7 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_job_t *job,
             return NGX_DECLINED;
         }
 
-        if (cJSON_AddStringToObject(job->intent, labels[i], (char *) s.data)
+        if (cJSON_AddStringToObject(c->call->intent, labels[i], (char *) s.data)
             == NULL)
         {
             return NGX_ERROR;
@@ -140,10 +134,10 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_job_t *job,
     }
 
     if (persona
-        && (ngx_tavus_job_string(job, persona, 200, &s) != NGX_OK
+        && (ngx_tavus_call_string(c->call->pool, persona, 200, &s) != NGX_OK
             || s.len == 0
-            || s.len != job->vertical->persona_id.len
-            || ngx_strcmp(s.data, job->vertical->persona_id.data) != 0))
+            || s.len != c->vertical->persona_id.len
+            || ngx_strcmp(s.data, c->vertical->persona_id.data) != 0))
     {
         fault->field = "persona_id";
         fault->code = "foreign_persona";
@@ -152,10 +146,10 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_job_t *job,
     }
 
     if (replica
-        && (ngx_tavus_job_string(job, replica, 200, &s) != NGX_OK
+        && (ngx_tavus_call_string(c->call->pool, replica, 200, &s) != NGX_OK
             || s.len == 0
-            || s.len != job->vertical->replica_id.len
-            || ngx_strcmp(s.data, job->vertical->replica_id.data) != 0))
+            || s.len != c->vertical->replica_id.len
+            || ngx_strcmp(s.data, c->vertical->replica_id.data) != 0))
     {
         fault->field = "replica_id";
         fault->code = "foreign_replica";
@@ -163,7 +157,7 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_job_t *job,
         return NGX_DECLINED;
     }
 
-    rc = ngx_tavus_create_list(job, tags, job->vertical->document_tags,
+    rc = ngx_tavus_create_list(c, tags, c->vertical->document_tags,
                                "document_tags");
     if (rc != NGX_OK) {
         fault->field = "document_tags";
@@ -172,7 +166,7 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_job_t *job,
         return rc;
     }
 
-    rc = ngx_tavus_create_list(job, stores, job->vertical->memory_stores,
+    rc = ngx_tavus_create_list(c, stores, c->vertical->memory_stores,
                                "memory_stores");
     if (rc != NGX_OK) {
         fault->field = "memory_stores";
@@ -182,13 +176,13 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_job_t *job,
         return rc;
     }
 
-    rc = ngx_tavus_create_properties(job, properties, fault);
+    rc = ngx_tavus_create_properties(c, properties, fault);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    if (job->vertical->visitor_memory) {
-        return ngx_tavus_create_visitor(r, job);
+    if (c->vertical->visitor_memory) {
+        return ngx_tavus_create_visitor(r, c);
     }
 
     return NGX_OK;
@@ -196,7 +190,7 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_job_t *job,
 
 
 ngx_uint_t
-ngx_tavus_job_patience(ngx_http_request_t *r)
+ngx_tavus_create_patience(ngx_http_request_t *r)
 {
     ngx_msec_t                    time;
     ngx_tavus_main_conf_t        *mcf;
@@ -218,7 +212,7 @@ ngx_tavus_job_patience(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_tavus_create_vertical(ngx_tavus_job_t *job, cJSON *item)
+ngx_tavus_create_vertical(ngx_tavus_create_t *c, cJSON *item)
 {
     size_t                 len;
     cJSON                 *intent;
@@ -238,9 +232,9 @@ ngx_tavus_create_vertical(ngx_tavus_job_t *job, cJSON *item)
     }
 
     len = ngx_strlen(name);
-    v = job->cmcf->verticals.elts;
+    v = c->cmcf->verticals.elts;
 
-    for (i = 0; i < job->cmcf->verticals.nelts; i++) {
+    for (i = 0; i < c->cmcf->verticals.nelts; i++) {
         if (v[i].name.len == len
             && ngx_strncmp(v[i].name.data, name, len) == 0)
         {
@@ -248,21 +242,21 @@ ngx_tavus_create_vertical(ngx_tavus_job_t *job, cJSON *item)
         }
     }
 
-    if (i == job->cmcf->verticals.nelts) {
+    if (i == c->cmcf->verticals.nelts) {
         return NGX_DECLINED;
     }
 
-    job->vertical = &v[i];
-    job->patience = ngx_tavus_job_patience(job->wait.request);
-    intent = job->intent;
+    c->vertical = &v[i];
+    c->call->vertical = v[i].name;
+    intent = c->call->intent;
 
-    if (cJSON_AddStringToObject(intent, "nonce", job->nonce_hex) == NULL
+    if (cJSON_AddStringToObject(intent, "nonce", c->call->nonce_hex) == NULL
         || cJSON_AddStringToObject(intent, "vertical", name) == NULL
         || cJSON_AddStringToObject(intent, "request_id",
-                                   (char *) job->request_id.data)
+                                   (char *) c->call->cause.data)
            == NULL
         || (node && cJSON_AddStringToObject(intent, "node", node) == NULL)
-        || cJSON_AddNumberToObject(intent, "patience", job->patience)
+        || cJSON_AddNumberToObject(intent, "patience", c->call->patience)
            == NULL)
     {
         return NGX_ERROR;
@@ -289,18 +283,18 @@ ngx_tavus_create_vertical(ngx_tavus_job_t *job, cJSON *item)
 
 
 static ngx_int_t
-ngx_tavus_create_properties(ngx_tavus_job_t *job, cJSON *item,
+ngx_tavus_create_properties(ngx_tavus_create_t *c, cJSON *item,
     ngx_tavus_fault_t *fault)
 {
     cJSON       *p;
     const char  *language;
 
-    job->properties = cJSON_CreateObject();
-    if (job->properties == NULL) {
+    c->properties = cJSON_CreateObject();
+    if (c->properties == NULL) {
         return NGX_ERROR;
     }
 
-    language = (char *) job->vertical->language.data;
+    language = (char *) c->vertical->language.data;
 
     if (item != NULL && !cJSON_IsObject(item)) {
         fault->field = "properties";
@@ -335,7 +329,7 @@ ngx_tavus_create_properties(ngx_tavus_job_t *job, cJSON *item,
                 return NGX_DECLINED;
             }
 
-            if (cJSON_AddBoolToObject(job->properties,
+            if (cJSON_AddBoolToObject(c->properties,
                                       "enable_closed_captions",
                                       cJSON_IsTrue(p))
                 == NULL)
@@ -352,9 +346,9 @@ ngx_tavus_create_properties(ngx_tavus_job_t *job, cJSON *item,
     }
 
     if (language
-        && (cJSON_AddStringToObject(job->properties, "language", language)
+        && (cJSON_AddStringToObject(c->properties, "language", language)
             == NULL
-            || cJSON_AddStringToObject(job->intent, "language", language)
+            || cJSON_AddStringToObject(c->call->intent, "language", language)
                == NULL))
     {
         return NGX_ERROR;
@@ -367,14 +361,14 @@ ngx_tavus_create_properties(ngx_tavus_job_t *job, cJSON *item,
 /* the visitor's choice among what the vertical allows, or all of it */
 
 static ngx_int_t
-ngx_tavus_create_list(ngx_tavus_job_t *job, cJSON *item,
+ngx_tavus_create_list(ngx_tavus_create_t *c, cJSON *item,
     ngx_array_t *allowed, const char *name)
 {
     cJSON       *list, *p, *q;
     ngx_str_t   *a;
     ngx_uint_t   i, n;
 
-    list = cJSON_AddArrayToObject(job->intent, name);
+    list = cJSON_AddArrayToObject(c->call->intent, name);
     if (list == NULL) {
         return NGX_ERROR;
     }
@@ -430,7 +424,7 @@ ngx_tavus_create_list(ngx_tavus_job_t *job, cJSON *item,
 
 
 ngx_int_t
-ngx_tavus_create_fault(ngx_http_request_t *r, ngx_tavus_job_t *job,
+ngx_tavus_create_fault(ngx_http_request_t *r, ngx_tavus_create_t *c,
     ngx_tavus_fault_t *fault)
 {
     cJSON                 *extra, *list;
@@ -446,9 +440,9 @@ ngx_tavus_create_fault(ngx_http_request_t *r, ngx_tavus_job_t *job,
     } else if (ngx_strcmp(fault->code, "unknown_vertical") == 0) {
         extra = cJSON_CreateObject();
         list = cJSON_AddArrayToObject(extra, "verticals");
-        v = job->cmcf->verticals.elts;
+        v = c->cmcf->verticals.elts;
 
-        for (i = 0; i < job->cmcf->verticals.nelts; i++) {
+        for (i = 0; i < c->cmcf->verticals.nelts; i++) {
             (void) cJSON_AddItemToArray(list,
                                 cJSON_CreateString((char *) v[i].name.data));
         }
@@ -465,32 +459,32 @@ ngx_tavus_create_fault(ngx_http_request_t *r, ngx_tavus_job_t *job,
  */
 
 static ngx_int_t
-ngx_tavus_create_visitor(ngx_http_request_t *r, ngx_tavus_job_t *job)
+ngx_tavus_create_visitor(ngx_http_request_t *r, ngx_tavus_create_t *c)
 {
     u_char  *p;
     cJSON   *stores;
 
-    ngx_tavus_create_known_visitor(r, job);
+    ngx_tavus_create_known_visitor(r, c);
 
-    if (job->visitor.len) {
-        job->visitor.data = ngx_pstrdup(job->pool, &job->visitor);
-        if (job->visitor.data == NULL) {
+    if (c->visitor.len) {
+        c->visitor.data = ngx_pstrdup(c->call->pool, &c->visitor);
+        if (c->visitor.data == NULL) {
             return NGX_ERROR;
         }
 
-    } else if (ngx_tavus_create_new_visitor(job) != NGX_OK) {
+    } else if (ngx_tavus_create_new_visitor(c) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    p = ngx_pnalloc(job->pool, sizeof("visitor__") + job->visitor.len
-                               + job->vertical->name.len);
+    p = ngx_pnalloc(c->call->pool, sizeof("visitor__") + c->visitor.len
+                               + c->vertical->name.len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_sprintf(p, "visitor_%V_%V%Z", &job->visitor, &job->vertical->name);
+    ngx_sprintf(p, "visitor_%V_%V%Z", &c->visitor, &c->vertical->name);
 
-    stores = cJSON_GetObjectItemCaseSensitive(job->intent, "memory_stores");
+    stores = cJSON_GetObjectItemCaseSensitive(c->call->intent, "memory_stores");
 
     if (!cJSON_AddItemToArray(stores, cJSON_CreateString((char *) p))) {
         return NGX_ERROR;
@@ -507,7 +501,7 @@ ngx_tavus_create_visitor(ngx_http_request_t *r, ngx_tavus_job_t *job)
  */
 
 static void
-ngx_tavus_create_known_visitor(ngx_http_request_t *r, ngx_tavus_job_t *job)
+ngx_tavus_create_known_visitor(ngx_http_request_t *r, ngx_tavus_create_t *c)
 {
     u_char           *p, *end, *last;
     ngx_str_t        *name, value, visitor;
@@ -515,7 +509,7 @@ ngx_tavus_create_known_visitor(ngx_http_request_t *r, ngx_tavus_job_t *job)
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    name = ngx_tavus_create_cookie_name(job->mcf);
+    name = ngx_tavus_create_cookie_name(c->mcf);
 
     ngx_str_null(&visitor);
     n = 0;
@@ -566,7 +560,7 @@ ngx_tavus_create_known_visitor(ngx_http_request_t *r, ngx_tavus_job_t *job)
     }
 
     if (valid == 1) {
-        job->visitor = visitor;
+        c->visitor = visitor;
     }
 }
 
@@ -607,14 +601,14 @@ ngx_tavus_create_cookie_name(ngx_tavus_main_conf_t *mcf)
 
 
 static ngx_int_t
-ngx_tavus_create_new_visitor(ngx_tavus_job_t *job)
+ngx_tavus_create_new_visitor(ngx_tavus_create_t *c)
 {
     int         n;
     char        ticket[TAVUS_TICKET_MAX];
     u_char     *p, random[NGX_TAVUS_VISITOR_LEN / 2];
     ngx_str_t  *name;
 
-    p = ngx_pnalloc(job->pool, NGX_TAVUS_VISITOR_LEN);
+    p = ngx_pnalloc(c->call->pool, NGX_TAVUS_VISITOR_LEN);
 
     if (p == NULL || RAND_bytes(random, sizeof(random)) != 1) {
         return NGX_ERROR;
@@ -622,18 +616,18 @@ ngx_tavus_create_new_visitor(ngx_tavus_job_t *job)
 
     (void) ngx_hex_dump(p, random, sizeof(random));
 
-    job->visitor.data = p;
-    job->visitor.len = NGX_TAVUS_VISITOR_LEN;
+    c->visitor.data = p;
+    c->visitor.len = NGX_TAVUS_VISITOR_LEN;
 
-    n = tavus_ticket_make(job->key, TAVUS_USE_VISITOR, (char *) p,
+    n = tavus_ticket_make(c->key, TAVUS_USE_VISITOR, (char *) p,
                           NGX_TAVUS_VISITOR_LEN, ticket);
     if (n < 0) {
         return NGX_ERROR;
     }
 
-    name = ngx_tavus_create_cookie_name(job->mcf);
+    name = ngx_tavus_create_cookie_name(c->mcf);
 
-    p = ngx_pnalloc(job->pool, name->len + NGX_TAVUS_VISITOR_LEN
+    p = ngx_pnalloc(c->call->pool, name->len + NGX_TAVUS_VISITOR_LEN
                                + TAVUS_TICKET_MAX
                                + sizeof("=.; Path=/; Max-Age=; HttpOnly; "
                                         "SameSite=Lax; Secure")
@@ -642,203 +636,14 @@ ngx_tavus_create_new_visitor(ngx_tavus_job_t *job)
         return NGX_ERROR;
     }
 
-    job->cookie.data = p;
-    job->cookie.len = ngx_sprintf(p, "%V=%V.%*s; Path=/; "
+    c->cookie.data = p;
+    c->cookie.len = ngx_sprintf(p, "%V=%V.%*s; Path=/; "
                                   "Max-Age=%d; HttpOnly; SameSite=Lax%s",
-                                  name, &job->visitor, (size_t) n, ticket,
+                                  name, &c->visitor, (size_t) n, ticket,
                                   NGX_TAVUS_COOKIE_AGE,
-                                  job->mcf->public_origin.data[4] == 's'
+                                  c->mcf->public_origin.data[4] == 's'
                                   ? "; Secure" : "")
                       - p;
-
-    return NGX_OK;
-}
-
-
-/* a string without NUL, copied so that one ends it */
-
-ngx_int_t
-ngx_tavus_job_string(ngx_tavus_job_t *job, cJSON *item, size_t max,
-    ngx_str_t *s)
-{
-    size_t  len;
-
-    if (!cJSON_IsString(item)) {
-        return NGX_ERROR;
-    }
-
-    len = ngx_strlen(item->valuestring);
-
-    if (len > max) {
-        return NGX_ERROR;
-    }
-
-    s->data = ngx_pnalloc(job->pool, len + 1);
-    if (s->data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_memcpy(s->data, item->valuestring, len + 1);
-    s->len = len;
-
-    return NGX_OK;
-}
-
-
-/* the ticket with what else it signs beside the id between its halves */
-
-ngx_int_t
-ngx_tavus_end_token(ngx_tavus_job_t *job,
-    u_char token[NGX_TAVUS_END_TOKEN + 1])
-{
-    int      n;
-    char     ticket[TAVUS_TICKET_MAX + 1], *mac;
-    u_char   text[NGX_TAVUS_MAX_ID + NGX_TAVUS_END_TOKEN], *p;
-    time_t   expiry;
-
-    expiry = ngx_time() + job->vertical->max_call_duration
-             + job->vertical->participant_absent_timeout
-             + NGX_TAVUS_END_GRACE;
-
-    p = ngx_sprintf(text, "%V.%s.%T", &job->conversation_id, job->nonce_hex,
-                    expiry);
-
-    n = tavus_ticket_make(job->key, TAVUS_USE_END, (char *) text, p - text,
-                          ticket);
-    if (n < 0) {
-        return NGX_ERROR;
-    }
-
-    ticket[n] = '\0';
-    mac = strchr(ticket, '.');
-
-    ngx_sprintf(token, "%*s.%s.%T%s%Z", (size_t) (mac - ticket), ticket,
-                job->nonce_hex, expiry, mac);
-
-    return NGX_OK;
-}
-
-
-static tavus_verify_t
-ngx_tavus_end_parse(ngx_tavus_keys_t *keys, const char *id,
-    const char *token, ngx_tavus_end_token_t *parsed, size_t *match)
-{
-    u_char          *p, text[NGX_TAVUS_MAX_ID + NGX_TAVUS_END_TOKEN],
-                     ticket[NGX_TAVUS_END_TOKEN];
-    size_t           i;
-    ngx_int_t        n;
-    const char      *nonce, *time, *mac;
-    tavus_verify_t   rc;
-
-    /* without a location for callbacks nobody was ever given a token */
-
-    if (keys == NULL) {
-        return TAVUS_VERIFY_UNKNOWN_KEY;
-    }
-
-    if (*token == '\0') {
-        return TAVUS_VERIFY_MISSING;
-    }
-
-    nonce = strchr(token, '.');
-    mac = strrchr(token, '.');
-
-    if (ngx_strlen(token) > NGX_TAVUS_END_TOKEN
-        || nonce == NULL || mac - nonce < 2 * TAVUS_NONCE_LEN + 3
-        || nonce[1 + 2 * TAVUS_NONCE_LEN] != '.')
-    {
-        return TAVUS_VERIFY_MALFORMED;
-    }
-
-    nonce++;
-    time = nonce + 2 * TAVUS_NONCE_LEN + 1;
-
-    for (i = 0; i < TAVUS_NONCE_LEN; i++) {
-        n = ngx_hextoi((u_char *) nonce + 2 * i, 2);
-
-        if (n == NGX_ERROR) {
-            return TAVUS_VERIFY_MALFORMED;
-        }
-
-        parsed->nonce[i] = (uint8_t) n;
-    }
-
-    parsed->expiry = ngx_atotm((u_char *) time, mac - time);
-
-    if (parsed->expiry == NGX_ERROR) {
-        return TAVUS_VERIFY_MALFORMED;
-    }
-
-    /* an id with a dot would make the text ambiguous */
-
-    if (ngx_strlen(id) > NGX_TAVUS_MAX_ID
-        || !ngx_tavus_api_valid_id((u_char *) id, ngx_strlen(id)))
-    {
-        return TAVUS_VERIFY_MISMATCH;
-    }
-
-    p = ngx_sprintf(ticket, "%*s%s", (size_t) (nonce - 1 - token), token,
-                    mac);
-    n = p - ticket;
-
-    p = ngx_sprintf(text, "%s.%*s", id, (size_t) (mac - nonce), nonce);
-
-    rc = tavus_ticket_verify(keys->elts, keys->nelts,
-                             TAVUS_USE_END, (char *) text, p - text,
-                             (char *) ticket, n, match);
-
-    if (rc == TAVUS_VERIFY_OK && parsed->expiry < ngx_time()) {
-        return TAVUS_VERIFY_EXPIRED;
-    }
-
-    return rc;
-}
-
-
-ngx_int_t
-ngx_tavus_end_verify(ngx_http_request_t *r, cJSON *id, cJSON *token,
-    ngx_tavus_end_token_t *parsed)
-{
-    size_t                 match;
-    ngx_str_t              ticket;
-    const char            *text;
-    tavus_verify_t         result;
-    ngx_tavus_ctx_t       *ctx;
-    ngx_tavus_keys_loc_conf_t  *klcf;
-
-    ctx = ngx_tavus_get_ctx(r);
-    klcf = ngx_http_get_module_loc_conf(r, ngx_tavus_keys_module);
-
-    result = ngx_tavus_end_parse(klcf->keys, id->valuestring,
-                                 token->valuestring, parsed, &match);
-
-    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_VERIFICATIONS,
-                                     TAVUS_SCHEME_END_TOKEN, result), 1);
-
-    if (result != TAVUS_VERIFY_OK) {
-        text = tavus_verify_reason(result);
-
-        ctx->verify.data = (u_char *) text;
-        ctx->verify.len = ngx_strlen(text);
-
-        ngx_log_error(NGX_LOG_INFO, r->connection->log, 0,
-                      "end token not verified: %s", text);
-
-        if (result == TAVUS_VERIFY_UNKNOWN_KEY) {
-            ticket.data = (u_char *) token->valuestring;
-            ticket.len = ngx_strlen(token->valuestring);
-
-            ngx_tavus_keys_unknown(r, &ticket);
-        }
-
-        return NGX_DECLINED;
-    }
-
-    text = tavus_key_id(klcf->keys->elts[match]);
-
-    ngx_str_set(&ctx->verify, "end_token");
-    ctx->key_id.data = (u_char *) text;
-    ctx->key_id.len = ngx_strlen(text);
 
     return NGX_OK;
 }

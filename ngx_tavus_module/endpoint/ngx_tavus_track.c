@@ -6,7 +6,7 @@
 
 
 #include "endpoint/ngx_tavus_track.h"
-#include "endpoint/ngx_tavus_conversation.h"
+#include "guard/ngx_tavus_end_token.h"
 #include "http/ngx_tavus_ctx.h"
 #include "http/ngx_tavus_intake.h"
 #include "http/ngx_tavus_problem.h"
@@ -224,7 +224,7 @@ ngx_tavus_track_conversation(ngx_http_request_t *r, cJSON *root,
         return NGX_DECLINED;
     }
 
-    if (ngx_tavus_end_verify(r, id, token, &parsed) != NGX_OK) {
+    if (ngx_tavus_end_token_verify(r, id, token, &parsed) != NGX_OK) {
         fault->status = NGX_HTTP_UNAUTHORIZED;
         fault->code = "invalid_end_token";
         fault->detail = "The end token is not this conversation's.";

@@ -152,16 +152,13 @@ ngx_tavus_sweep_read(cJSON *list)
 
         item->nonce_hex = (char *) nonce.data;
 
-        /* as ngx_tavus_conversation.c names it */
-
-        item->name.data = ngx_pnalloc(s->pool, vertical.len + 1 + nonce.len);
+        item->name.data = ngx_tavus_api_name(s->pool, &vertical,
+                                             item->nonce_hex);
         if (item->name.data == NULL) {
             return NGX_ERROR;
         }
 
-        item->name.len = ngx_sprintf(item->name.data, "%V %V", &vertical,
-                                     &nonce)
-                         - item->name.data;
+        item->name.len = ngx_strlen(item->name.data);
 
         item->last = cJSON_IsTrue(cJSON_GetObjectItem(p, "last"));
 

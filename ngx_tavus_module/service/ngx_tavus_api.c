@@ -199,6 +199,22 @@ ngx_tavus_api_words(ngx_tavus_api_t *api, ngx_tavus_curl_t *t, u_char *buf,
 }
 
 
+u_char *
+ngx_tavus_api_name(ngx_pool_t *pool, ngx_str_t *vertical,
+    const char *nonce_hex)
+{
+    u_char  *name;
+
+    name = ngx_pnalloc(pool, vertical->len + 1 + ngx_strlen(nonce_hex) + 1);
+
+    if (name) {
+        ngx_sprintf(name, "%V %s%Z", vertical, nonce_hex);
+    }
+
+    return name;
+}
+
+
 void
 ngx_tavus_api_measure(ngx_tavus_curl_t *t)
 {

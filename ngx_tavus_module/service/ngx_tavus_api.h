@@ -45,6 +45,13 @@ ngx_uint_t ngx_tavus_api_ended(ngx_tavus_curl_t *t);
 ngx_str_t ngx_tavus_api_words(ngx_tavus_api_t *api, ngx_tavus_curl_t *t,
     u_char *buf, size_t size);
 
+/*
+ * The name of a conversation at Tavus, by which it is found again, in pool
+ * with a NUL behind it; NULL if no memory.
+ */
+u_char *ngx_tavus_api_name(ngx_pool_t *pool, ngx_str_t *vertical,
+    const char *nonce_hex);
+
 /* Counts a transfer that is over in the metrics. */
 void ngx_tavus_api_measure(ngx_tavus_curl_t *t);
 

@@ -5,8 +5,7 @@
  */
 
 
-#include "endpoint/ngx_tavus_ends.h"
-#include "endpoint/ngx_tavus_conversation_conf.h"
+#include "jobs/ngx_tavus_ends.h"
 
 
 #define NGX_TAVUS_ENDS_SETS  1024
@@ -32,6 +31,11 @@ static ngx_int_t ngx_tavus_ends_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static ngx_tavus_ends_slot_t *ngx_tavus_ends_slot(ngx_tavus_ends_t *ends,
     const uint8_t nonce[TAVUS_NONCE_LEN]);
+
+
+/* whose the zone is */
+
+static u_char  ngx_tavus_ends_tag;
 
 
 ngx_tavus_end_e
@@ -130,8 +134,7 @@ ngx_tavus_ends_zone(ngx_conf_t *cf, ngx_tavus_ends_t **ends)
                      * sizeof(ngx_tavus_ends_slot_t), ngx_pagesize)
            + 8 * ngx_pagesize;
 
-    shm_zone = ngx_shared_memory_add(cf, &name, size,
-                                     &ngx_tavus_conversation_module);
+    shm_zone = ngx_shared_memory_add(cf, &name, size, &ngx_tavus_ends_tag);
     if (shm_zone == NULL) {
         return NGX_ERROR;
     }
