@@ -24,7 +24,7 @@ sub fresh {
 for my $how (qw(close abort)) {
     subtest "$how while Tavus works" => sub {
         fresh();
-        $box->fault(kind => 'delay', ms => 300, times => 1);
+        $box->fault(kind => 'delay', ms => 2000, times => 1);
         my $s = ask();
         wait_ok { $box->calls('/v2/') } 'Tavus is asked';
         $s->$how;
@@ -69,7 +69,7 @@ subtest 'before the intent is on record' => sub {
 
 subtest 'while the record is made' => sub {
     fresh();
-    $box->fault(kind => 'delay', ms => 200, times => 1, after => 1);
+    $box->fault(kind => 'delay', ms => 2000, times => 1, after => 1);
     my $s = ask();
     wait_ok { $box->calls('/v2/') } 'Tavus is asked';
     $db->begin_work;
@@ -116,7 +116,7 @@ subtest 'half a request' => sub {
 
 subtest 'a visitor who only stops sending is still there' => sub {
     fresh();
-    $box->fault(kind => 'delay', ms => 200, times => 1);
+    $box->fault(kind => 'delay', ms => 2000, times => 1);
     my $s = ask();
     is $s->response->{status}, 200;
     is scalar(grep { $_->{path} =~ m{/end\z} } $box->calls('/v2/')), 0;

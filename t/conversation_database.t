@@ -82,7 +82,7 @@ subtest 'dies between request and answer' => sub {
 subtest 'refuses the record' => sub {
     # a commit that fails, as with a full disk
     $box->forget;
-    $box->fault(kind => 'delay', ms => 200, times => 1, after => 1);
+    $box->fault(kind => 'delay', ms => 2000, times => 1, after => 1);
     my $s = $t->socket;
     $s->send("POST /api/tavus/create-conversation HTTP/1.1\r\nHost: x\r\n"
         . "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");

@@ -24,7 +24,7 @@ sub ask {
 }
 
 # The sandbox has the request and sits on it: what is on record by now?
-$t->sandbox->fault(kind => 'delay', ms => 600, times => 1);
+$t->sandbox->fault(kind => 'delay', ms => 2000, times => 1);
 my $s = ask();
 wait_ok { $t->sandbox->calls('/v2/') } 'Tavus is asked';
 my ($call) = $t->sandbox->calls('/v2/');
@@ -61,7 +61,7 @@ is scalar $t->sandbox->calls('/v2/'), 1;
 
 # The same between Tavus's answer and ours.
 $t->sandbox->forget;
-$t->sandbox->fault(kind => 'delay', ms => 400, times => 1, after => 1);
+$t->sandbox->fault(kind => 'delay', ms => 2000, times => 1, after => 1);
 $s = ask();
 wait_ok { $t->sandbox->calls('/v2/') } 'Tavus is asked';
 $db->begin_work;

@@ -114,7 +114,7 @@ for my $notify (0, 1) {
 # A create: the intent is on record, and nothing is asked for or it is ended.
 my $calls = sub { scalar $t->sandbox->calls('/v2/') };
 my $before = $calls->();
-$t->sandbox->fault(kind => 'delay', ms => 300, times => 1);
+$t->sandbox->fault(kind => 'delay', ms => 2000, times => 1);
 my $s = $t->socket->send(bytes(POST => '/api/tavus/create-conversation',
     '{}', %json));
 wait_ok { $calls->() > $before } 'Tavus is asked';
@@ -133,7 +133,7 @@ my $headers = join '', "\x83\x86", map { pack 'C C/a C/a', 0, @$_ }
     [':path', '/api/tavus/create-conversation'], [':authority', 'x'],
     ['content-type', 'application/json'], ['content-length', '2'];
 $before = $calls->();
-$t->sandbox->fault(kind => 'delay', ms => 300, times => 1);
+$t->sandbox->fault(kind => 'delay', ms => 2000, times => 1);
 $s = Tavus::Test::Socket->new($h2)->send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
     . frame(4, 0, 0) . frame(1, 4, 1, $headers) . frame(0, 1, 1, '{}'));
 wait_ok { $calls->() > $before } 'HTTP/2: Tavus is asked';
