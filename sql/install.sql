@@ -2,15 +2,21 @@
 -- Safe to run again, and while nginx is at work; stops at the first error.  Run it as a superuser,
 -- or as a role with CREATEROLE that may create schemas in the database.
 
+-- the newest numbered file
+\set newest 8
+
 \set ON_ERROR_STOP on
 \set QUIET on
 SET client_min_messages = warning;
-SET lock_timeout = 0;
 SET statement_timeout = 0;
 SET synchronous_commit = on;
 
 -- one at a time, to the end of the session
+SET lock_timeout = '1h';
 SELECT pg_advisory_lock(2026, 1) \g /dev/null
+
+-- What waits for longer says so where it does: whoever comes meanwhile may have to wait behind it.
+SET lock_timeout = '300ms';
 
 DO $$
 BEGIN
@@ -28,12 +34,67 @@ BEGIN;
 
 \ir roles.sql
 
+-- Asked for only if missing: even IF NOT EXISTS needs CREATE on the database.  What a dump that was
+-- restored before the roles were there has made belongs to who restored it, and functions that run as
+-- their owner would run as that one.
+DO $$
+DECLARE
+    foreign_ text;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'tavus') THEN
+        CREATE SCHEMA tavus AUTHORIZATION tavus_owner;
+    END IF;
+
+    SELECT pg_catalog.string_agg(o.what, ', ' ORDER BY o.first, o.what)
+           FILTER (WHERE o.n <= 3) || CASE WHEN pg_catalog.max(o.n) > 3
+               THEN pg_catalog.format(' and %s more', pg_catalog.max(o.n) - 3) ELSE '' END
+      INTO foreign_
+      FROM (SELECT x.what, x.first,
+                   pg_catalog.row_number() OVER (ORDER BY x.first, x.what) AS n
+              FROM (SELECT 1, 'the schema', n.nspowner
+                      FROM pg_catalog.pg_namespace n WHERE n.nspname = 'tavus'
+                    UNION ALL
+                    SELECT 2, 'tavus.' || c.relname, c.relowner
+                      FROM pg_catalog.pg_class c
+                     WHERE c.relnamespace = 'tavus'::regnamespace AND c.relkind <> 'c'
+                    UNION ALL
+                    SELECT 3, 'tavus.' || p.proname || '()', p.proowner
+                      FROM pg_catalog.pg_proc p WHERE p.pronamespace = 'tavus'::regnamespace)
+                   AS x (first, what, owner)
+             WHERE x.owner <> (SELECT r.oid FROM pg_catalog.pg_roles r
+                                WHERE r.rolname = 'tavus_owner')) o;
+
+    IF foreign_ IS NOT NULL THEN
+        RAISE EXCEPTION 'tavus_owner does not own what is in schema tavus: %', foreign_
+            USING HINT = 'If a dump was restored before the roles were there: drop the schema '
+                         '(CASCADE), run sql/roles.sql, restore again, then run sql/install.sql '
+                         '(docs/operate/backup.md).';
+    END IF;
+END
+$$;
+
 SET LOCAL ROLE tavus_owner;
 
 CREATE TABLE IF NOT EXISTS tavus.migrations (
     version    int PRIMARY KEY,
     applied_at timestamptz NOT NULL DEFAULT now()
 );
+
+SELECT pg_catalog.set_config('tavus.newest', :'newest', true) \g /dev/null
+
+DO $$
+DECLARE
+    version int := (SELECT pg_catalog.max(m.version) FROM tavus.migrations m);
+BEGIN
+    IF version > pg_catalog.current_setting('tavus.newest')::int THEN
+        RAISE EXCEPTION 'the schema is of version %, and this install.sql of %', version,
+            pg_catalog.current_setting('tavus.newest')
+            USING HINT = 'It is of an older release than one that was installed here.  Nothing was '
+                         'changed: run that of the newest, with which older modules work as well '
+                         '(docs/operate/upgrade.md).';
+    END IF;
+END
+$$;
 
 \ir locks.sql
 
@@ -105,7 +166,9 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 8) AS due \gset
 
 BEGIN;
 
+SET LOCAL lock_timeout = '10min';
 SELECT pg_advisory_xact_lock(2026, 2), pg_advisory_xact_lock(2026, 3) \g /dev/null
+SET LOCAL lock_timeout = '300ms';
 
 \ir uuid.sql
 \ir json.sql

@@ -1,6 +1,7 @@
--- Roles and the schema, each made only if it is missing.  tavus_owner owns everything; tavus_app
--- is what nginx logs in as (ops set its password); tavus_admin may call the admin functions, and
--- as tavus_app does not inherit, only a session that takes that role has them.
+-- The roles, each made only if it is missing.  tavus_owner owns everything; tavus_app is what nginx
+-- logs in as (ops set its password); tavus_admin may call the admin functions, and as tavus_app does
+-- not inherit, only a session that takes that role has them.  install.sql runs it; by itself it makes
+-- a cluster ready for a dump to be restored.
 
 DO $$
 BEGIN
@@ -17,14 +18,13 @@ BEGIN
         GRANT tavus_admin TO tavus_app;
     END IF;
 
-    -- an installer that is no superuser must be able to act as the owner
-    IF NOT pg_catalog.pg_has_role(current_user, 'tavus_owner', 'MEMBER') THEN
+    -- An installer that is no superuser must be able to act as the owner.  From PostgreSQL 16 on who
+    -- makes a role may grant it, himself too, but is not in it yet.
+    IF NOT pg_catalog.pg_has_role(current_user, 'tavus_owner',
+               CASE WHEN pg_catalog.current_setting('server_version_num')::int < 160000
+                    THEN 'MEMBER' ELSE 'SET' END)
+    THEN
         EXECUTE pg_catalog.format('GRANT tavus_owner TO %I', current_user);
-    END IF;
-
-    -- asked for only if missing: even IF NOT EXISTS needs CREATE on the database
-    IF NOT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = 'tavus') THEN
-        CREATE SCHEMA tavus AUTHORIZATION tavus_owner;
     END IF;
 END
 $$;

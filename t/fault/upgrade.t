@@ -50,6 +50,7 @@ sub creates ($t, $result) {
     spew($result, encode_json({count => \%count, worst => $worst}));
 }
 
+my ($NEWEST) = map { m{/0*(\d+)_} } reverse glob "$ROOT/sql/[0-9]*.sql";
 for my $file (sort glob "$ROOT/t/upgrade/*.sql") {
     subtest 'from ' . basename($file, '.sql') => sub { upgrade($file) };
 }
@@ -65,11 +66,13 @@ sub upgrade ($file) {
     is system(@psql, '-d', 'tavus', '-f', $file), 0, 'as it was';
 
     my $db = $pg->connect(db => 'tavus');
-    my ($old) = $db->selectrow_array('SELECT tavus.schema_version()');
+    my ($old, $had) = $db->selectrow_array(
+        'SELECT tavus.schema_version(), count(*) FROM tavus.migrations');
+    my $due = (() = glob "$ROOT/sql/[0-9]*.sql") - $had;
 
     # the module of today plays that of then, which calls record() the same
-    $db->do(q{CREATE OR REPLACE FUNCTION tavus.schema_version() RETURNS int
-        LANGUAGE sql STABLE SECURITY DEFINER AS 'SELECT 1000000'});
+    $db->do(qq{CREATE OR REPLACE FUNCTION tavus.schema_version() RETURNS int
+        LANGUAGE sql STABLE SECURITY DEFINER AS 'SELECT $NEWEST'});
     $db->do('ALTER ROLE tavus_app LOGIN');
 
     $db->do(q{INSERT INTO tavus.events
@@ -117,16 +120,15 @@ sub upgrade ($file) {
     pause($READER);
     my $waits = alive($install);
     $reader->rollback;
-    ok $waits, 'it waits for the reader';
+    ok $waits, 'it waits for the reader' if $due;
     wait_ok { !alive($install) } 'and ends when it has gone',
         30 + $EVENTS / 10_000;
     diag sprintf '%d events, upgraded in %.1f s', $EVENTS, time - $begun;
     unlike slurp($log) =~ s/^.*WARNING:  tavus\.\w+ is in use\b.*\n//gmr
         =~ s/^HINT:  It is waited for\b.*\n//gmr, qr/./,
         'without a word but of what it waits for';
-    my ($new) = map { m{/0*(\d+)_} } reverse glob "$ROOT/sql/[0-9]*.sql";
-    is $db->selectrow_array('SELECT tavus.schema_version()'), $new,
-        "from $old to $new";
+    is $db->selectrow_array('SELECT tavus.schema_version()'), $NEWEST,
+        "from $old to $NEWEST";
     pause(1);
 
     is $t->webhook($untimed)->code, 200, 'sent again';

@@ -43,6 +43,11 @@ sub own {
 $dbh->do("CREATE ROLE $name CREATEROLE");
 $dbh->do("CREATE DATABASE $name OWNER $name TEMPLATE template0 ENCODING 'UTF8'");
 
+# who did not make the roles
+if ($dbh->{pg_server_version} >= 160000) {
+    $dbh->do("GRANT tavus_owner TO $name");
+}
+
 my ($rc, $out) = psql('-d', own(), '-c', "SET SESSION AUTHORIZATION $name", '-f', $install);
 is($rc, 0, 'installs without superuser');
 is($out, "SET\n", 'and without a word');
@@ -79,6 +84,46 @@ $db->do('GRANT EXECUTE ON FUNCTION tavus.admin_events TO PUBLIC, tavus_app');
 psql('-q', '-d', own(), '-f', $install);
 is($db->selectrow_array($shape), $before, 'rights that crept in are taken away');
 
+# older than what is there
+sub refused {
+    my ($pattern, $what) = @_;
+
+    my ($rc, $out) = psql('-q', '-d', own(), '-f', $install);
+    is($rc, 3, $what);
+    like($out, $pattern, 'for that reason');
+    is($db->selectrow_array($shape), $before, 'and changes nothing');
+}
+
+$db->do('INSERT INTO tavus.migrations VALUES (?)', undef, $last + 1);
+my ($next, $hint) = ($last + 1, 'docs/operate/upgrade\.md');
+refused(qr/ERROR:  the schema is of version $next, and this install\.sql of $last\n.*^HINT:.*$hint/sm,
+        'it does not go over a newer schema');
+$db->do('DELETE FROM tavus.migrations WHERE version = ?', undef, $last + 1);
+
+# as pg_restore leaves it where the roles are missing
+for ([FUNCTION => 'tavus.uuid_time', 'uuid_time\(\)'], [TABLE => 'tavus.intents', 'intents, '],
+     [SCHEMA => 'tavus', 'the schema'])
+{
+    my ($kind, $object, $named) = @$_;
+
+    $db->do("ALTER $kind $object OWNER TO current_user");
+    $before = $db->selectrow_array($shape);
+    refused(qr/ERROR:  tavus_owner does not own .*$named.*^HINT:.*docs\/operate\/backup\.md/sm,
+            "a \L$kind\E of somebody else");
+    $db->do("ALTER $kind $object OWNER TO tavus_owner");
+}
+$db->do('ALTER SCHEMA tavus OWNER TO ' . $db->quote_identifier($name));
+refused(qr/the schema\n/, 'and no more than that is named');
+$db->do('ALTER SCHEMA tavus OWNER TO tavus_owner');
+$db->do("SET ROLE tavus_owner");
+$db->do("CREATE FUNCTION tavus.f$_() RETURNS int LANGUAGE sql AS 'SELECT 1'") for 1 .. 9;
+$db->do('RESET ROLE');
+$db->do("ALTER FUNCTION tavus.f$_() OWNER TO current_user") for 1 .. 9;
+$before = $db->selectrow_array($shape);
+refused(qr/: tavus\.f1\(\), tavus\.f2\(\), tavus\.f3\(\) and 6 more\n/, 'of many, some are');
+$db->do("DROP FUNCTION tavus.f$_()") for 1 .. 9;
+
+$db->do('SET ROLE tavus_owner');
 $db->do('DROP FUNCTION tavus.admin_event');
 $db->do('CREATE FUNCTION tavus.admin_event(id uuid) RETURNS int LANGUAGE sql AS $$ SELECT 1 $$');
 $db->do('DROP FUNCTION tavus.type_name CASCADE');
