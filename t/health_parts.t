@@ -40,7 +40,9 @@ $t->pg->freeze;
 $json = $full->();
 is $json->{database}{connected}, true, 'nothing was stored since';
 is $json->{database}{answered}, false, 'but it does not answer';
-is $json->{database}{schema}, undef;
+is $json->{database}{synchronous_replication}, undef;
+is $json->{database}{schema}, $json->{database}{schema_needed},
+    'what a session was told is known';
 $t->pg->thaw;
 wait_ok { ($full->()->{database}{answered} // 0) eq true } 'thawed';
 

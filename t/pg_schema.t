@@ -50,12 +50,37 @@ $pg->db->do("DELETE FROM tavus.migrations WHERE version = $newest");
 again();
 wait_ok { $t->grep_log(qr/\[error\].*\(record\): .*$wrong/) } 'older: why';
 wait_ok { $t->get('/healthz')->code == 503 } 'older: not used';
-like $t->admin('/healthz?full')->json->{database}{error}, qr/$wrong/;
+my $database = $t->admin('/healthz?full')->json->{database};
+like $database->{error}, qr/$wrong/;
+is_deeply [$database->@{qw(schema schema_needed schema_is)}],
+    [$newest - 1, $newest, 'older'], 'which is needed';
 $pg->db->do('INSERT INTO tavus.migrations (version) VALUES (?)', undef, $_)
-    for $newest, 9999;
+    for $newest, $newest + 1;
+my $newer = qr/schema version @{[$newest + 1]} is newer than $newest/;
 wait_ok { $t->get('/healthz')->code == 200 } 'newer: used';
-ok $t->grep_log(qr/schema version 9999 is newer than $newest/), 'and said';
-$pg->db->do('DELETE FROM tavus.migrations WHERE version = 9999');
+ok $t->grep_log($newer), 'and said';
+wait_ok { ($t->admin('/healthz?full')->json->{database}{answered} // 0) == 1 }
+    'asked';
+is_deeply [$t->admin('/healthz?full')->json->{database}
+    ->@{qw(schema schema_needed schema_is)}],
+    [$newest + 1, $newest, 'newer'], 'health says so';
+again();
+is $webhook->(), 200, 'connected again';
+wait_ok { $t->admin('/api/admin/events')->code == 200 } 'the other one too';
+is scalar(() = $t->error_log =~ /$newer/g), 1, 'it is said once';
+
+# of another hundred
+my $foreign = ($newest - $newest % 100) + 100;
+$pg->db->do("INSERT INTO tavus.migrations (version) VALUES ($foreign)");
+again();
+$wrong = "schema version is $foreign, with which a module of $newest cannot";
+wait_ok { $t->grep_log(qr/\[error\].*\(record\): .*$wrong/) } 'too new: why';
+wait_ok { $t->get('/healthz')->code == 503 } 'too new: not used';
+is $t->admin('/healthz?full')->json->{database}{schema_is}, 'newer';
+$pg->db->do("DELETE FROM tavus.migrations WHERE version > $newest");
+wait_ok { $t->get('/healthz')->code == 200 } 'as it was';
+is $t->admin('/healthz?full')->json->{database}{schema_is}, undef,
+    'and nothing more is said';
 
 # dropped and made again while it is prepared
 my ($record) = $pg->db->selectrow_array(

@@ -50,6 +50,7 @@ static void ngx_tavus_health_give(ngx_tavus_health_t *h, const char *text,
 static void ngx_tavus_health_gone(void *data);
 static void ngx_tavus_health_error(cJSON *part, const char *name,
     ngx_str_t *error);
+static void ngx_tavus_health_schema(cJSON *part, ngx_int_t told);
 static ngx_int_t ngx_tavus_health_send(ngx_http_request_t *r,
     const char *text, const char *refused);
 
@@ -243,6 +244,32 @@ ngx_tavus_health_error(cJSON *part, const char *name, ngx_str_t *error)
 }
 
 
+/* the answer's own version is that of now, a session's of when it began */
+
+static void
+ngx_tavus_health_schema(cJSON *part, ngx_int_t told)
+{
+    cJSON  *said;
+
+    said = cJSON_GetObjectItemCaseSensitive(part, "schema");
+
+    if (cJSON_IsNumber(said)) {
+        told = (ngx_int_t) said->valuedouble;
+
+    } else if (told) {
+        (void) cJSON_AddNumberToObject(part, "schema", told);
+    }
+
+    (void) cJSON_AddNumberToObject(part, "schema_needed", NGX_TAVUS_SCHEMA);
+
+    if (told && told != NGX_TAVUS_SCHEMA) {
+        (void) cJSON_AddStringToObject(part, "schema_is",
+                                       told < NGX_TAVUS_SCHEMA ? "older"
+                                                               : "newer");
+    }
+}
+
+
 /* text is the database's answer: NULL if not asked, empty if it gave none */
 
 static ngx_int_t
@@ -295,6 +322,8 @@ ngx_tavus_health_send(ngx_http_request_t *r, const char *text,
     }
 
     cJSON_Delete(said);
+
+    ngx_tavus_health_schema(part, stats.schema);
 
     ngx_tavus_upkeep_stats(&upkeep);
 

@@ -133,6 +133,13 @@ ngx_tavus_pg_error(ngx_tavus_pg_t *pg)
 
 
 ngx_int_t
+ngx_tavus_pg_schema(ngx_tavus_pg_t *pg)
+{
+    return pg->schema;
+}
+
+
+ngx_int_t
 ngx_tavus_pg_query(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op)
 {
     if (pg->closing) {

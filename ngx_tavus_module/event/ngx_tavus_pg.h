@@ -164,5 +164,8 @@ void ngx_tavus_pg_on_ready(ngx_tavus_pg_t *pg, void (*handler)(void *data),
 /* The last failure of the connection, for health; empty if none. */
 ngx_str_t *ngx_tavus_pg_error(ngx_tavus_pg_t *pg);
 
+/* The schema's version as a session was last told it, used or not, or 0. */
+ngx_int_t ngx_tavus_pg_schema(ngx_tavus_pg_t *pg);
+
 
 #endif /* _NGX_TAVUS_PG_H_INCLUDED_ */

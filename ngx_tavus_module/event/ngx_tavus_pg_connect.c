@@ -347,6 +347,7 @@ static void
 ngx_tavus_pg_stepped(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 {
     u_char           why[NGX_TAVUS_PG_ERROR_LEN];
+    ngx_int_t        fit;
     ngx_uint_t       step;
     ngx_tavus_pg_t  *pg;
 
@@ -375,9 +376,14 @@ ngx_tavus_pg_stepped(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
         return;
     }
 
-    if (ngx_tavus_pg_session_check(&pg->session, step, res, why, sizeof(why))
-        != NGX_OK)
-    {
+    fit = ngx_tavus_pg_session_check(&pg->session, step, res, why,
+                                     sizeof(why));
+
+    if (step == ngx_tavus_pg_step_schema) {
+        pg->schema = ngx_max(pg->session.schema, 0);
+    }
+
+    if (fit != NGX_OK) {
         ngx_tavus_pg_refuse(pg, (char *) why);
         return;
     }
@@ -393,6 +399,8 @@ ngx_tavus_pg_verified(ngx_tavus_pg_t *pg)
 {
     ngx_tavus_pg_host_t  *host;
 
+    static ngx_int_t      said = NGX_TAVUS_SCHEMA;
+
     ngx_del_timer(&pg->timer);
 
     ngx_tavus_pg_log_failure(pg);
@@ -405,10 +413,16 @@ ngx_tavus_pg_verified(ngx_tavus_pg_t *pg)
                       &host->name, &host->port, pg->name);
     }
 
-    if (pg->session.schema > NGX_TAVUS_SCHEMA) {
+    /* it is the same for all sessions, and for all workers */
+
+    if (pg->schema > NGX_TAVUS_SCHEMA && pg->schema != said
+        && ngx_worker == 0)
+    {
+        said = pg->schema;
+
         ngx_log_error(NGX_LOG_NOTICE, pg->log, 0,
                       "database (%s): schema version %i is newer than %d of "
-                      "this module", pg->name, pg->session.schema,
+                      "this module", pg->name, pg->schema,
                       NGX_TAVUS_SCHEMA);
     }
 

@@ -80,6 +80,8 @@ struct ngx_tavus_pg_s {
     u_char                  failure_text[NGX_TAVUS_PG_ERROR_LEN];
     u_char                  error_text[NGX_TAVUS_PG_ERROR_LEN];
 
+    ngx_int_t               schema;     /* as last told, 0: never was */
+
     unsigned                closing:1;
     unsigned                processing:1;
     unsigned                broken:1;

@@ -239,6 +239,16 @@ ngx_tavus_pg_session_check(ngx_tavus_pg_session_t *s, ngx_uint_t step,
                                    PQgetlength(res, 0, 0))
                         : 0;
 
+        if (s->schema / NGX_TAVUS_PG_SCHEMAS
+            > NGX_TAVUS_SCHEMA / NGX_TAVUS_PG_SCHEMAS)
+        {
+            (void) ngx_slprintf(p, last, "schema version is %i, with which a "
+                                "module of %d cannot work: upgrade the "
+                                "module%Z", s->schema, NGX_TAVUS_SCHEMA);
+
+            return NGX_DECLINED;
+        }
+
         if (s->schema >= NGX_TAVUS_SCHEMA) {
             return NGX_OK;
         }

@@ -30,6 +30,12 @@ typedef enum {
 #define NGX_TAVUS_PG_STEP_LEN      4096
 #define NGX_TAVUS_PG_TOKEN_LEN     16
 
+/*
+ * The schema's versions that a module of one of them can work with, if it is
+ * the newer: what would break older modules begins another hundred.
+ */
+#define NGX_TAVUS_PG_SCHEMAS       100
+
 
 typedef struct {
     const ngx_tavus_pg_setting_t  *settings;    /* the session's own */

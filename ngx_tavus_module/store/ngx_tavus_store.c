@@ -399,6 +399,7 @@ ngx_tavus_store_stats(ngx_tavus_store_stats_t *stats)
     }
 
     stats->ready = ngx_tavus_pg_ready(st->record) && !ngx_tavus_store_slow();
+    stats->schema = ngx_tavus_pg_schema(st->record);
     stats->error = ngx_tavus_pg_error(st->record);
 
     if (stats->error->len == 0) {

@@ -82,6 +82,7 @@ typedef struct {
     ngx_uint_t    flight;           /* rows that were sent */
     ngx_msec_t    overdue;          /* what they wait, if that is too long */
     ngx_uint_t    month_missing;
+    ngx_int_t     schema;           /* its version, 0: not known */
     ngx_str_t    *error;
     ngx_str_t    *query_error;      /* of the other connection */
 } ngx_tavus_store_stats_t;
