@@ -173,7 +173,7 @@ subtest 'the visitor leaves at once, as pages do' => sub {
     $box->forget;
     my $body = encode_json({%new});
     my $s = $t->socket;
-    $box->fault(kind => 'delay', ms => 2000, times => 1);
+    $box->fault(kind => 'delay', ms => 200, times => 1);
     $s->send("POST $path HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
         . 'Content-Length: ' . length($body) . "\r\n\r\n$body");
     wait_ok { ends() } 'Tavus is asked';
