@@ -273,16 +273,9 @@ ngx_tavus_curl_options(ngx_tavus_curl_t *t)
 
     ngx_sprintf(url, "%V%V%Z", &t->peer->url, &t->path);
 
-    if (t->body.len
-        && ngx_tavus_curl_header(t, "Content-Type: application/json")
-           != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    /* what libcurl would add by itself to a large body */
 
-    if (ngx_tavus_curl_header(t, "Expect:") != NGX_OK
-        || ngx_tavus_curl_header(t, "Accept: application/json") != NGX_OK)
-    {
+    if (ngx_tavus_curl_header(t, "Expect:") != NGX_OK) {
         return NGX_ERROR;
     }
 

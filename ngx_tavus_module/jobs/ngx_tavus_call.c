@@ -6,6 +6,7 @@
 
 
 #include "jobs/ngx_tavus_call.h"
+#include "service/ngx_tavus_service.h"
 #include "store/ngx_tavus_server_event.h"
 #include "core/tavus_metrics.h"
 
@@ -207,7 +208,11 @@ ngx_tavus_call_send(ngx_tavus_call_t *call)
     }
 
     ngx_str_set(&t->path, "/v2/conversations");
-    t->body = call->body;
+
+    if (ngx_tavus_service_body(t, &call->body) != NGX_OK) {
+        ngx_tavus_curl_cancel(t);
+        return NGX_ERROR;
+    }
 
     return ngx_tavus_curl_send(t);
 }

@@ -9,6 +9,7 @@
 #include <ngx_core.h>
 
 #include "service/ngx_tavus_api.h"
+#include "service/ngx_tavus_service.h"
 #include "core/tavus_json.h"
 #include "core/tavus_metrics.h"
 
@@ -23,24 +24,10 @@ ngx_tavus_curl_t *
 ngx_tavus_api_transfer(ngx_tavus_api_t *api, const char *method,
     ngx_tavus_curl_pt handler, void *data)
 {
-    u_char            *line;
     ngx_tavus_curl_t  *t;
 
-    t = ngx_tavus_curl_create(api->peer);
+    t = ngx_tavus_service_transfer(api->peer, "x-api-key", &api->key);
     if (t == NULL) {
-        return NULL;
-    }
-
-    line = ngx_pnalloc(t->pool, sizeof("x-api-key: ") + api->key.len);
-    if (line == NULL) {
-        ngx_tavus_curl_cancel(t);
-        return NULL;
-    }
-
-    ngx_sprintf(line, "x-api-key: %V%Z", &api->key);
-
-    if (ngx_tavus_curl_header(t, (char *) line) != NGX_OK) {
-        ngx_tavus_curl_cancel(t);
         return NULL;
     }
 
@@ -215,32 +202,6 @@ ngx_tavus_api_name(ngx_pool_t *pool, ngx_str_t *vertical,
 }
 
 
-void
-ngx_tavus_api_measure(ngx_tavus_curl_t *t)
-{
-    ngx_uint_t  result;
-
-    if (t->rc == CURLE_OK) {
-        result = t->status >= 500 ? TAVUS_UPSTREAM_SERVER_ERROR
-                 : t->status >= 400 ? TAVUS_UPSTREAM_CLIENT_ERROR
-                                    : TAVUS_UPSTREAM_OK;
-
-    } else if (t->rc == CURLE_OPERATION_TIMEDOUT) {
-        result = TAVUS_UPSTREAM_TIMEOUT;
-
-    } else {
-        result = t->sent ? TAVUS_UPSTREAM_LOST : TAVUS_UPSTREAM_UNREACHABLE;
-    }
-
-    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_UPSTREAM_REQUESTS,
-                                     TAVUS_SERVICE_TAVUS, result), 1);
-
-    tavus_metric_observe(tavus_metric_of(TAVUS_METRIC_UPSTREAM,
-                                         TAVUS_SERVICE_TAVUS, 0),
-                         (uint64_t) t->time * 1000);
-}
-
-
 ngx_uint_t
 ngx_tavus_api_valid_id(const u_char *id, size_t len)
 {
@@ -256,4 +217,11 @@ ngx_tavus_api_valid_id(const u_char *id, size_t len)
     }
 
     return len > 0;
+}
+
+
+void
+ngx_tavus_api_measure(ngx_tavus_curl_t *t)
+{
+    ngx_tavus_service_measure(t, TAVUS_SERVICE_TAVUS);
 }

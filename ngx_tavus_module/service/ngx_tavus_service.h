@@ -1,0 +1,37 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#ifndef _NGX_TAVUS_SERVICE_H_INCLUDED_
+#define _NGX_TAVUS_SERVICE_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+
+#include "event/ngx_tavus_curl.h"
+
+
+/* what requests to any outside service have in common */
+
+/*
+ * A transfer that is answered in JSON, with a header "<name>: <secret>" by
+ * which the service knows us, for the caller to complete and send; or NULL.
+ */
+ngx_tavus_curl_t *ngx_tavus_service_transfer(ngx_tavus_curl_peer_t *peer,
+    const char *name, ngx_str_t *secret);
+
+/* Gives it a body, which is JSON and lives at least as long. */
+ngx_int_t ngx_tavus_service_body(ngx_tavus_curl_t *t, ngx_str_t *json);
+
+/*
+ * Counts a transfer that is over in the metrics; service is a value of the
+ * label of that name, TAVUS_SERVICE_TAVUS for instance.
+ */
+void ngx_tavus_service_measure(ngx_tavus_curl_t *t, ngx_uint_t service);
+
+
+#endif /* _NGX_TAVUS_SERVICE_H_INCLUDED_ */
