@@ -596,7 +596,8 @@ ngx_tavus_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    if (ngx_tavus_endpoint_find(mcf, "tavus_conversation_end")
+    if ((ngx_tavus_endpoint_find(mcf, "tavus_conversation_end")
+         || ngx_tavus_endpoint_find(mcf, "tavus_track"))
         && ngx_tavus_ends_zone(cf, &cmcf->ends) != NGX_OK)
     {
         return NGX_ERROR;

@@ -35,7 +35,7 @@ typedef struct {
 
 typedef struct {
     ngx_array_t                verticals;       /* ngx_tavus_vertical_t */
-    ngx_tavus_ends_t          *ends;            /* NULL: none are ended */
+    ngx_tavus_ends_t          *ends;            /* NULL: no tokens come */
 } ngx_tavus_conversation_main_conf_t;
 
 

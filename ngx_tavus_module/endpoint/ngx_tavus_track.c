@@ -6,6 +6,7 @@
 
 
 #include "endpoint/ngx_tavus_track.h"
+#include "endpoint/ngx_tavus_conversation_conf.h"
 #include "guard/ngx_tavus_end_token.h"
 #include "http/ngx_tavus_ctx.h"
 #include "http/ngx_tavus_intake.h"
@@ -22,6 +23,7 @@
 #define NGX_TAVUS_TRACK_EVENTS      20
 #define NGX_TAVUS_TRACK_PROPERTIES  16384
 #define NGX_TAVUS_TRACK_ID          128
+#define NGX_TAVUS_TRACK_RELAYED     1000    /* events of a conversation */
 
 
 typedef struct {
@@ -35,7 +37,11 @@ typedef struct {
 
 static void ngx_tavus_track_body(ngx_http_request_t *r, ngx_str_t *body);
 static ngx_int_t ngx_tavus_track_conversation(ngx_http_request_t *r,
-    cJSON *root, ngx_str_t *conversation_id, ngx_tavus_track_fault_t *fault);
+    cJSON *root, ngx_str_t *conversation_id, ngx_tavus_end_token_t *token,
+    ngx_tavus_track_fault_t *fault);
+static ngx_int_t ngx_tavus_track_count(ngx_http_request_t *r,
+    ngx_tavus_end_token_t *token, ngx_uint_t n,
+    ngx_tavus_track_fault_t *fault);
 static ngx_int_t ngx_tavus_track_event(ngx_http_request_t *r, cJSON *item,
     ngx_uint_t ordinal, ngx_str_t *conversation_id, ngx_tavus_event_t *ev,
     ngx_tavus_track_fault_t *fault);
@@ -102,6 +108,7 @@ ngx_tavus_track_body(ngx_http_request_t *r, ngx_str_t *body)
     ngx_uint_t                n;
     ngx_tavus_ctx_t          *ctx;
     ngx_tavus_event_t        *events;
+    ngx_tavus_end_token_t     token;
     ngx_tavus_track_fault_t   fault;
 
     ngx_memzero(&fault, sizeof(ngx_tavus_track_fault_t));
@@ -137,7 +144,8 @@ ngx_tavus_track_body(ngx_http_request_t *r, ngx_str_t *body)
         goto refused;
     }
 
-    rc = ngx_tavus_track_conversation(r, root, &conversation_id, &fault);
+    rc = ngx_tavus_track_conversation(r, root, &conversation_id, &token,
+                                      &fault);
 
     if (rc == NGX_DECLINED) {
         goto refused;
@@ -172,6 +180,12 @@ ngx_tavus_track_body(ngx_http_request_t *r, ngx_str_t *body)
         n++;
     }
 
+    if (conversation_id.len
+        && ngx_tavus_track_count(r, &token, n, &fault) != NGX_OK)
+    {
+        goto refused;
+    }
+
     cJSON_Delete(root);
 
     ctx = ngx_tavus_get_ctx(r);
@@ -203,11 +217,11 @@ failed:
 
 static ngx_int_t
 ngx_tavus_track_conversation(ngx_http_request_t *r, cJSON *root,
-    ngx_str_t *conversation_id, ngx_tavus_track_fault_t *fault)
+    ngx_str_t *conversation_id, ngx_tavus_end_token_t *parsed,
+    ngx_tavus_track_fault_t *fault)
 {
-    cJSON                  *id, *token;
-    ngx_str_t               s;
-    ngx_tavus_end_token_t   parsed;
+    cJSON      *id, *token;
+    ngx_str_t   s;
 
     id = cJSON_GetObjectItemCaseSensitive(root, "conversation_id");
     token = cJSON_GetObjectItemCaseSensitive(root, "end_token");
@@ -224,7 +238,7 @@ ngx_tavus_track_conversation(ngx_http_request_t *r, cJSON *root,
         return NGX_DECLINED;
     }
 
-    if (ngx_tavus_end_token_verify(r, id, token, &parsed) != NGX_OK) {
+    if (ngx_tavus_end_token_verify(r, id, token, parsed) != NGX_OK) {
         fault->status = NGX_HTTP_UNAUTHORIZED;
         fault->code = "invalid_end_token";
         fault->detail = "The end token is not this conversation's.";
@@ -238,6 +252,33 @@ ngx_tavus_track_conversation(ngx_http_request_t *r, cJSON *root,
     conversation_id->data = ngx_pstrdup(r->pool, &s);
 
     return conversation_id->data ? NGX_OK : NGX_ERROR;
+}
+
+
+/* a token is somebody's who may have other plans with it */
+
+static ngx_int_t
+ngx_tavus_track_count(ngx_http_request_t *r, ngx_tavus_end_token_t *token,
+    ngx_uint_t n, ngx_tavus_track_fault_t *fault)
+{
+    ngx_tavus_conversation_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_tavus_conversation_module);
+
+    if (ngx_tavus_ends_relay(cmcf->ends, token->nonce, n,
+                             NGX_TAVUS_TRACK_RELAYED,
+                             token->expiry - ngx_time() + 1)
+        == NGX_OK)
+    {
+        return NGX_OK;
+    }
+
+    fault->status = NGX_HTTP_CONFLICT;
+    fault->code = "too_many_events";
+    fault->field = NULL;
+    fault->detail = "More events than may be of one conversation.";
+
+    return NGX_DECLINED;
 }
 
 

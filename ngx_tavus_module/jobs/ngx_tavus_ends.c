@@ -18,6 +18,7 @@ typedef struct {
     uint64_t            key;
     ngx_msec_t          until;      /* by no clock that is set */
     ngx_uint_t          state;      /* ngx_tavus_end_e */
+    ngx_uint_t          relayed;    /* events */
 } ngx_tavus_ends_slot_t;
 
 
@@ -78,6 +79,40 @@ ngx_tavus_ends_set(ngx_tavus_ends_t *ends,
 }
 
 
+ngx_int_t
+ngx_tavus_ends_relay(ngx_tavus_ends_t *ends,
+    const uint8_t nonce[TAVUS_NONCE_LEN], ngx_uint_t n, ngx_uint_t most,
+    time_t keep)
+{
+    ngx_int_t               rc;
+    ngx_tavus_ends_slot_t  *slot;
+
+    ngx_shmtx_lock(ends->mutex);
+
+    slot = ngx_tavus_ends_slot(ends, nonce);
+
+    if ((ngx_msec_int_t) (slot->until - ngx_current_msec) <= 0) {
+
+        /* nothing is known of its end, or not any more */
+
+        slot->state = NGX_TAVUS_END_NONE;
+        slot->until = ngx_current_msec + (ngx_msec_t) ngx_max(keep, 0) * 1000;
+    }
+
+    if (slot->relayed + n > most) {
+        rc = NGX_DECLINED;
+
+    } else {
+        rc = NGX_OK;
+        slot->relayed += n;
+    }
+
+    ngx_shmtx_unlock(ends->mutex);
+
+    return rc;
+}
+
+
 /* the conversation's, or one of those to whom it may be given, emptied */
 
 static ngx_tavus_ends_slot_t *
@@ -108,6 +143,7 @@ ngx_tavus_ends_slot(ngx_tavus_ends_t *ends,
     oldest->key = key;
     oldest->until = 0;
     oldest->state = NGX_TAVUS_END_NONE;
+    oldest->relayed = 0;
 
     return oldest;
 }

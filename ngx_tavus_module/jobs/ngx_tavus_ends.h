@@ -10,8 +10,9 @@
 
 
 /*
- * What became of the visitors' wishes to end a conversation, in memory that
- * all workers share: an end token costs one request to Tavus.
+ * What end tokens were used for, in memory that all workers share: what
+ * became of the visitors' wishes to end a conversation, so that a token costs
+ * one request to Tavus, and how much of it was relayed.
  */
 
 #include <ngx_config.h>
@@ -31,7 +32,7 @@ typedef enum {
 } ngx_tavus_end_e;
 
 
-/* Makes the zone, for a configuration with a location that ends calls. */
+/* Makes the zone, for a configuration with a location that takes tokens. */
 ngx_int_t ngx_tavus_ends_zone(ngx_conf_t *cf, ngx_tavus_ends_t **ends);
 
 /*
@@ -44,6 +45,14 @@ ngx_tavus_end_e ngx_tavus_ends_begin(ngx_tavus_ends_t *ends,
 /* What became of it, to be known for so many seconds. */
 void ngx_tavus_ends_set(ngx_tavus_ends_t *ends,
     const uint8_t nonce[TAVUS_NONCE_LEN], ngx_tavus_end_e state,
+    time_t keep);
+
+/*
+ * Counts n more events that are relayed with this token, which is good for so
+ * many seconds yet: NGX_OK, or NGX_DECLINED if they are over the most.
+ */
+ngx_int_t ngx_tavus_ends_relay(ngx_tavus_ends_t *ends,
+    const uint8_t nonce[TAVUS_NONCE_LEN], ngx_uint_t n, ngx_uint_t most,
     time_t keep);
 
 
