@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # /events/{id}: the whole event, with the bytes as they came.
 
 use lib 't/lib';

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # /events: its filters, and what is no filter.
 
 use lib 't/lib';

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # Who is not let in, what he is told, and what the log keeps.
 
 use lib 't/lib';

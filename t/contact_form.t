@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # The contact form: stored before the answer, whole; what is wrong with it is
 # said field by field, and not stored.
 

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # What a visitor asks for, what Tavus is asked for, what the visitor gets.
 
 use lib 't/lib';

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # The visitor ends the conversation, and nobody else.
 
 use lib 't/lib';

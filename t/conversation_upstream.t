@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # Tavus refuses, stumbles, stalls or is not there.
 
 use lib 't/lib';

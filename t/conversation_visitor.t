@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # A visitor's memory: a store named after a signed cookie.
 
 use lib 't/lib';

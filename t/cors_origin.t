@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # Who is on the list gets the headers, with errors too; who is not gets 403.
 
 use lib 't/lib';

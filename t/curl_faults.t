@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # What Tavus may do to a create, and what the visitor gets.
 
 use lib 't/lib';

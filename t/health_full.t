@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # The parts of a node's health are the owner's to see.
 
 use lib 't/lib';

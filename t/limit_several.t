@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # Several limits in one place: denied if any is spent, and then none is
 # charged; the answer tells of the tightest.
 

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # PostgreSQL is restarted, killed and loses its backends while webhooks come:
 # nothing acknowledged is lost, nothing is there twice.
 

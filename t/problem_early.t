@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # What nginx itself refuses before it knows a location, or in one of ours, has
 # the form of our own errors.
 

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # What the site tells of its visitors: stored before the answer, as the
 # browser's word and nobody else's.
 

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # The seed's form: a top-level member "signature" of the body, over the exact
 # bytes without that member and one comma beside it.
 

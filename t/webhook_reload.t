@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # Neither a reload, nor the end of nginx, nor that of a worker loses what was
 # acknowledged; and what is on its way is answered.
 

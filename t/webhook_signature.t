@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # X-Tavus-Signature: HMAC-SHA256 over the raw bytes, in hex.
 
 use lib 't/lib';

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # tavus_webhook standard: Standard Webhooks 1.0.0, symmetric signatures.
 
 use lib 't/lib';

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # tavus_webhook stripe: Stripe-Signature as its owner defines it.
 
 use lib 't/lib';

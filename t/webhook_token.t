@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # The token of a callback URL: only what a create of ours sent out, as it was
 # and in its time.
 

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # An authentic webhook is never refused for its content: what cannot be stored
 # as an event is answered 200 and kept raw, with the reason.
 

@@ -53,7 +53,7 @@ function machine({ replica }: { replica: Replica }): void {
   const stand = (window as unknown as Stand).callMachine = { heard, tell, joined: 0, agent };
 }
 
-// The policy is that of a deployment with Tavus itself, as build.sh writes it;
+// The policy is that of a deployment with Tavus itself, as t/sandbox/run writes it;
 // the sandbox's lets nothing of Daily in.
 export async function standIn(page: Page, replica: Replica = 'late'): Promise<void> {
   await page.route((url) => url.pathname === '/', async (route: Route) => {

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # With a journal an event is acknowledged while PostgreSQL is away, and is in
 # PostgreSQL when that is back: once, though it comes again meanwhile.
 

@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # The journal of a worker that was killed is adopted: a torn tail is cut, what
 # is damaged is set aside and reported, and the rest is replayed.
 

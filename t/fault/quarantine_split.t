@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# memcheck
+
 # One event that PostgreSQL refuses for its content does its neighbours in the
 # batch no harm: it alone goes into quarantine, and is acknowledged.
 

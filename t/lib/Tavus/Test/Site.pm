@@ -80,7 +80,7 @@ sub new ($class, %opt) {
     return $self;
 }
 
-# As build.sh does it.
+# As t/sandbox/run does it.
 sub render ($self, $file) {
     my $text = slurp($file) // croak "$file: $!";
     $text =~ s/\@([A-Z_]+)\@/$self->{values}{$1} \/\/ croak "no $1: $file"/ge;
