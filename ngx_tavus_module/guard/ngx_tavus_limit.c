@@ -45,10 +45,10 @@ typedef struct {
 /* IPv6 addresses that are made of an IPv4 address */
 
 typedef struct {
-    u_char                     prefix[12];
-    size_t                     len;             /* bytes of it */
+    size_t                     len;             /* of the prefix */
     size_t                     offset;          /* 0: anywhere */
     u_char                     mask;
+    u_char                     prefix[12];
 } ngx_tavus_limit_embedded_t;
 
 #endif
@@ -185,21 +185,21 @@ static ngx_str_t  ngx_tavus_limit_names[NGX_TAVUS_LIMIT_HEADERS] = {
 static const ngx_tavus_limit_embedded_t  ngx_tavus_limit_embeddings[] = {
 
     /* ::ffff:0:0/96, the same host on an IPv6 socket */
-    { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff }, 12, 12, 0 },
+    { 12, 12, 0, { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff } },
 
     /* 64:ff9b::/96, RFC 6052 */
-    { { 0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0 }, 12, 12, 0 },
+    { 12, 12, 0, { 0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0 } },
 
     /* 64:ff9b:1::/48, RFC 8215: where in it is the network's own choice */
-    { { 0, 0x64, 0xff, 0x9b, 0, 1 }, 6, 0, 0 },
+    { 6, 0, 0, { 0, 0x64, 0xff, 0x9b, 0, 1 } },
 
     /* 2001::/32, RFC 4380, inverted */
-    { { 0x20, 0x01, 0, 0 }, 4, 12, 0xff },
+    { 4, 12, 0xff, { 0x20, 0x01, 0, 0 } },
 
     /* 2002::/16, RFC 3056 */
-    { { 0x20, 0x02 }, 2, 2, 0 },
+    { 2, 2, 0, { 0x20, 0x02 } },
 
-    { { 0 }, 0, 0, 0 }
+    { 0, 0, 0, { 0 } }
 };
 
 #endif
