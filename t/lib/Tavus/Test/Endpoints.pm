@@ -187,7 +187,7 @@ sub make_probes ($self) {
         ],
         health => [
             good => ['200 status', see => \&members],
-            full => ['200 database sandbox status store worker', headers => $admin, query => sub { 'full' },
+            full => ['200 database sandbox status store version worker', headers => $admin, query => sub { 'full' },
                 see => \&members],
             stranger => ['401 unauthorized', query => sub { 'full' }],
             method => ['405 method_not_allowed', json => {}],
