@@ -423,13 +423,9 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
 
     smcf->store.missing = ngx_tavus_upkeep_soon;
 
-    if (amcf->api.peer) {
-        ngx_tavus_sweep_init_process(&amcf->api);
-        ucf->unsettled = ngx_tavus_sweep;
-    }
+    ngx_tavus_sweep_init_process(amcf->api.peer ? &amcf->api : NULL);
 
     ucf->database = smcf->store.database;
-    ucf->idle = ngx_tavus_sweep_idle;
 
     if (ngx_tavus_store_init_process(&smcf->store, workers) != NGX_OK
         || ngx_tavus_upkeep_init_process(ucf) != NGX_OK)

@@ -23,7 +23,8 @@ sub visit {
         {vertical => $vertical, %more},
         {defined $cookie ? (Cookie => $cookie) : ()});
     is $res->code, 200 or diag $res->body;
-    my ($call) = $t->sandbox->calls('/v2/');
+    # what is unsettled may be looked for meanwhile
+    my ($call) = grep { $_->{method} eq 'POST' } $t->sandbox->calls('/v2/');
     my $stores = $call->{body}{memory_stores};
     return ($stores, $res->headers->every_header('Set-Cookie'), $res);
 }
@@ -90,7 +91,8 @@ for my $lines ([$planted, $cookie], [$cookie, 'a=b', $planted]) {
         . join('', map { "Cookie: $_\r\n" } @$lines)
         . "Content-Length: 20\r\n\r\n" . '{"vertical":"legal"}')
         ->response->{status}, 200;
-    my ($call) = $t->sandbox->calls('/v2/');
+    # what is unsettled may be looked for meanwhile
+    my ($call) = grep { $_->{method} eq 'POST' } $t->sandbox->calls('/v2/');
     unlike $call->{body}{memory_stores}[1], qr/$id|$theirs_id/,
         'in lines of their own';
 }

@@ -122,6 +122,17 @@ static const tavus_label_t  tavus_label_connection = {
 };
 
 
+/* in the order of the operations of upkeep */
+
+static const tavus_label_t  tavus_label_operation = {
+    "operation", { "months", "heartbeat", "sweep", "clean" }
+};
+
+static const tavus_label_t  tavus_label_upkeep = {
+    "result", { "ok", "failed" }
+};
+
+
 static const uint64_t  tavus_bounds_time[] = {
     500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000,
     1000000, 2500000, 5000000, 10000000, 0
@@ -193,6 +204,11 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
       "Writes to the journal that have failed.",
       TAVUS_COUNTER, { NULL, NULL }, NULL, 1 },
 
+    { "upkeep_total",
+      "Queries of upkeep by operation and by what came of them.",
+      TAVUS_COUNTER, { &tavus_label_operation, &tavus_label_upkeep },
+      NULL, 1 },
+
     { "wait_seconds",
       "Time that senders waited to be told what became of their events.",
       TAVUS_HISTOGRAM, { NULL, NULL }, tavus_bounds_time, 1000000 },
@@ -209,6 +225,11 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
       "Time that requests to outside services took.",
       TAVUS_HISTOGRAM, { &tavus_label_service, NULL },
       tavus_bounds_upstream, 1000000 },
+
+    { "upkeep_seconds",
+      "Time that queries of upkeep took.",
+      TAVUS_HISTOGRAM, { &tavus_label_operation, NULL },
+      tavus_bounds_time, 1000000 },
 
     { "workers",
       "Workers that take part.",

@@ -35,12 +35,14 @@ typedef enum {
     TAVUS_METRIC_JOURNAL_REPLAYED,      /* records */
     TAVUS_METRIC_JOURNAL_DAMAGED,       /* bytes */
     TAVUS_METRIC_JOURNAL_FAILED,        /* writes */
+    TAVUS_METRIC_UPKEEP,                /* operation, result */
 
     /* histograms */
     TAVUS_METRIC_WAIT,                  /* us */
     TAVUS_METRIC_COMMIT,                /* us */
     TAVUS_METRIC_BATCH_ROWS,            /* rows */
     TAVUS_METRIC_UPSTREAM,              /* service; us */
+    TAVUS_METRIC_UPKEEP_TIME,           /* operation; us */
 
     /* gauges */
     TAVUS_METRIC_WORKERS,

@@ -9,12 +9,15 @@
 #include <ngx_core.h>
 
 #include "jobs/ngx_tavus_sweep.h"
+#include "store/ngx_tavus_journal.h"
+#include "store/ngx_tavus_node.h"
 #include "store/ngx_tavus_server_event.h"
 #include "store/ngx_tavus_store.h"
 #include "core/tavus_json.h"
 #include "core/tavus_signature.h"
 
 
+#define NGX_TAVUS_SWEEP_PERIOD  5000
 #define NGX_TAVUS_SWEEP_PAGE    100
 #define NGX_TAVUS_SWEEP_PAGES   20
 #define NGX_TAVUS_SWEEP_ANSWER  (1024 * 1024)
@@ -31,7 +34,9 @@ typedef struct {
 
 
 typedef struct {
-    ngx_tavus_api_t         *api;
+    ngx_tavus_api_t         *api;       /* NULL: nobody is asked */
+    ngx_msec_t               next;      /* claim */
+    char                     clean[NGX_INT64_LEN + 1];
     ngx_pool_t              *pool;      /* of this sweep; NULL: none */
     ngx_tavus_sweep_item_t  *items;
     ngx_uint_t               n;
@@ -43,6 +48,7 @@ typedef struct {
 } ngx_tavus_sweep_t;
 
 
+static void ngx_tavus_sweep_begin(const char *text);
 static ngx_int_t ngx_tavus_sweep_read(cJSON *list);
 static ngx_int_t ngx_tavus_sweep_copy(cJSON *item, const char *name,
     ngx_str_t *s);
@@ -55,8 +61,15 @@ static void ngx_tavus_sweep_end(void);
 static void ngx_tavus_sweep_ended(ngx_tavus_curl_t *t);
 static void ngx_tavus_sweep_tell(ngx_tavus_sweep_item_t *item,
     ngx_uint_t kind, const char *type);
-static void ngx_tavus_sweep_done(void);
+static void ngx_tavus_sweep_finish(void);
 
+
+static const Oid  ngx_tavus_sweep_types[] = { 25 /* text */, 25 };
+
+static const ngx_tavus_pg_stmt_t  ngx_tavus_sweep_claim = {
+    1, "claim", "SELECT tavus.claim_unsettled($1, $2::bigint)",
+    2, ngx_tavus_sweep_types
+};
 
 static ngx_tavus_sweep_t  ngx_tavus_sweep_state;
 
@@ -68,15 +81,66 @@ ngx_tavus_sweep_init_process(ngx_tavus_api_t *api)
 }
 
 
-ngx_uint_t
-ngx_tavus_sweep_idle(void)
+ngx_msec_t
+ngx_tavus_sweep_wait(void)
 {
-    return ngx_tavus_sweep_state.pool == NULL;
+    ngx_msec_int_t  wait;
+
+    wait = (ngx_msec_int_t) (ngx_tavus_sweep_state.next - ngx_current_msec);
+
+    return (ngx_tavus_sweep_state.next && wait > 0) ? (ngx_msec_t) wait : 0;
+}
+
+
+/* what this node was told of it would have told by when its folder was empty */
+
+const ngx_tavus_pg_stmt_t *
+ngx_tavus_sweep_next(ngx_tavus_pg_op_t *op)
+{
+    ngx_tavus_sweep_t          *s;
+    ngx_tavus_journal_stats_t   journal;
+
+    s = &ngx_tavus_sweep_state;
+
+    s->next = ngx_current_msec + NGX_TAVUS_SWEEP_PERIOD;
+
+    if (s->api == NULL || s->pool != NULL) {
+        return NULL;
+    }
+
+    ngx_tavus_journal_tell();
+    ngx_tavus_journal_stats(&journal);
+
+    ngx_sprintf((u_char *) s->clean, "%M%Z",
+                ngx_current_msec - journal.clean);
+
+    op->values[0] = ngx_tavus_node_name();
+    op->values[1] = journal.cleaned ? s->clean : NULL;
+
+    return &ngx_tavus_sweep_claim;
 }
 
 
 void
-ngx_tavus_sweep(const char *text)
+ngx_tavus_sweep_done(ngx_int_t rc, PGresult *res)
+{
+    const char  *text;
+
+    if (rc == NGX_OK && PQntuples(res) == 1) {
+        ngx_tavus_sweep_begin(PQgetvalue(res, 0, 0));
+
+    } else if (res) {
+        text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "database could not be asked for unsettled "
+                      "conversations: %s", text ? text : "");
+    }
+}
+
+
+static void
+ngx_tavus_sweep_begin(const char *text)
 {
     cJSON              *list;
     ngx_int_t           rc;
@@ -97,7 +161,7 @@ ngx_tavus_sweep(const char *text)
     cJSON_Delete(list);
 
     if (rc != NGX_OK) {
-        ngx_tavus_sweep_done();
+        ngx_tavus_sweep_finish();
         return;
     }
 
@@ -228,7 +292,7 @@ ngx_tavus_sweep_list(void)
 
     t = ngx_tavus_api_transfer(s->api, "GET", ngx_tavus_sweep_listed, NULL);
     if (t == NULL) {
-        ngx_tavus_sweep_done();
+        ngx_tavus_sweep_finish();
         return;
     }
 
@@ -238,7 +302,7 @@ ngx_tavus_sweep_list(void)
                                     "&limit=&page=") + 2 * NGX_INT_T_LEN);
     if (p == NULL) {
         ngx_tavus_curl_cancel(t);
-        ngx_tavus_sweep_done();
+        ngx_tavus_sweep_finish();
         return;
     }
 
@@ -248,7 +312,7 @@ ngx_tavus_sweep_list(void)
                   - p;
 
     if (ngx_tavus_curl_send(t) != NGX_OK) {
-        ngx_tavus_sweep_done();
+        ngx_tavus_sweep_finish();
     }
 }
 
@@ -411,7 +475,7 @@ ngx_tavus_sweep_end(void)
     }
 
     if (--s->left == 0) {
-        ngx_tavus_sweep_done();
+        ngx_tavus_sweep_finish();
     }
 }
 
@@ -448,7 +512,7 @@ ngx_tavus_sweep_ended(ngx_tavus_curl_t *t)
     }
 
     if (--s->left == 0) {
-        ngx_tavus_sweep_done();
+        ngx_tavus_sweep_finish();
     }
 }
 
@@ -487,7 +551,7 @@ ngx_tavus_sweep_tell(ngx_tavus_sweep_item_t *item, ngx_uint_t kind,
 
 
 static void
-ngx_tavus_sweep_done(void)
+ngx_tavus_sweep_finish(void)
 {
     ngx_tavus_sweep_t  *s;
 

@@ -7,19 +7,15 @@
 
 #include "jobs/ngx_tavus_upkeep.h"
 #include "jobs/ngx_tavus_clean.h"
-#include "store/ngx_tavus_journal.h"
-#include "store/ngx_tavus_node.h"
-#include "store/ngx_tavus_store.h"
-#include "core/tavus_json.h"
+#include "jobs/ngx_tavus_heartbeat.h"
+#include "jobs/ngx_tavus_months.h"
+#include "jobs/ngx_tavus_sweep.h"
 #include "core/tavus_metrics.h"
 
 
-#define NGX_TAVUS_UPKEEP_HOUR     3600000
 #define NGX_TAVUS_UPKEEP_FIRST    1000
 #define NGX_TAVUS_UPKEEP_RETRY    60000
-#define NGX_TAVUS_UPKEEP_SOON     5000
-#define NGX_TAVUS_UPKEEP_BEAT     5000
-#define NGX_TAVUS_UPKEEP_AGAIN    60000     /* what lasts is said again */
+#define NGX_TAVUS_UPKEEP_MOST     5000      /* ms without a look */
 #define NGX_TAVUS_UPKEEP_TIMEOUT  15000
 
 /* seconds that events are kept */
@@ -28,42 +24,37 @@
 #define NGX_TAVUS_UPKEEP_LEAST_BROWSER  (24 * 3600)
 
 
+/* what is done from time to time, each when it says that it is due */
+
+typedef struct {
+    ngx_msec_t                 (*wait)(void);       /* ms; 0: now */
+
+    /* the query, with its values in op; NULL: nothing is to be done now */
+    const ngx_tavus_pg_stmt_t *(*next)(ngx_tavus_pg_op_t *op);
+
+    /* takes what came of it */
+    void                       (*done)(ngx_int_t rc, PGresult *res);
+} ngx_tavus_upkeep_operation_t;
+
+
 typedef struct {
     ngx_tavus_upkeep_conf_t   *conf;
     ngx_tavus_pg_t            *pg;
     ngx_tavus_pg_op_t          op;
     ngx_event_t                timer;
-    ngx_msec_t                 next;        /* when to make months */
-    ngx_msec_t                 turn;        /* when to claim */
-    ngx_msec_t                 asked;
-    ngx_msec_t                 clashed;     /* when it was said */
-    ngx_uint_t                 silent;      /* nodes */
-    char                       files[NGX_INT64_LEN + 1];
-    char                       bytes[NGX_INT64_LEN + 1];
-    char                       clean[NGX_INT64_LEN + 1];
-    ngx_tavus_upkeep_stats_t   stats;
+    ngx_uint_t                 operation;   /* that runs */
+    ngx_msec_t                 begun;
     unsigned                   regular:1;   /* the first worker's */
-    unsigned                   wanted:1;
     unsigned                   busy:1;
-    unsigned                   clashing:1;  /* says the last beat */
 } ngx_tavus_upkeep_t;
 
 
 static void ngx_tavus_upkeep_timer_handler(ngx_event_t *ev);
+static ngx_uint_t ngx_tavus_upkeep_can(ngx_uint_t operation);
 static ngx_int_t ngx_tavus_upkeep_open(void);
-static void ngx_tavus_upkeep_ask(const ngx_tavus_pg_stmt_t *stmt,
-    ngx_tavus_pg_handler_pt handler);
-static void ngx_tavus_upkeep_beat(const char *node);
-static void ngx_tavus_upkeep_beaten(ngx_tavus_pg_op_t *op, ngx_int_t rc,
-    PGresult *res);
-static void ngx_tavus_upkeep_nodes(const char *text);
-static void ngx_tavus_upkeep_claim_due(void);
-static void ngx_tavus_upkeep_made(ngx_tavus_pg_op_t *op, ngx_int_t rc,
-    PGresult *res);
-static ngx_uint_t ngx_tavus_upkeep_all_made(const char *text);
-static void ngx_tavus_upkeep_cleaned(ngx_tavus_pg_op_t *op, ngx_int_t rc,
-    PGresult *res);
-static void ngx_tavus_upkeep_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc,
+static void ngx_tavus_upkeep_ask(ngx_uint_t operation, const
+    ngx_tavus_pg_stmt_t *stmt);
+static void ngx_tavus_upkeep_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_upkeep_rest(void);
 
@@ -71,6 +62,19 @@ static char *ngx_tavus_upkeep_retention(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static void *ngx_tavus_upkeep_create_main_conf(ngx_conf_t *cf);
 static char *ngx_tavus_upkeep_init_main_conf(ngx_conf_t *cf, void *conf);
+
+
+/* in the order of the label "operation" of the metrics; what is first goes
+   before the others, and is done in any worker that needs it */
+
+static const ngx_tavus_upkeep_operation_t  ngx_tavus_upkeep_operations[] = {
+    { ngx_tavus_months_wait, ngx_tavus_months_next, ngx_tavus_months_done },
+    { ngx_tavus_heartbeat_wait, ngx_tavus_heartbeat_next,
+      ngx_tavus_heartbeat_done },
+    { ngx_tavus_sweep_wait, ngx_tavus_sweep_next, ngx_tavus_sweep_done },
+    { ngx_tavus_clean_wait, ngx_tavus_clean_next, ngx_tavus_clean_done },
+    { NULL, NULL, NULL }
+};
 
 
 static ngx_command_t  ngx_tavus_upkeep_commands[] = {
@@ -117,25 +121,6 @@ ngx_module_t  ngx_tavus_upkeep_module = {
 };
 
 
-static const Oid  ngx_tavus_upkeep_types[] = {
-    25 /* text */, 25, 25
-};
-
-static const ngx_tavus_pg_stmt_t  ngx_tavus_upkeep_months = {
-    0, "make_months", "SELECT tavus.make_months()", 0, NULL
-};
-
-static const ngx_tavus_pg_stmt_t  ngx_tavus_upkeep_claim = {
-    1, "claim", "SELECT tavus.claim_unsettled($1, $2::bigint)",
-    2, ngx_tavus_upkeep_types
-};
-
-static const ngx_tavus_pg_stmt_t  ngx_tavus_upkeep_heartbeat = {
-    2, "heartbeat", "SELECT tavus.heartbeat($1, $2::int, $3::bigint)",
-    3, ngx_tavus_upkeep_types
-};
-
-
 static const ngx_tavus_pg_setting_t  ngx_tavus_upkeep_settings[] = {
     { "statement_timeout", "10s" },
     { NULL, NULL }
@@ -147,6 +132,7 @@ static const ngx_tavus_pg_setting_t  ngx_tavus_upkeep_settings[] = {
 static ngx_connection_t    ngx_tavus_upkeep_dummy = {
     .fd = (ngx_socket_t) -1
 };
+
 
 static ngx_tavus_upkeep_t  ngx_tavus_upkeep;
 
@@ -174,7 +160,6 @@ ngx_tavus_upkeep_init_process(ngx_tavus_upkeep_conf_t *conf)
     }
 
     u->regular = 1;
-    u->next = ngx_current_msec + NGX_TAVUS_UPKEEP_FIRST;
 
     ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_FIRST);
 
@@ -207,49 +192,37 @@ ngx_tavus_upkeep_exit_process(void)
 void
 ngx_tavus_upkeep_soon(void)
 {
-    ngx_msec_t           wait;
     ngx_tavus_upkeep_t  *u;
 
     u = &ngx_tavus_upkeep;
 
-    if (u->conf == NULL || u->wanted || ngx_exiting) {
+    if (u->conf == NULL || ngx_exiting) {
         return;
     }
 
-    u->wanted = 1;
+    ngx_tavus_months_soon();
 
-    /* no more often than it can help */
-
-    wait = ngx_current_msec - u->asked;
-    wait = (u->asked && wait < NGX_TAVUS_UPKEEP_SOON)
-           ? NGX_TAVUS_UPKEEP_SOON - wait : 1;
-
-    u->next = ngx_current_msec + wait;
-
-    if (u->timer.timer_set) {
-        ngx_del_timer(&u->timer);
+    if (!u->busy) {
+        ngx_tavus_upkeep_rest();
     }
-
-    ngx_add_timer(&u->timer, wait);
 }
 
 
 void
 ngx_tavus_upkeep_stats(ngx_tavus_upkeep_stats_t *stats)
 {
-    *stats = ngx_tavus_upkeep.stats;
-
-    if (ngx_tavus_upkeep.pg) {
-        stats->error = ngx_tavus_pg_error(ngx_tavus_upkeep.pg);
-    }
+    stats->last = ngx_tavus_months_made(&stats->failed);
+    stats->error = ngx_tavus_upkeep.pg
+                   ? ngx_tavus_pg_error(ngx_tavus_upkeep.pg) : NULL;
 }
 
 
 static void
 ngx_tavus_upkeep_timer_handler(ngx_event_t *ev)
 {
-    const char          *node;
-    ngx_tavus_upkeep_t  *u;
+    ngx_uint_t                  i;
+    ngx_tavus_upkeep_t         *u;
+    const ngx_tavus_pg_stmt_t  *stmt;
 
     u = &ngx_tavus_upkeep;
 
@@ -257,7 +230,7 @@ ngx_tavus_upkeep_timer_handler(ngx_event_t *ev)
         return;
     }
 
-    if (!u->regular && !u->wanted) {
+    if (!u->regular && !ngx_tavus_months_wanted()) {
 
         /* done: another worker's connection is one too many */
 
@@ -274,45 +247,37 @@ ngx_tavus_upkeep_timer_handler(ngx_event_t *ev)
         return;
     }
 
-    if (u->wanted
-        || (ngx_msec_int_t) (ngx_current_msec - u->next) >= 0)
-    {
-        u->asked = ngx_current_msec;
-        u->wanted = 0;
+    for (i = 0; ngx_tavus_upkeep_operations[i].wait; i++) {
 
-        ngx_tavus_upkeep_ask(&ngx_tavus_upkeep_months,
-                             ngx_tavus_upkeep_made);
-        return;
-    }
-
-    /* neither keeps the other from its turn */
-
-    if ((ngx_msec_int_t) (u->turn - ngx_current_msec) > 0
-        && ngx_tavus_pg_ready(u->pg))
-    {
-        if (ngx_tavus_clean_wait() == 0) {
-            ngx_tavus_upkeep_ask(ngx_tavus_clean_next(&u->op),
-                                 ngx_tavus_upkeep_cleaned);
-            return;
+        if (!ngx_tavus_upkeep_can(i)
+            || ngx_tavus_upkeep_operations[i].wait() > 0)
+        {
+            continue;
         }
 
-        ngx_tavus_upkeep_rest();
-        return;
+        stmt = ngx_tavus_upkeep_operations[i].next(&u->op);
+
+        if (stmt) {
+            ngx_tavus_upkeep_ask(i, stmt);
+            return;
+        }
     }
 
-    u->turn = ngx_current_msec + NGX_TAVUS_UPKEEP_BEAT;
+    ngx_tavus_upkeep_rest();
+}
 
-    node = ngx_tavus_node_name();
 
-    if (!ngx_tavus_pg_ready(u->pg)) {
-        ngx_tavus_upkeep_rest();
+/* the first operation is any worker's, and waits for the connection */
 
-    } else if (node && *node) {
-        ngx_tavus_upkeep_beat(node);
+static ngx_uint_t
+ngx_tavus_upkeep_can(ngx_uint_t operation)
+{
+    ngx_tavus_upkeep_t  *u;
 
-    } else {
-        ngx_tavus_upkeep_claim_due();
-    }
+    u = &ngx_tavus_upkeep;
+
+    return operation == 0
+           || (u->regular && u->pg && ngx_tavus_pg_ready(u->pg));
 }
 
 
@@ -331,17 +296,19 @@ ngx_tavus_upkeep_open(void)
 
 
 static void
-ngx_tavus_upkeep_ask(const ngx_tavus_pg_stmt_t *stmt,
-    ngx_tavus_pg_handler_pt handler)
+ngx_tavus_upkeep_ask(ngx_uint_t operation, const ngx_tavus_pg_stmt_t *stmt)
 {
     ngx_tavus_upkeep_t  *u;
 
     u = &ngx_tavus_upkeep;
 
+    u->operation = operation;
+    u->begun = ngx_current_msec;
+
     u->op.stmt = stmt;
     u->op.timeout = NGX_TAVUS_UPKEEP_TIMEOUT;
     u->op.background = 1;
-    u->op.handler = handler;
+    u->op.handler = ngx_tavus_upkeep_answered;
 
     if (ngx_tavus_pg_query(u->pg, &u->op) != NGX_OK) {
         ngx_add_timer(&u->timer, NGX_TAVUS_UPKEEP_RETRY);
@@ -353,81 +320,7 @@ ngx_tavus_upkeep_ask(const ngx_tavus_pg_stmt_t *stmt,
 
 
 static void
-ngx_tavus_upkeep_made(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
-{
-    const char          *text;
-    ngx_uint_t           done, level;
-    ngx_tavus_upkeep_t  *u;
-
-    u = &ngx_tavus_upkeep;
-    u->busy = 0;
-
-    if (u->conf == NULL) {
-        return;
-    }
-
-    done = 0;
-
-    if (rc == NGX_OK && PQntuples(res) == 1) {
-        text = PQgetvalue(res, 0, 0);
-        done = ngx_tavus_upkeep_all_made(text);
-
-        level = done ? NGX_LOG_INFO : NGX_LOG_NOTICE;
-
-        ngx_log_error(level, ngx_cycle->log, 0,
-                      "database is maintained: months: %s", text);
-
-    } else {
-        text = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "database could not be maintained: months: %s",
-                      text ? text : "no connection");
-    }
-
-    if (done) {
-        u->stats.last = ngx_time();
-        ngx_tavus_store_months_made();
-    }
-
-    u->stats.failed = !done;
-
-    u->next = ngx_current_msec + (done ? NGX_TAVUS_UPKEEP_HOUR
-                                       : NGX_TAVUS_UPKEEP_RETRY);
-
-    if (!u->regular) {
-        u->wanted = !done;
-    }
-
-    ngx_add_timer(&u->timer, (done || u->regular) ? 1
-                                                  : NGX_TAVUS_UPKEEP_RETRY);
-}
-
-
-/* whether none was locked by others, and none could not be made */
-
-static ngx_uint_t
-ngx_tavus_upkeep_all_made(const char *text)
-{
-    cJSON       *json, *waiting, *failed;
-    ngx_uint_t   done;
-
-    json = cJSON_Parse(text);
-
-    waiting = cJSON_GetObjectItemCaseSensitive(json, "waiting");
-    failed = cJSON_GetObjectItemCaseSensitive(json, "failed");
-
-    done = cJSON_IsArray(waiting) && cJSON_GetArraySize(waiting) == 0
-           && cJSON_GetArraySize(failed) == 0;
-
-    cJSON_Delete(json);
-
-    return done;
-}
-
-
-static void
-ngx_tavus_upkeep_cleaned(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
+ngx_tavus_upkeep_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 {
     ngx_tavus_upkeep_t  *u;
 
@@ -438,193 +331,43 @@ ngx_tavus_upkeep_cleaned(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
         return;
     }
 
-    ngx_tavus_clean_done(rc, res);
-    ngx_tavus_upkeep_rest();
-}
+    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_UPKEEP, u->operation,
+                                     rc == NGX_OK ? 0 : 1), 1);
+    tavus_metric_observe(tavus_metric_of(TAVUS_METRIC_UPKEEP_TIME,
+                                         u->operation, 0),
+                         (uint64_t) (ngx_current_msec - u->begun) * 1000);
 
-
-static void
-ngx_tavus_upkeep_beat(const char *node)
-{
-    ngx_tavus_upkeep_t         *u;
-    ngx_tavus_journal_stats_t   journal;
-
-    u = &ngx_tavus_upkeep;
-
-    ngx_tavus_journal_stats(&journal);
-
-    ngx_sprintf((u_char *) u->files, "%ui%Z", journal.found);
-    ngx_sprintf((u_char *) u->bytes, "%O%Z", journal.found_bytes);
-
-    u->op.values[0] = node;
-    u->op.values[1] = u->files;
-    u->op.values[2] = u->bytes;
-
-    ngx_tavus_upkeep_ask(&ngx_tavus_upkeep_heartbeat,
-                         ngx_tavus_upkeep_beaten);
-}
-
-
-static void
-ngx_tavus_upkeep_beaten(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
-{
-    const char          *text;
-    ngx_tavus_upkeep_t  *u;
-
-    u = &ngx_tavus_upkeep;
-    u->busy = 0;
-
-    if (u->conf == NULL) {
-        return;
-    }
-
-    if (rc == NGX_OK && PQntuples(res) == 1) {
-        ngx_tavus_upkeep_nodes(PQgetvalue(res, 0, 0));
-        ngx_tavus_upkeep_claim_due();
-        return;
-    }
-
-    if (res) {
-        text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
-
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "database could not be told that this node lives: %s",
-                      text ? text : "");
-    }
+    ngx_tavus_upkeep_operations[u->operation].done(rc, res);
 
     ngx_tavus_upkeep_rest();
 }
 
 
-static void
-ngx_tavus_upkeep_nodes(const char *text)
-{
-    cJSON               *json, *silent, *p;
-    ngx_uint_t           n, clash;
-    ngx_tavus_upkeep_t  *u;
-
-    u = &ngx_tavus_upkeep;
-
-    json = cJSON_Parse(text);
-
-    /* once: a reload may have moved the folder to and fro */
-
-    clash = u->clashing;
-    u->clashing = cJSON_IsTrue(cJSON_GetObjectItem(json, "clash"));
-    clash = clash && u->clashing;
-
-    silent = cJSON_GetObjectItem(json, "silent");
-    n = cJSON_GetArraySize(silent);
-
-    tavus_metric_set(TAVUS_METRIC_NODE_CLASH, clash);
-    tavus_metric_set(TAVUS_METRIC_NODES_SILENT, n);
-
-    if (clash
-        && (u->clashed == 0
-            || ngx_current_msec - u->clashed >= NGX_TAVUS_UPKEEP_AGAIN))
-    {
-        u->clashed = ngx_current_msec;
-
-        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
-                      "another node has the id of this one, \"%s\": one of "
-                      "the two journal folders is a copy",
-                      ngx_tavus_node_name());
-    }
-
-    if (n > u->silent) {
-        cJSON_ArrayForEach(p, silent) {
-            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
-                          "node \"%s\" is silent: its journal may hold "
-                          "events", cJSON_GetStringValue(p));
-        }
-    }
-
-    u->silent = n;
-
-    cJSON_Delete(json);
-}
-
-
-/* what this node was told of it would have told by when its folder was empty */
-
-static void
-ngx_tavus_upkeep_claim_due(void)
-{
-    ngx_tavus_upkeep_t         *u;
-    ngx_tavus_journal_stats_t   journal;
-
-    u = &ngx_tavus_upkeep;
-
-    if (u->conf->unsettled == NULL || !u->conf->idle()) {
-        ngx_tavus_upkeep_rest();
-        return;
-    }
-
-    ngx_tavus_journal_tell();
-    ngx_tavus_journal_stats(&journal);
-
-    ngx_sprintf((u_char *) u->clean, "%M%Z",
-                ngx_current_msec - journal.clean);
-
-    u->op.values[0] = ngx_tavus_node_name();
-    u->op.values[1] = journal.cleaned ? u->clean : NULL;
-
-    ngx_tavus_upkeep_ask(&ngx_tavus_upkeep_claim, ngx_tavus_upkeep_claimed);
-}
-
-
-static void
-ngx_tavus_upkeep_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
-{
-    const char          *text;
-    ngx_tavus_upkeep_t  *u;
-
-    u = &ngx_tavus_upkeep;
-    u->busy = 0;
-
-    if (u->conf == NULL) {
-        return;
-    }
-
-    if (rc == NGX_OK && PQntuples(res) == 1) {
-        u->conf->unsettled(PQgetvalue(res, 0, 0));
-
-    } else if (res) {
-        text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
-
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                      "database could not be asked for unsettled "
-                      "conversations: %s", text ? text : "");
-    }
-
-    ngx_tavus_upkeep_rest();
-}
-
-
-/* until a claim or a bite is due, unless months are wanted before */
+/* until the next operation is due */
 
 static void
 ngx_tavus_upkeep_rest(void)
 {
+    ngx_uint_t           i;
     ngx_msec_t           wait;
     ngx_tavus_upkeep_t  *u;
 
     u = &ngx_tavus_upkeep;
 
-    if (u->wanted) {
-        wait = (ngx_msec_int_t) (u->next - ngx_current_msec) > 0
-               ? u->next - ngx_current_msec : 1;
+    wait = NGX_TAVUS_UPKEEP_MOST;
 
-    } else {
-        wait = (ngx_msec_int_t) (u->turn - ngx_current_msec) > 0
-               ? u->turn - ngx_current_msec : 1;
+    for (i = 0; ngx_tavus_upkeep_operations[i].wait; i++) {
 
-        if (ngx_tavus_pg_ready(u->pg)) {
-            wait = ngx_min(wait, ngx_max(ngx_tavus_clean_wait(), 1));
+        if (ngx_tavus_upkeep_can(i)) {
+            wait = ngx_min(wait, ngx_tavus_upkeep_operations[i].wait());
         }
     }
 
-    ngx_add_timer(&u->timer, wait);
+    if (!u->regular && !ngx_tavus_months_wanted()) {
+        wait = 0;
+    }
+
+    ngx_add_timer(&u->timer, ngx_max(wait, 1));
 }
 
 

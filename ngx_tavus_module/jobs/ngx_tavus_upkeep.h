@@ -18,21 +18,14 @@
 
 /*
  * What the database wants done from time to time, by the first worker over
- * a connection of its own: months made (tavus.make_months()), before all
- * else; what is old cleaned away (ngx_tavus_clean.h); and conversations that
- * nobody looks after (tavus.claim_unsettled()).
+ * a connection of its own: a table of operations, each of which says when it
+ * is due, what is asked, and takes the answer.
  */
 
 typedef struct {
     ngx_tavus_pg_conf_t  *database;
     time_t                retention;    /* seconds */
     time_t                browser;      /* of browsers' events; 0: the same */
-
-    /* takes the JSON list of tavus.claim_unsettled(); NULL: not wanted */
-    void                (*unsettled)(const char *list);
-
-    /* there is time for it */
-    ngx_uint_t          (*idle)(void);
 } ngx_tavus_upkeep_conf_t;
 
 

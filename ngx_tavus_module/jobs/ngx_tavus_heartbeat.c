@@ -1,0 +1,149 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "jobs/ngx_tavus_heartbeat.h"
+#include "store/ngx_tavus_journal.h"
+#include "store/ngx_tavus_node.h"
+#include "core/tavus_json.h"
+#include "core/tavus_metrics.h"
+
+
+#define NGX_TAVUS_HEARTBEAT_PERIOD  5000
+#define NGX_TAVUS_HEARTBEAT_AGAIN   60000   /* what lasts is said again */
+
+
+typedef struct {
+    ngx_msec_t                 next;
+    ngx_msec_t                 clashed;     /* when it was said */
+    ngx_uint_t                 silent;      /* nodes */
+    char                       files[NGX_INT64_LEN + 1];
+    char                       bytes[NGX_INT64_LEN + 1];
+    unsigned                   clashing:1;  /* says the last beat */
+} ngx_tavus_heartbeat_t;
+
+
+static void ngx_tavus_heartbeat_nodes(const char *text);
+
+
+static const Oid  ngx_tavus_heartbeat_types[] = { 25 /* text */, 25, 25 };
+
+static const ngx_tavus_pg_stmt_t  ngx_tavus_heartbeat_stmt = {
+    2, "heartbeat", "SELECT tavus.heartbeat($1, $2::int, $3::bigint)",
+    3, ngx_tavus_heartbeat_types
+};
+
+static ngx_tavus_heartbeat_t  ngx_tavus_heartbeat;
+
+
+ngx_msec_t
+ngx_tavus_heartbeat_wait(void)
+{
+    ngx_msec_int_t  wait;
+
+    wait = (ngx_msec_int_t) (ngx_tavus_heartbeat.next - ngx_current_msec);
+
+    return (ngx_tavus_heartbeat.next && wait > 0) ? (ngx_msec_t) wait : 0;
+}
+
+
+/* without a journal there is no node that others would have to know of */
+
+const ngx_tavus_pg_stmt_t *
+ngx_tavus_heartbeat_next(ngx_tavus_pg_op_t *op)
+{
+    const char                 *node;
+    ngx_tavus_heartbeat_t      *h;
+    ngx_tavus_journal_stats_t   journal;
+
+    h = &ngx_tavus_heartbeat;
+
+    h->next = ngx_current_msec + NGX_TAVUS_HEARTBEAT_PERIOD;
+
+    node = ngx_tavus_node_name();
+
+    if (node == NULL || *node == '\0') {
+        return NULL;
+    }
+
+    ngx_tavus_journal_stats(&journal);
+
+    ngx_sprintf((u_char *) h->files, "%ui%Z", journal.found);
+    ngx_sprintf((u_char *) h->bytes, "%O%Z", journal.found_bytes);
+
+    op->values[0] = node;
+    op->values[1] = h->files;
+    op->values[2] = h->bytes;
+
+    return &ngx_tavus_heartbeat_stmt;
+}
+
+
+void
+ngx_tavus_heartbeat_done(ngx_int_t rc, PGresult *res)
+{
+    const char  *text;
+
+    if (rc == NGX_OK && PQntuples(res) == 1) {
+        ngx_tavus_heartbeat_nodes(PQgetvalue(res, 0, 0));
+
+    } else if (res) {
+        text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "database could not be told that this node lives: %s",
+                      text ? text : "");
+    }
+}
+
+
+static void
+ngx_tavus_heartbeat_nodes(const char *text)
+{
+    cJSON                  *json, *silent, *p;
+    ngx_uint_t              n, clash;
+    ngx_tavus_heartbeat_t  *h;
+
+    h = &ngx_tavus_heartbeat;
+
+    json = cJSON_Parse(text);
+
+    /* once: a reload may have moved the folder to and fro */
+
+    clash = h->clashing;
+    h->clashing = cJSON_IsTrue(cJSON_GetObjectItem(json, "clash"));
+    clash = clash && h->clashing;
+
+    silent = cJSON_GetObjectItem(json, "silent");
+    n = cJSON_GetArraySize(silent);
+
+    tavus_metric_set(TAVUS_METRIC_NODE_CLASH, clash);
+    tavus_metric_set(TAVUS_METRIC_NODES_SILENT, n);
+
+    if (clash
+        && (h->clashed == 0
+            || ngx_current_msec - h->clashed >= NGX_TAVUS_HEARTBEAT_AGAIN))
+    {
+        h->clashed = ngx_current_msec;
+
+        ngx_log_error(NGX_LOG_CRIT, ngx_cycle->log, 0,
+                      "another node has the id of this one, \"%s\": one of "
+                      "the two journal folders is a copy",
+                      ngx_tavus_node_name());
+    }
+
+    if (n > h->silent) {
+        cJSON_ArrayForEach(p, silent) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
+                          "node \"%s\" is silent: its journal may hold "
+                          "events", cJSON_GetStringValue(p));
+        }
+    }
+
+    h->silent = n;
+
+    cJSON_Delete(json);
+}
