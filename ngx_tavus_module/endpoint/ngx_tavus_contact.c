@@ -11,6 +11,7 @@
 #include "http/ngx_tavus_problem.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_response.h"
+#include "http/ngx_tavus_variable.h"
 #include "http/ngx_tavus_wait.h"
 #include "store/ngx_tavus_store.h"
 #include "core/tavus_event.h"

@@ -13,6 +13,7 @@
 #include "http/ngx_tavus_problem.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_response.h"
+#include "http/ngx_tavus_variable.h"
 #include "service/ngx_tavus_api_conf.h"
 
 

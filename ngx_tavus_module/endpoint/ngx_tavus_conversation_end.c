@@ -11,6 +11,7 @@
 #include "http/ngx_tavus_problem.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_response.h"
+#include "http/ngx_tavus_variable.h"
 #include "http/ngx_tavus_wait.h"
 #include "jobs/ngx_tavus_call.h"
 #include "jobs/ngx_tavus_ends.h"

@@ -18,6 +18,7 @@
 #include "store/ngx_tavus_store.h"
 #include "store/ngx_tavus_store_conf.h"
 #include "event/ngx_tavus_pg.h"
+#include "event/ngx_tavus_timer.h"
 #include "core/tavus_json.h"
 #include "core/tavus_version.h"
 
@@ -53,13 +54,6 @@ static void ngx_tavus_health_error(cJSON *part, const char *name,
 static void ngx_tavus_health_schema(cJSON *part, ngx_int_t told);
 static ngx_int_t ngx_tavus_health_send(ngx_http_request_t *r,
     const char *text, const char *refused);
-
-
-/* debug logging reads the descriptor of a timer's "connection" */
-
-static ngx_connection_t  ngx_tavus_status_dummy = {
-    .fd = (ngx_socket_t) -1
-};
 
 
 ngx_int_t
@@ -152,7 +146,7 @@ ngx_tavus_health_full(ngx_http_request_t *r)
         return ngx_tavus_health_send(r, NULL, NULL);
     }
 
-    h->timer.data = &ngx_tavus_status_dummy;
+    h->timer.data = &ngx_tavus_timer_dummy;
     h->timer.handler = ngx_tavus_health_late;
     h->timer.log = ngx_cycle->log;
 

@@ -6,6 +6,7 @@
 
 
 #include "endpoint/ngx_tavus_webhook_verify.h"
+#include "http/ngx_tavus_header.h"
 #include "core/tavus_event.h"
 #include "core/tavus_metrics.h"
 
@@ -465,23 +466,13 @@ ngx_tavus_webhook_header(ngx_http_request_t *r, const char *name, size_t len,
     ngx_table_elt_t  *h, *found;
 
     part = &r->headers_in.headers.part;
-    h = part->elts;
+    i = 0;
     found = NULL;
 
-    for (i = 0; /* void */ ; i++) {
+    while ((h = ngx_tavus_next_header(&part, &i)) != NULL) {
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len != len
-            || ngx_memcmp(h[i].lowcase_key, name, len) != 0)
+        if (h->key.len != len
+            || ngx_memcmp(h->lowcase_key, name, len) != 0)
         {
             continue;
         }
@@ -490,7 +481,7 @@ ngx_tavus_webhook_header(ngx_http_request_t *r, const char *name, size_t len,
             return TAVUS_VERIFY_MALFORMED;
         }
 
-        found = &h[i];
+        found = h;
     }
 
     if (found == NULL) {

@@ -10,6 +10,7 @@
 #include <openssl/err.h>
 
 #include "event/ngx_tavus_curl.h"
+#include "event/ngx_tavus_timer.h"
 #include "core/tavus_version.h"
 
 
@@ -57,12 +58,6 @@ static CURLcode ngx_tavus_curl_tls(CURL *easy, void *ssl_ctx, void *data);
 static void ngx_tavus_curl_untrust(void *data);
 
 
-/* debug logging reads the descriptor of a timer's "connection" */
-
-static ngx_connection_t        ngx_tavus_curl_dummy = {
-    .fd = (ngx_socket_t) -1
-};
-
 static ngx_tavus_curl_multi_t  ngx_tavus_curl_multi;
 
 
@@ -87,7 +82,7 @@ ngx_tavus_curl_init_process(ngx_cycle_t *cycle, X509_STORE *store)
 
     ngx_queue_init(&m->transfers);
 
-    m->timer.data = &ngx_tavus_curl_dummy;
+    m->timer.data = &ngx_tavus_timer_dummy;
     m->timer.handler = ngx_tavus_curl_timer_handler;
     m->timer.log = cycle->log;
     m->timer.cancelable = 1;
@@ -206,7 +201,7 @@ ngx_tavus_curl_send(ngx_tavus_curl_t *t)
      * holds an exiting worker until the transfer has ended.
      */
 
-    t->timer.data = &ngx_tavus_curl_dummy;
+    t->timer.data = &ngx_tavus_timer_dummy;
     t->timer.handler = ngx_tavus_curl_deadline;
     t->timer.log = ngx_cycle->log;
 

@@ -14,6 +14,7 @@
 #include "event/ngx_tavus_pg.h"
 #include "event/ngx_tavus_pg_connect.h"
 #include "event/ngx_tavus_pg_session.h"
+#include "event/ngx_tavus_timer.h"
 
 
 #define NGX_TAVUS_PG_MAX_OPS       1024
@@ -29,11 +30,6 @@ static ngx_int_t ngx_tavus_pg_result(ngx_tavus_pg_t *pg,
     ngx_tavus_pg_op_t *op, PGresult *res);
 static ngx_int_t ngx_tavus_pg_send(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op);
 static void ngx_tavus_pg_op_timer_handler(ngx_event_t *ev);
-
-
-/* debug logging reads the descriptor of a timer's "connection" */
-
-static ngx_connection_t  ngx_tavus_pg_dummy = { .fd = (ngx_socket_t) -1 };
 
 
 ngx_tavus_pg_t *
@@ -68,7 +64,7 @@ ngx_tavus_pg_open(ngx_tavus_pg_conf_t *conf, const char *name,
     ngx_queue_init(&pg->waiting);
     ngx_queue_init(&pg->sent);
 
-    pg->timer.data = &ngx_tavus_pg_dummy;
+    pg->timer.data = &ngx_tavus_timer_dummy;
     pg->timer.handler = ngx_tavus_pg_timer_handler;
     pg->timer.log = pg->log;
     pg->timer.cancelable = 1;
@@ -160,7 +156,7 @@ ngx_tavus_pg_query(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op)
 
     ngx_memzero(&op->timer, sizeof(ngx_event_t));
 
-    op->timer.data = &ngx_tavus_pg_dummy;
+    op->timer.data = &ngx_tavus_timer_dummy;
     op->timer.handler = ngx_tavus_pg_op_timer_handler;
     op->timer.log = pg->log;
     op->timer.cancelable = op->background;
@@ -238,7 +234,7 @@ ngx_tavus_pg_check(ngx_tavus_pg_t *pg)
     ngx_memzero(op, sizeof(ngx_tavus_pg_op_t));
 
     op->handler = ngx_tavus_pg_checked;
-    op->timer.data = &ngx_tavus_pg_dummy;
+    op->timer.data = &ngx_tavus_timer_dummy;
     op->timer.handler = ngx_tavus_pg_op_timer_handler;
     op->timer.log = pg->log;
     op->timer.cancelable = 1;

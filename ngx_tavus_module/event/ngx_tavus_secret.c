@@ -226,73 +226,119 @@ static ngx_int_t
 ngx_tavus_secret_file(ngx_conf_t *cf, ngx_str_t *directive, ngx_str_t *path,
     ngx_str_t *secret)
 {
-    size_t           size;
-    ssize_t          n;
-    ngx_fd_t         fd;
-    ngx_file_info_t  fi;
+    ngx_err_t  err;
+
+    switch (ngx_tavus_secret_load(cf->pool, path, NGX_TAVUS_SECRET_MAX,
+                                  secret, &err))
+    {
+
+    case NGX_TAVUS_SECRET_FILE_OK:
+        return NGX_OK;
+
+    case NGX_TAVUS_SECRET_FILE_OPEN:
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
+                           "\"%V\": " ngx_open_file_n " \"%V\" failed",
+                           directive, path);
+        return NGX_ERROR;
+
+    case NGX_TAVUS_SECRET_FILE_INFO:
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
+                           "\"%V\": " ngx_fd_info_n " \"%V\" failed",
+                           directive, path);
+        return NGX_ERROR;
+
+    case NGX_TAVUS_SECRET_FILE_NONE:
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\": \"%V\" is not a regular file", directive,
+                           path);
+        return NGX_ERROR;
+
+    case NGX_TAVUS_SECRET_FILE_FOR_ALL:
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\": \"%V\" is open to all users, make it "
+                           "0600", directive, path);
+        return NGX_ERROR;
+
+    case NGX_TAVUS_SECRET_FILE_LARGE:
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\": \"%V\" has %uz bytes, at most %d may be",
+                           directive, path, secret->len,
+                           NGX_TAVUS_SECRET_MAX);
+        return NGX_ERROR;
+
+    case NGX_TAVUS_SECRET_FILE_READ:
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, err,
+                           "\"%V\": " ngx_read_fd_n " \"%V\" failed",
+                           directive, path);
+        return NGX_ERROR;
+
+    default: /* NGX_TAVUS_SECRET_FILE_NO_MEMORY */
+        return NGX_ERROR;
+    }
+}
+
+
+ngx_tavus_secret_file_e
+ngx_tavus_secret_load(ngx_pool_t *pool, ngx_str_t *path, size_t max,
+    ngx_str_t *text, ngx_err_t *err)
+{
+    size_t                    size;
+    ssize_t                   n;
+    ngx_fd_t                  fd;
+    ngx_file_info_t           fi;
+    ngx_tavus_secret_file_e   rc;
+
+    text->len = 0;
+
+    /* a pipe must not stop the configuration from being read */
 
     fd = ngx_open_file(path->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
                        NGX_FILE_OPEN, 0);
 
     if (fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "\"%V\": " ngx_open_file_n " \"%V\" failed",
-                           directive, path);
-        return NGX_ERROR;
+        *err = ngx_errno;
+        return NGX_TAVUS_SECRET_FILE_OPEN;
     }
 
     if (ngx_fd_info(fd, &fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "\"%V\": " ngx_fd_info_n " \"%V\" failed",
-                           directive, path);
-        goto failed;
-    }
-
-    if (!ngx_is_file(&fi)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\": \"%V\" is not a regular file", directive,
-                           path);
-        goto failed;
-    }
-
-    if (fi.st_mode & S_IRWXO) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\": \"%V\" is open to all users, make it "
-                           "0600", directive, path);
-        goto failed;
+        *err = ngx_errno;
+        rc = NGX_TAVUS_SECRET_FILE_INFO;
+        goto done;
     }
 
     size = (size_t) ngx_file_size(&fi);
 
-    if (size > NGX_TAVUS_SECRET_MAX) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"%V\": \"%V\" has %uz bytes, at most %d may be",
-                           directive, path, size, NGX_TAVUS_SECRET_MAX);
-        goto failed;
+    rc = !ngx_is_file(&fi) ? NGX_TAVUS_SECRET_FILE_NONE
+         : (fi.st_mode & S_IRWXO) ? NGX_TAVUS_SECRET_FILE_FOR_ALL
+         : size > max ? NGX_TAVUS_SECRET_FILE_LARGE
+                      : NGX_TAVUS_SECRET_FILE_OK;
+
+    if (rc != NGX_TAVUS_SECRET_FILE_OK) {
+        text->len = size;
+        goto done;
     }
 
-    secret->data = ngx_pnalloc(cf->pool, size + 1);
-    if (secret->data == NULL) {
-        goto failed;
+    rc = NGX_TAVUS_SECRET_FILE_NO_MEMORY;
+
+    text->data = ngx_pnalloc(pool, size + 1);
+    if (text->data == NULL) {
+        goto done;
     }
 
-    n = ngx_read_fd(fd, secret->data, size);
+    n = ngx_read_fd(fd, text->data, size);
 
     if (n < 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "\"%V\": " ngx_read_fd_n " \"%V\" failed",
-                           directive, path);
-        goto failed;
+        *err = ngx_errno;
+        rc = NGX_TAVUS_SECRET_FILE_READ;
+        goto done;
     }
 
-    secret->len = n;
-    (void) ngx_close_file(fd);
+    text->len = n;
+    rc = NGX_TAVUS_SECRET_FILE_OK;
 
-    return NGX_OK;
-
-failed:
+done:
 
     (void) ngx_close_file(fd);
 
-    return NGX_ERROR;
+    return rc;
 }

@@ -6,7 +6,7 @@
 
 
 #include "guard/ngx_tavus_auth.h"
-#include "guard/ngx_tavus_limit.h"
+#include "guard/ngx_tavus_address.h"
 #include "guard/ngx_tavus_limit_zone.h"
 #include "guard/ngx_tavus_login.h"
 #include "guard/ngx_tavus_users.h"
@@ -452,7 +452,7 @@ ngx_tavus_auth_create_task(ngx_http_request_t *r, ngx_tavus_users_t *users,
 
     amcf = ngx_http_get_module_main_conf(r, ngx_tavus_auth_module);
 
-    ngx_tavus_limit_addr_key(r, 32, 64, t->addr, &key);
+    ngx_tavus_address_key(r, 32, 64, t->addr, &key);
 
     t->key.data = t->addr;
     t->key.len = key.len;

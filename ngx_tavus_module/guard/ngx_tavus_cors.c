@@ -9,7 +9,7 @@
 #include "http/ngx_tavus_endpoint.h"
 #include "http/ngx_tavus_header.h"
 #include "http/ngx_tavus_problem.h"
-#include "http/ngx_tavus_request.h"
+#include "http/ngx_tavus_variable.h"
 
 #include <arpa/inet.h>
 
@@ -337,17 +337,15 @@ ngx_tavus_cors_clear(ngx_http_request_t *r)
 
     static ngx_str_t  prefix = ngx_string("Access-Control-");
 
-    for (part = &r->headers_out.headers.part; part; part = part->next) {
-        h = part->elts;
+    part = &r->headers_out.headers.part;
+    i = 0;
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_tavus_next_header(&part, &i)) != NULL) {
 
-            if (h[i].key.len > prefix.len
-                && ngx_strncasecmp(h[i].key.data, prefix.data, prefix.len)
-                   == 0)
-            {
-                h[i].hash = 0;
-            }
+        if (h->key.len > prefix.len
+            && ngx_strncasecmp(h->key.data, prefix.data, prefix.len) == 0)
+        {
+            h->hash = 0;
         }
     }
 }

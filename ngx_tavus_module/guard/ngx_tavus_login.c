@@ -9,6 +9,7 @@
 #include "store/ngx_tavus_node.h"
 #include "store/ngx_tavus_server_event.h"
 #include "store/ngx_tavus_store.h"
+#include "event/ngx_tavus_timer.h"
 #include "core/tavus_json.h"
 #include "core/tavus_signature.h"
 
@@ -39,7 +40,6 @@ static ngx_int_t ngx_tavus_login_init_zone(ngx_shm_zone_t *shm_zone,
 
 static ngx_slab_pool_t   *ngx_tavus_login_pool;     /* NULL: not told */
 static ngx_event_t        ngx_tavus_login_timer;
-static ngx_connection_t   ngx_tavus_login_dummy;
 
 
 void
@@ -245,10 +245,8 @@ ngx_tavus_login_init_process(ngx_slab_pool_t *pool)
 
     ngx_memzero(ev, sizeof(ngx_event_t));
 
-    ngx_tavus_login_dummy.fd = (ngx_socket_t) -1;
-
     ev->handler = ngx_tavus_login_timer_handler;
-    ev->data = &ngx_tavus_login_dummy;
+    ev->data = &ngx_tavus_timer_dummy;
     ev->log = ngx_cycle->log;
     ev->cancelable = 1;
 

@@ -8,6 +8,7 @@
 #include "guard/ngx_tavus_users.h"
 #include "guard/ngx_tavus_login.h"
 #include "http/ngx_tavus_endpoint.h"
+#include "event/ngx_tavus_secret.h"
 
 
 #define NGX_TAVUS_USERS_FILE_MAX  65536
@@ -256,77 +257,57 @@ ngx_tavus_users_set_realm(ngx_conf_t *cf, ngx_tavus_users_t *users,
 static char *
 ngx_tavus_users_read_file(ngx_conf_t *cf, ngx_str_t *name, ngx_str_t *text)
 {
-    off_t            size;
-    ssize_t          n;
-    const char      *reason;
-    ngx_file_t       file;
-    ngx_file_info_t  fi;
+    ngx_err_t    err;
+    const char  *failed, *reason;
 
-    ngx_memzero(&file, sizeof(ngx_file_t));
+    failed = NULL;
+    reason = NULL;
 
-    file.name = *name;
-    file.log = cf->log;
+    switch (ngx_tavus_secret_load(cf->temp_pool, name,
+                                  NGX_TAVUS_USERS_FILE_MAX, text, &err))
+    {
 
-    /* a pipe must not stop the configuration from being read */
+    case NGX_TAVUS_SECRET_FILE_OK:
+        return NGX_CONF_OK;
 
-    file.fd = ngx_open_file(name->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
-                            NGX_FILE_OPEN, 0);
+    case NGX_TAVUS_SECRET_FILE_OPEN:
+        failed = ngx_open_file_n;
+        break;
 
-    if (file.fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_open_file_n " \"%V\" failed", name);
+    case NGX_TAVUS_SECRET_FILE_INFO:
+        failed = ngx_fd_info_n;
+        break;
+
+    case NGX_TAVUS_SECRET_FILE_READ:
+        failed = ngx_read_fd_n;
+        break;
+
+    case NGX_TAVUS_SECRET_FILE_NONE:
+        reason = "is not a file";
+        break;
+
+    case NGX_TAVUS_SECRET_FILE_FOR_ALL:
+        reason = "must not be accessible to others, use mode 0640 or 0600";
+        break;
+
+    case NGX_TAVUS_SECRET_FILE_LARGE:
+        reason = "is larger than 64k";
+        break;
+
+    default: /* NGX_TAVUS_SECRET_FILE_NO_MEMORY */
         return NGX_CONF_ERROR;
     }
 
-    n = NGX_ERROR;
-    reason = NULL;
+    if (failed) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, err, "%s \"%V\" failed", failed,
+                           name);
 
-    if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_fd_info_n " \"%V\" failed", name);
-        goto done;
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "user file \"%V\" %s", name,
+                           reason);
     }
 
-    size = ngx_file_size(&fi);
-
-    if (!ngx_is_file(&fi)) {
-        reason = "is not a file";
-
-    } else if (fi.st_mode & 007) {
-        reason = "must not be accessible to others, use mode 0640 or 0600";
-
-    } else if (size > NGX_TAVUS_USERS_FILE_MAX) {
-        reason = "is larger than 64k";
-    }
-
-    if (reason) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "user file \"%V\" %s",
-                           name, reason);
-        goto done;
-    }
-
-    text->data = ngx_pnalloc(cf->temp_pool, (size_t) size + 1);
-    if (text->data == NULL) {
-        goto done;
-    }
-
-    n = ngx_read_file(&file, text->data, (size_t) size, 0);
-
-    if (n == NGX_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           ngx_read_file_n " \"%V\" failed", name);
-    }
-
-    text->len = (n == NGX_ERROR) ? 0 : (size_t) n;
-
-done:
-
-    if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
-        ngx_log_error(NGX_LOG_ALERT, cf->log, ngx_errno,
-                      ngx_close_file_n " \"%V\" failed", name);
-    }
-
-    return (n == NGX_ERROR) ? NGX_CONF_ERROR : NGX_CONF_OK;
+    return NGX_CONF_ERROR;
 }
 
 

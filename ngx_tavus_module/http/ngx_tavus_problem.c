@@ -9,8 +9,8 @@
 #include "http/ngx_tavus_ctx.h"
 #include "http/ngx_tavus_endpoint.h"
 #include "http/ngx_tavus_header.h"
-#include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_response.h"
+#include "http/ngx_tavus_variable.h"
 
 
 typedef struct {

@@ -44,8 +44,5 @@ ngx_int_t ngx_tavus_read_body(ngx_http_request_t *r, size_t max,
  */
 cJSON *ngx_tavus_parse_object(ngx_http_request_t *r, ngx_str_t *body);
 
-/* The value of $request_id. */
-ngx_str_t *ngx_tavus_request_id(ngx_http_request_t *r);
-
 
 #endif /* _NGX_TAVUS_REQUEST_H_INCLUDED_ */

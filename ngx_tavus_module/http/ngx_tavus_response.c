@@ -7,7 +7,7 @@
 
 #include "http/ngx_tavus_response.h"
 #include "http/ngx_tavus_header.h"
-#include "http/ngx_tavus_request.h"
+#include "http/ngx_tavus_variable.h"
 
 
 ngx_int_t

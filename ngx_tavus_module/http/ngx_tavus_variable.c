@@ -7,6 +7,7 @@
 
 #include "http/ngx_tavus_variable.h"
 #include "http/ngx_tavus_ctx.h"
+#include "http/ngx_tavus_endpoint.h"
 
 
 static ngx_int_t ngx_tavus_string_variable(ngx_http_request_t *r,
@@ -135,4 +136,33 @@ ngx_tavus_time_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     v->not_found = 0;
 
     return NGX_OK;
+}
+
+
+ngx_str_t *
+ngx_tavus_request_id(ngx_http_request_t *r)
+{
+    ngx_str_t                  *id;
+    ngx_tavus_main_conf_t      *mcf;
+    ngx_http_variable_value_t  *vv;
+
+    static ngx_str_t  none = ngx_string("");
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
+
+    vv = ngx_http_get_indexed_variable(r, mcf->request_id_index);
+
+    if (vv == NULL || vv->not_found) {
+        return &none;
+    }
+
+    id = ngx_palloc(r->pool, sizeof(ngx_str_t));
+    if (id == NULL) {
+        return &none;
+    }
+
+    id->data = vv->data;
+    id->len = vv->len;
+
+    return id;
 }

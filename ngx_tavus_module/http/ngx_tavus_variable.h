@@ -21,5 +21,8 @@ ngx_int_t ngx_tavus_add_variables(ngx_conf_t *cf);
 ngx_int_t ngx_tavus_variables_add(ngx_conf_t *cf,
     ngx_http_variable_t *variables);
 
+/* The value of $request_id. */
+ngx_str_t *ngx_tavus_request_id(ngx_http_request_t *r);
+
 
 #endif /* _NGX_TAVUS_VARIABLE_H_INCLUDED_ */

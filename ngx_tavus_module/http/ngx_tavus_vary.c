@@ -87,32 +87,22 @@ ngx_tavus_vary_filter(ngx_http_request_t *r)
     ngx_str_null(&vary);
 
     part = &r->headers_out.headers.part;
-    h = part->elts;
+    i = 0;
 
-    for (i = 0; /* void */ ; i++) {
+    while ((h = ngx_tavus_next_header(&part, &i)) != NULL) {
 
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].hash == 0
-            || h[i].key.len != name.len
-            || ngx_strncasecmp(h[i].key.data, name.data, name.len) != 0)
+        if (h->hash == 0
+            || h->key.len != name.len
+            || ngx_strncasecmp(h->key.data, name.data, name.len) != 0)
         {
             continue;
         }
 
-        if (ngx_tavus_vary_add(r, &vary, &h[i].value) != NGX_OK) {
+        if (ngx_tavus_vary_add(r, &vary, &h->value) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        h[i].hash = 0;
+        h->hash = 0;
     }
 
 #if (NGX_HTTP_GZIP)

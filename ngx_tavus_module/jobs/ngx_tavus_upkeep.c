@@ -10,6 +10,7 @@
 #include "jobs/ngx_tavus_heartbeat.h"
 #include "jobs/ngx_tavus_months.h"
 #include "jobs/ngx_tavus_sweep.h"
+#include "event/ngx_tavus_timer.h"
 #include "core/tavus_metrics.h"
 
 
@@ -127,13 +128,6 @@ static const ngx_tavus_pg_setting_t  ngx_tavus_upkeep_settings[] = {
 };
 
 
-/* debug logging reads the descriptor of a timer's "connection" */
-
-static ngx_connection_t    ngx_tavus_upkeep_dummy = {
-    .fd = (ngx_socket_t) -1
-};
-
-
 static ngx_tavus_upkeep_t  ngx_tavus_upkeep;
 
 
@@ -148,7 +142,7 @@ ngx_tavus_upkeep_init_process(ngx_tavus_upkeep_conf_t *conf)
 
     ngx_tavus_clean_init_process(conf->retention, conf->browser);
 
-    u->timer.data = &ngx_tavus_upkeep_dummy;
+    u->timer.data = &ngx_tavus_timer_dummy;
     u->timer.handler = ngx_tavus_upkeep_timer_handler;
     u->timer.log = ngx_cycle->log;
     u->timer.cancelable = 1;

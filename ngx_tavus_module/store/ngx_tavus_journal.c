@@ -10,6 +10,7 @@
 
 #include "store/ngx_tavus_journal.h"
 #include "store/ngx_tavus_journal_file.h"
+#include "event/ngx_tavus_timer.h"
 #include "core/tavus_metrics.h"
 
 #include <openssl/rand.h>
@@ -35,12 +36,6 @@ static void ngx_tavus_journal_timer_handler(ngx_event_t *ev);
 static ngx_int_t ngx_tavus_journal_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 
-
-/* debug logging reads the descriptor of a timer's "connection" */
-
-static ngx_connection_t     ngx_tavus_journal_dummy = {
-    .fd = (ngx_socket_t) -1
-};
 
 ngx_tavus_journal_t         ngx_tavus_journal;
 
@@ -86,11 +81,11 @@ ngx_tavus_journal_init_process(ngx_tavus_journal_conf_t *conf,
         conf->shares[ngx_worker].owner = ngx_pid;
     }
 
-    j->timer.data = &ngx_tavus_journal_dummy;
+    j->timer.data = &ngx_tavus_timer_dummy;
     j->timer.handler = ngx_tavus_journal_timer_handler;
     j->timer.log = ngx_cycle->log;
 
-    j->again.data = &ngx_tavus_journal_dummy;
+    j->again.data = &ngx_tavus_timer_dummy;
     j->again.handler = ngx_tavus_journal_again_handler;
     j->again.log = ngx_cycle->log;
     j->again.cancelable = 1;

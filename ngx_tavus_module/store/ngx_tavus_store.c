@@ -13,6 +13,7 @@
 #include "store/ngx_tavus_encode.h"
 #include "store/ngx_tavus_node.h"
 #include "store/ngx_tavus_watch.h"
+#include "event/ngx_tavus_timer.h"
 #include "core/tavus_metrics.h"
 
 
@@ -34,12 +35,6 @@ static void ngx_tavus_store_journaled(void *data, ngx_int_t rc);
 static ngx_uint_t ngx_tavus_store_replay_ready(void);
 static ngx_int_t ngx_tavus_store_replay(const uint8_t *payload, size_t len);
 
-
-/* debug logging reads the descriptor of a timer's "connection" */
-
-static ngx_connection_t   ngx_tavus_store_dummy = {
-    .fd = (ngx_socket_t) -1
-};
 
 static const ngx_tavus_pg_setting_t  ngx_tavus_store_record_settings[] = {
     { "statement_timeout", "20s" },
@@ -73,11 +68,11 @@ ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
     st->buffer = conf->buffer;
     st->missing = conf->missing;
 
-    st->flush.data = &ngx_tavus_store_dummy;
+    st->flush.data = &ngx_tavus_timer_dummy;
     st->flush.handler = ngx_tavus_batch_flush_handler;
     st->flush.log = ngx_cycle->log;
 
-    st->timer.data = &ngx_tavus_store_dummy;
+    st->timer.data = &ngx_tavus_timer_dummy;
     st->timer.handler = ngx_tavus_store_timer_handler;
     st->timer.log = ngx_cycle->log;
 
@@ -96,7 +91,7 @@ ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
         return NGX_OK;
     }
 
-    st->probe.data = &ngx_tavus_store_dummy;
+    st->probe.data = &ngx_tavus_timer_dummy;
     st->probe.handler = ngx_tavus_batch_probe_handler;
     st->probe.log = ngx_cycle->log;
     st->probe.cancelable = 1;

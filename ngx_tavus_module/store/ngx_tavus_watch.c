@@ -12,6 +12,7 @@
 #include "store/ngx_tavus_watch.h"
 #include "store/ngx_tavus_journal.h"
 #include "store/ngx_tavus_store.h"
+#include "event/ngx_tavus_timer.h"
 
 
 #define NGX_TAVUS_WATCH_TICK    500
@@ -42,12 +43,6 @@ static ngx_str_t *ngx_tavus_watch_depth(ngx_str_t *depth);
 static ngx_fd_t ngx_tavus_watch_log(void);
 
 
-/* debug logging reads the descriptor of a timer's "connection" */
-
-static ngx_connection_t   ngx_tavus_watch_dummy = {
-    .fd = (ngx_socket_t) -1
-};
-
 static ngx_tavus_watch_t  ngx_tavus_watch;
 
 
@@ -58,7 +53,7 @@ ngx_tavus_watch_init_process(void)
 
     w = &ngx_tavus_watch;
 
-    w->timer.data = &ngx_tavus_watch_dummy;
+    w->timer.data = &ngx_tavus_timer_dummy;
     w->timer.handler = ngx_tavus_watch_timer_handler;
     w->timer.log = ngx_cycle->log;
     w->timer.cancelable = 1;
