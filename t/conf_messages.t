@@ -14,9 +14,7 @@ use Tavus::Test::Source qw(directives);
 my %unheard = (
     'RAND_bytes() failed' => 'OpenSSL has no random numbers',
     '"%V": fstat() "%V" failed' => 'of a file that is open',
-    'fstat() "%V" failed' => 'of a file that is open',
     '"%V": read() "%V" failed' => 'the disk is broken',
-    'pread() "%V" failed' => 'the disk is broken',
     'no memory for a user' => 'malloc() fails',
     'out of memory' => 'malloc() fails',
     'OpenSSL cannot set up the key' => 'OpenSSL fails',
