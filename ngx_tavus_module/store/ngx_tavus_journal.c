@@ -210,6 +210,12 @@ ngx_tavus_journal_ready(size_t size)
         return 0;
     }
 
+    /* a file that is open needs its folder no more */
+
+    if (j->shut && j->active == NULL) {
+        return 0;
+    }
+
     ngx_tavus_journal_others(&others, NULL);
 
     if (ngx_tavus_journal_own() + others + (off_t) (TAVUS_RECORD_FILE + size)

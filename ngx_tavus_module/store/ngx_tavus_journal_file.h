@@ -88,6 +88,7 @@ typedef struct {
     ngx_uint_t                     found;       /* files, all workers' */
     off_t                          found_bytes;
     ngx_uint_t                     former;      /* in former folders */
+    ngx_uint_t                     shut;        /* no file can be made */
     ngx_uint_t                     unreadable;
     u_char                         why[NGX_TAVUS_JOURNAL_WHY];
 } ngx_tavus_journal_read_t;
@@ -137,6 +138,7 @@ typedef struct {
     unsigned                       read_busy:1;
     unsigned                       asked:1;
     unsigned                       waits:1;     /* waited is set */
+    unsigned                       shut:1;      /* no file can be made */
     unsigned                       exiting:1;
 } ngx_tavus_journal_t;
 

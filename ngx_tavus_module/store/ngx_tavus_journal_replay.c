@@ -213,6 +213,8 @@ ngx_tavus_journal_scan_thread(void *data, ngx_log_t *log)
     ngx_uint_t   i;
 
     if (r->conf->path.len) {
+        r->shut = access((char *) r->conf->path.data, W_OK|X_OK) != 0;
+
         ngx_tavus_journal_scan_folder(r, (char *) r->conf->path.data, 0, log);
     }
 
@@ -406,6 +408,7 @@ ngx_tavus_journal_scanned(ngx_event_t *ev)
     j->stats.found = r->found;
     j->stats.found_bytes = r->found_bytes;
     j->stats.former = r->former;
+    j->shut = r->shut;
 
     if (r->unreadable > j->stats.unreadable) {
         j->complained = ngx_current_msec - NGX_TAVUS_JOURNAL_REPEAT;
