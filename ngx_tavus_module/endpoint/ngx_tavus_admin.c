@@ -11,6 +11,7 @@
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_response.h"
 #include "http/ngx_tavus_wait.h"
+#include "store/ngx_tavus_statements.h"
 #include "store/ngx_tavus_store.h"
 #include "event/ngx_tavus_pg.h"
 #include "core/tavus_event.h"
@@ -26,11 +27,6 @@
 #define NGX_TAVUS_ADMIN_LIMIT      "50"
 
 /* catalog/pg_type.dat */
-#define NGX_TAVUS_OID_INT8         20
-#define NGX_TAVUS_OID_INT4         23
-#define NGX_TAVUS_OID_TEXT         25
-#define NGX_TAVUS_OID_TIMESTAMPTZ  1184
-#define NGX_TAVUS_OID_UUID         2950
 
 /* microseconds from 1970 to PostgreSQL's epoch, 2000-01-01 */
 #define NGX_TAVUS_ADMIN_EPOCH      946684800000000
@@ -58,7 +54,7 @@ typedef struct {
 
 typedef struct {
     ngx_str_t                path;          /* below the location */
-    ngx_tavus_pg_stmt_t      stmt;
+    ngx_uint_t               stmt;          /* ngx_tavus_stmt_e */
     ngx_uint_t               item;          /* an id follows the path: its
                                                kind is args[0]'s */
     ngx_tavus_admin_arg_t    args[NGX_TAVUS_ADMIN_MAX_ARGS];
@@ -93,33 +89,10 @@ static ngx_int_t ngx_tavus_admin_failed(ngx_http_request_t *r, ngx_int_t rc,
 static ngx_uint_t ngx_tavus_admin_prefix(ngx_http_core_loc_conf_t *clcf);
 
 
-static const Oid  ngx_tavus_admin_events_types[] = {
-    NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
-    NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TIMESTAMPTZ,
-    NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_UUID
-};
-
-static const Oid  ngx_tavus_admin_conversations_types[] = {
-    NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TIMESTAMPTZ,
-    NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_TEXT
-};
-
-static const Oid  ngx_tavus_admin_quarantine_types[] = {
-    NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_INT8
-};
-
-static const Oid  ngx_tavus_admin_uuid_types[] = { NGX_TAVUS_OID_UUID };
-static const Oid  ngx_tavus_admin_text_types[] = { NGX_TAVUS_OID_TEXT };
-
-
 static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
 
     { ngx_string("events"),
-      { 0, "admin_events",
-        "SELECT tavus.pieces(tavus.admin_events($1, $2, $3, $4, $5, $6, $7, "
-        "$8, $9))",
-        9, ngx_tavus_admin_events_types },
-      0,
+      ngx_tavus_stmt_admin_events, 0,
       { { "type", 16, ngx_tavus_arg_type },
         { "event_type", 200, ngx_tavus_arg_text },
         { "source", 32, ngx_tavus_arg_text },
@@ -131,18 +104,11 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
         { "cursor", 36, ngx_tavus_arg_uuid } } },
 
     { ngx_string("events/"),
-      { 1, "admin_event",
-        "SELECT tavus.pieces(tavus.admin_event($1))",
-        1, ngx_tavus_admin_uuid_types },
-      1,
+      ngx_tavus_stmt_admin_event, 1,
       { { "id", 36, ngx_tavus_arg_uuid } } },
 
     { ngx_string("conversations"),
-      { 2, "admin_conversations",
-        "SELECT tavus.pieces(tavus.admin_conversations($1, $2, $3, $4, $5, "
-        "$6))",
-        6, ngx_tavus_admin_conversations_types },
-      0,
+      ngx_tavus_stmt_admin_conversations, 0,
       { { "status", 16, ngx_tavus_arg_status },
         { "vertical", 32, ngx_tavus_arg_text },
         { "from", 64, ngx_tavus_arg_time },
@@ -151,22 +117,15 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
         { "cursor", 400, ngx_tavus_arg_text } } },
 
     { ngx_string("conversations/"),
-      { 3, "admin_conversation",
-        "SELECT tavus.pieces(tavus.admin_conversation($1))",
-        1, ngx_tavus_admin_text_types },
-      1,
+      ngx_tavus_stmt_admin_conversation, 1,
       { { "id", 200, ngx_tavus_arg_text } } },
 
     { ngx_string("quarantine"),
-      { 4, "admin_quarantine",
-        "SELECT tavus.pieces(tavus.admin_quarantine($1, $2))",
-        2, ngx_tavus_admin_quarantine_types },
-      0,
+      ngx_tavus_stmt_admin_quarantine, 0,
       { { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 20, ngx_tavus_arg_number } } },
 
-    { ngx_null_string, { 0, NULL, NULL, 0, NULL }, 0,
-      { { NULL, 0, 0 } } }
+    { ngx_null_string, 0, 0, { { NULL, 0, 0 } } }
 };
 
 
@@ -284,7 +243,7 @@ ngx_tavus_admin_run(ngx_http_request_t *r, ngx_tavus_admin_route_t *route,
         goto failed;
     }
 
-    query->op.stmt = &route->stmt;
+    query->op.stmt = &ngx_tavus_statements[route->stmt];
     query->op.timeout = NGX_TAVUS_ADMIN_TIMEOUT;
     query->op.keep = 1;
     query->op.handler = ngx_tavus_admin_answer;
@@ -332,7 +291,7 @@ ngx_tavus_admin_args(ngx_http_request_t *r, ngx_tavus_admin_query_t *query,
     tavus_query_arg_t      table[NGX_TAVUS_ADMIN_MAX_ARGS];
     tavus_query_status_t   status;
 
-    n = route->stmt.nparams;
+    n = ngx_tavus_pg_params(&ngx_tavus_statements[route->stmt]);
 
     ngx_memzero(table, sizeof(table));
 

@@ -15,6 +15,7 @@
 #include "jobs/ngx_tavus_clean.h"
 #include "jobs/ngx_tavus_upkeep.h"
 #include "store/ngx_tavus_journal.h"
+#include "store/ngx_tavus_statements.h"
 #include "store/ngx_tavus_store.h"
 #include "store/ngx_tavus_store_conf.h"
 #include "event/ngx_tavus_pg.h"
@@ -26,8 +27,6 @@
 /* a webhook of the largest size that is usual */
 #define NGX_TAVUS_STATUS_RECORD     65536
 
-/* after those of ngx_tavus_admin.c, which share the connection */
-#define NGX_TAVUS_STATUS_STATEMENT  15
 #define NGX_TAVUS_STATUS_TIMEOUT    5000
 
 /* how long health waits for what the database says */
@@ -111,10 +110,6 @@ ngx_tavus_health_full(ngx_http_request_t *r)
     ngx_tavus_health_t       *h;
     ngx_tavus_store_stats_t   stats;
 
-    static const ngx_tavus_pg_stmt_t  health = {
-        NGX_TAVUS_STATUS_STATEMENT, "health", "SELECT tavus.health()", 0, NULL
-    };
-
     (void) ngx_tavus_health_status(&stats);
 
     if (!stats.ready || !ngx_tavus_store_query_idle()) {
@@ -133,7 +128,7 @@ ngx_tavus_health_full(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    h->op.stmt = &health;
+    h->op.stmt = &ngx_tavus_statements[ngx_tavus_stmt_health];
     h->op.timeout = NGX_TAVUS_STATUS_TIMEOUT;
     h->op.background = 1;
     h->op.handler = ngx_tavus_health_answered;

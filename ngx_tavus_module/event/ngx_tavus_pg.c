@@ -128,6 +128,19 @@ ngx_tavus_pg_error(ngx_tavus_pg_t *pg)
 }
 
 
+ngx_uint_t
+ngx_tavus_pg_params(const ngx_tavus_pg_stmt_t *stmt)
+{
+    ngx_uint_t  n;
+
+    for (n = 0; n < NGX_TAVUS_PG_MAX_PARAMS && stmt->types[n]; n++) {
+        /* void */
+    }
+
+    return n;
+}
+
+
 ngx_int_t
 ngx_tavus_pg_schema(ngx_tavus_pg_t *pg)
 {
@@ -565,12 +578,13 @@ ngx_tavus_pg_send_waiting(ngx_tavus_pg_t *pg)
 static ngx_int_t
 ngx_tavus_pg_send(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op)
 {
-    int                         rc;
+    int                         rc, n;
     u_char                     *sql;
     const char                 *name;
     const ngx_tavus_pg_stmt_t  *stmt;
 
     stmt = op->stmt;
+    n = (int) ngx_tavus_pg_params(stmt);
     name = (char *) pg->names[stmt->index];
 
     if (!(pg->prepared & (1u << stmt->index))) {
@@ -588,7 +602,7 @@ ngx_tavus_pg_send(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op)
         }
 
         rc = PQsendPrepare(pg->conn, name, sql ? (char *) sql : stmt->sql,
-                           stmt->nparams, stmt->types);
+                           n, stmt->types);
 
         if (sql) {
             ngx_free(sql);
@@ -605,8 +619,8 @@ ngx_tavus_pg_send(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op)
         op->prepared = 1;
     }
 
-    if (PQsendQueryPrepared(pg->conn, name, stmt->nparams, op->values,
-                            op->lengths, op->formats, 1)
+    if (PQsendQueryPrepared(pg->conn, name, n, op->values, op->lengths,
+                            op->formats, 1)
         == 0)
     {
         return NGX_ERROR;

@@ -17,7 +17,7 @@
 
 #define NGX_TAVUS_PG_MAX_KEYWORDS    64
 #define NGX_TAVUS_PG_MAX_PARAMS      16
-#define NGX_TAVUS_PG_MAX_STATEMENTS  16
+#define NGX_TAVUS_PG_MAX_STATEMENTS  32
 
 
 typedef struct ngx_tavus_pg_s     ngx_tavus_pg_t;
@@ -66,8 +66,7 @@ typedef struct {
     ngx_uint_t            index;        /* < NGX_TAVUS_PG_MAX_STATEMENTS */
     const char           *name;
     const char           *sql;
-    int                   nparams;
-    const Oid            *types;
+    Oid                   types[NGX_TAVUS_PG_MAX_PARAMS];    /* up to a 0 */
 } ngx_tavus_pg_stmt_t;
 
 
@@ -150,6 +149,9 @@ ngx_int_t ngx_tavus_pg_query(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op);
  * NGX_OK, and the handler will not be called.
  */
 ngx_int_t ngx_tavus_pg_withdraw(ngx_tavus_pg_op_t *op);
+
+/* How many parameters a statement has. */
+ngx_uint_t ngx_tavus_pg_params(const ngx_tavus_pg_stmt_t *stmt);
 
 /* Whether a query would be sent at once. */
 ngx_uint_t ngx_tavus_pg_ready(ngx_tavus_pg_t *pg);

@@ -29,6 +29,10 @@
 /* of a statement on a connection: its own and the session's token */
 #define NGX_TAVUS_PG_NAME_LEN      48
 
+#if (NGX_TAVUS_PG_MAX_STATEMENTS > 32)
+#error "what is prepared on a connection does not fit into 32 bits"
+#endif
+
 
 typedef enum {
     ngx_tavus_pg_idle = 0,

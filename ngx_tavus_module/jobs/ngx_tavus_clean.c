@@ -6,6 +6,7 @@
 
 
 #include "jobs/ngx_tavus_clean.h"
+#include "store/ngx_tavus_statements.h"
 #include "core/tavus_json.h"
 
 
@@ -21,7 +22,7 @@
 
 typedef struct {
     const char                 *name;
-    const ngx_tavus_pg_stmt_t  *stmt;
+    ngx_uint_t                  stmt;       /* ngx_tavus_stmt_e */
 } ngx_tavus_clean_step_t;
 
 
@@ -46,34 +47,18 @@ static void ngx_tavus_clean_answered(const char *text);
 static void ngx_tavus_clean_step(ngx_uint_t failed);
 
 
-static const Oid  ngx_tavus_clean_types[] = { 25 /* text */, 25, 25, 25 };
-
-static const ngx_tavus_pg_stmt_t  ngx_tavus_clean_months = {
-    3, "drop_months", "SELECT tavus.drop_months($1::interval)",
-    1, ngx_tavus_clean_types
-};
-
-static const ngx_tavus_pg_stmt_t  ngx_tavus_clean_digests = {
-    4, "rotate_digests", "SELECT tavus.rotate_digests()", 0, NULL
-};
-
-static const ngx_tavus_pg_stmt_t  ngx_tavus_clean_trim = {
-    5, "trim", "SELECT tavus.trim($1, $2::interval, $3::int, $4)",
-    4, ngx_tavus_clean_types
-};
-
 /* those by tavus.trim() are named as it names them */
 
 static const ngx_tavus_clean_step_t
     ngx_tavus_clean_steps[NGX_TAVUS_CLEAN_STEPS] =
 {
-    { "old months", &ngx_tavus_clean_months },
-    { "digests", &ngx_tavus_clean_digests },
-    { "browser", &ngx_tavus_clean_trim },
-    { "quarantine", &ngx_tavus_clean_trim },
-    { "intents", &ngx_tavus_clean_trim },
-    { "conversations", &ngx_tavus_clean_trim },
-    { "elsewhere", &ngx_tavus_clean_trim }
+    { "old months", ngx_tavus_stmt_drop_months },
+    { "digests", ngx_tavus_stmt_rotate_digests },
+    { "browser", ngx_tavus_stmt_trim },
+    { "quarantine", ngx_tavus_stmt_trim },
+    { "intents", ngx_tavus_stmt_trim },
+    { "conversations", ngx_tavus_stmt_trim },
+    { "elsewhere", ngx_tavus_stmt_trim }
 };
 
 static ngx_tavus_clean_t  ngx_tavus_clean;
@@ -117,7 +102,7 @@ ngx_tavus_clean_next(ngx_tavus_pg_op_t *op)
     step = &ngx_tavus_clean_steps[c->step];
     c->begun = ngx_current_msec;
 
-    if (step->stmt == &ngx_tavus_clean_trim) {
+    if (step->stmt == ngx_tavus_stmt_trim) {
         ngx_sprintf((u_char *) c->bite, "%ui%Z", c->rows);
 
         op->values[0] = step->name;
@@ -130,7 +115,7 @@ ngx_tavus_clean_next(ngx_tavus_pg_op_t *op)
         op->values[0] = c->keep;
     }
 
-    return step->stmt;
+    return &ngx_tavus_statements[step->stmt];
 }
 
 
@@ -209,7 +194,7 @@ ngx_tavus_clean_answered(const char *text)
 
     level = waiting ? NGX_LOG_NOTICE : NGX_LOG_INFO;
 
-    if (ngx_tavus_clean_steps[c->step].stmt == &ngx_tavus_clean_trim
+    if (ngx_tavus_clean_steps[c->step].stmt == ngx_tavus_stmt_trim
         && !waiting)
     {
         ngx_log_error(level, ngx_cycle->log, 0,

@@ -8,6 +8,7 @@
 #include "jobs/ngx_tavus_heartbeat.h"
 #include "store/ngx_tavus_journal.h"
 #include "store/ngx_tavus_node.h"
+#include "store/ngx_tavus_statements.h"
 #include "core/tavus_json.h"
 #include "core/tavus_metrics.h"
 
@@ -28,13 +29,6 @@ typedef struct {
 
 static void ngx_tavus_heartbeat_nodes(const char *text);
 
-
-static const Oid  ngx_tavus_heartbeat_types[] = { 25 /* text */, 25, 25 };
-
-static const ngx_tavus_pg_stmt_t  ngx_tavus_heartbeat_stmt = {
-    2, "heartbeat", "SELECT tavus.heartbeat($1, $2::int, $3::bigint)",
-    3, ngx_tavus_heartbeat_types
-};
 
 static ngx_tavus_heartbeat_t  ngx_tavus_heartbeat;
 
@@ -78,7 +72,7 @@ ngx_tavus_heartbeat_next(ngx_tavus_pg_op_t *op)
     op->values[1] = h->files;
     op->values[2] = h->bytes;
 
-    return &ngx_tavus_heartbeat_stmt;
+    return &ngx_tavus_statements[ngx_tavus_stmt_heartbeat];
 }
 
 

@@ -6,6 +6,7 @@
 
 
 #include "jobs/ngx_tavus_months.h"
+#include "store/ngx_tavus_statements.h"
 #include "store/ngx_tavus_store.h"
 #include "core/tavus_json.h"
 
@@ -27,10 +28,6 @@ typedef struct {
 
 static ngx_uint_t ngx_tavus_months_all_made(const char *text);
 
-
-static const ngx_tavus_pg_stmt_t  ngx_tavus_months_make = {
-    0, "make_months", "SELECT tavus.make_months()", 0, NULL
-};
 
 static ngx_tavus_months_t  ngx_tavus_months;
 
@@ -59,7 +56,7 @@ ngx_tavus_months_next(ngx_tavus_pg_op_t *op)
     ngx_tavus_months.asked = ngx_current_msec;
     ngx_tavus_months.wanted = 0;
 
-    return &ngx_tavus_months_make;
+    return &ngx_tavus_statements[ngx_tavus_stmt_make_months];
 }
 
 

@@ -12,6 +12,7 @@
 #include "store/ngx_tavus_journal.h"
 #include "store/ngx_tavus_node.h"
 #include "store/ngx_tavus_server_event.h"
+#include "store/ngx_tavus_statements.h"
 #include "store/ngx_tavus_store.h"
 #include "core/tavus_json.h"
 #include "core/tavus_signature.h"
@@ -64,13 +65,6 @@ static void ngx_tavus_sweep_tell(ngx_tavus_sweep_item_t *item,
 static void ngx_tavus_sweep_finish(void);
 
 
-static const Oid  ngx_tavus_sweep_types[] = { 25 /* text */, 25 };
-
-static const ngx_tavus_pg_stmt_t  ngx_tavus_sweep_claim = {
-    1, "claim", "SELECT tavus.claim_unsettled($1, $2::bigint)",
-    2, ngx_tavus_sweep_types
-};
-
 static ngx_tavus_sweep_t  ngx_tavus_sweep_state;
 
 
@@ -117,7 +111,7 @@ ngx_tavus_sweep_next(ngx_tavus_pg_op_t *op)
     op->values[0] = ngx_tavus_node_name();
     op->values[1] = journal.cleaned ? s->clean : NULL;
 
-    return &ngx_tavus_sweep_claim;
+    return &ngx_tavus_statements[ngx_tavus_stmt_claim];
 }
 
 

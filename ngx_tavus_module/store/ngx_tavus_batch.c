@@ -9,6 +9,7 @@
 #include <ngx_core.h>
 
 #include "store/ngx_tavus_batch.h"
+#include "store/ngx_tavus_statements.h"
 #include "core/tavus_metrics.h"
 #include "core/tavus_uuid.h"
 
@@ -52,13 +53,6 @@ static int ngx_libc_cdecl ngx_tavus_batch_cmp(const void *one,
     const void *two);
 
 
-static const ngx_tavus_pg_stmt_t  ngx_tavus_batch_record = {
-    0, "record",
-    "SELECT tavus.record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-    NGX_TAVUS_ENCODE_COLUMNS, ngx_tavus_encode_types
-};
-
-
 void
 ngx_tavus_batch_flush_handler(ngx_event_t *ev)
 {
@@ -83,7 +77,7 @@ ngx_tavus_batch_flush_handler(ngx_event_t *ev)
         return;
     }
 
-    st->op.stmt = &ngx_tavus_batch_record;
+    st->op.stmt = &ngx_tavus_statements[ngx_tavus_stmt_record];
     st->op.timeout = NGX_TAVUS_STORE_TIMEOUT;
     st->op.background = 1;
     st->op.handler = ngx_tavus_batch_recorded;

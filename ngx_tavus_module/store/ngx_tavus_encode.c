@@ -6,6 +6,7 @@
 
 
 #include "store/ngx_tavus_encode.h"
+#include "store/ngx_tavus_statements.h"
 #include "core/tavus_uuid.h"
 
 
@@ -14,18 +15,6 @@
 
 /* microseconds from 1970 to PostgreSQL's epoch, 2000-01-01 */
 #define NGX_TAVUS_ENCODE_EPOCH    946684800000000
-
-/* catalog/pg_type.dat */
-#define NGX_TAVUS_OID_BYTEA          17
-#define NGX_TAVUS_OID_INT2           21
-#define NGX_TAVUS_OID_TEXT           25
-#define NGX_TAVUS_OID_TIMESTAMPTZ    1184
-#define NGX_TAVUS_OID_UUID           2950
-#define NGX_TAVUS_OID_BYTEA_ARRAY    1001
-#define NGX_TAVUS_OID_INT2_ARRAY     1005
-#define NGX_TAVUS_OID_TEXT_ARRAY     1009
-#define NGX_TAVUS_OID_TSTZ_ARRAY     1185
-#define NGX_TAVUS_OID_UUID_ARRAY     2951
 
 
 /* the tags of a record's fields; a number is never used for another thing */
@@ -52,20 +41,6 @@ static u_char *ngx_tavus_encode_value(u_char *p, ngx_tavus_event_t *ev,
     ngx_uint_t column);
 static u_char *ngx_tavus_encode_int(u_char *p, uint32_t n);
 
-
-const Oid  ngx_tavus_encode_types[NGX_TAVUS_ENCODE_COLUMNS] = {
-    NGX_TAVUS_OID_UUID_ARRAY,       /* ids */
-    NGX_TAVUS_OID_TSTZ_ARRAY,       /* received */
-    NGX_TAVUS_OID_BYTEA_ARRAY,      /* digests */
-    NGX_TAVUS_OID_INT2_ARRAY,       /* kinds */
-    NGX_TAVUS_OID_TEXT_ARRAY,       /* sources */
-    NGX_TAVUS_OID_TEXT_ARRAY,       /* event types */
-    NGX_TAVUS_OID_TEXT_ARRAY,       /* conversation ids */
-    NGX_TAVUS_OID_BYTEA_ARRAY,      /* nonces */
-    NGX_TAVUS_OID_TEXT_ARRAY,       /* verifications */
-    NGX_TAVUS_OID_BYTEA_ARRAY,      /* bodies */
-    NGX_TAVUS_OID_TEXT_ARRAY        /* reasons */
-};
 
 static const Oid  ngx_tavus_encode_elements[NGX_TAVUS_ENCODE_COLUMNS] = {
     NGX_TAVUS_OID_UUID,

@@ -23,10 +23,6 @@
 #define NGX_TAVUS_ENCODE_NUMBER   8
 
 
-/* The types of tavus.record()'s arguments, in their order. */
-extern const Oid  ngx_tavus_encode_types[NGX_TAVUS_ENCODE_COLUMNS];
-
-
 /* Bytes that a batch of these events takes, all its arguments together. */
 size_t ngx_tavus_encode_batch_size(ngx_tavus_event_t **events, ngx_uint_t n);
 

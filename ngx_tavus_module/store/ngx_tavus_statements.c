@@ -1,0 +1,109 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+#include "store/ngx_tavus_statements.h"
+
+
+/* what a connection can remember; an array of -1 does not compile */
+
+typedef char  ngx_tavus_statements_fit
+    [NGX_TAVUS_STATEMENTS <= NGX_TAVUS_PG_MAX_STATEMENTS ? 1 : -1];
+
+
+#define ngx_tavus_stmt(name)  ngx_tavus_stmt_##name, #name
+
+const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
+
+    /* the columns of ngx_tavus_encode.c */
+
+    [ngx_tavus_stmt_record] =
+    { ngx_tavus_stmt(record),
+      "SELECT tavus.record($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+      { NGX_TAVUS_OID_UUID_ARRAY,           /* ids */
+        NGX_TAVUS_OID_TIMESTAMPTZ_ARRAY,    /* received */
+        NGX_TAVUS_OID_BYTEA_ARRAY,          /* digests */
+        NGX_TAVUS_OID_INT2_ARRAY,           /* kinds */
+        NGX_TAVUS_OID_TEXT_ARRAY,           /* sources */
+        NGX_TAVUS_OID_TEXT_ARRAY,           /* event types */
+        NGX_TAVUS_OID_TEXT_ARRAY,           /* conversation ids */
+        NGX_TAVUS_OID_BYTEA_ARRAY,          /* nonces */
+        NGX_TAVUS_OID_TEXT_ARRAY,           /* verifications */
+        NGX_TAVUS_OID_BYTEA_ARRAY,          /* bodies */
+        NGX_TAVUS_OID_TEXT_ARRAY } },       /* reasons */
+
+    /* upkeep, whose values are texts */
+
+    [ngx_tavus_stmt_make_months] =
+    { ngx_tavus_stmt(make_months),
+      "SELECT tavus.make_months()",
+      { 0 } },
+
+    [ngx_tavus_stmt_drop_months] =
+    { ngx_tavus_stmt(drop_months),
+      "SELECT tavus.drop_months($1::interval)",
+      { NGX_TAVUS_OID_TEXT } },
+
+    [ngx_tavus_stmt_rotate_digests] =
+    { ngx_tavus_stmt(rotate_digests),
+      "SELECT tavus.rotate_digests()",
+      { 0 } },
+
+    [ngx_tavus_stmt_trim] =
+    { ngx_tavus_stmt(trim),
+      "SELECT tavus.trim($1, $2::interval, $3::int, $4)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT } },
+
+    [ngx_tavus_stmt_heartbeat] =
+    { ngx_tavus_stmt(heartbeat),
+      "SELECT tavus.heartbeat($1, $2::int, $3::bigint)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
+    [ngx_tavus_stmt_claim] =
+    { ngx_tavus_stmt(claim),
+      "SELECT tavus.claim_unsettled($1, $2::bigint)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
+    /* the arguments of the routes in ngx_tavus_admin.c */
+
+    [ngx_tavus_stmt_admin_events] =
+    { ngx_tavus_stmt(admin_events),
+      "SELECT tavus.pieces(tavus.admin_events($1, $2, $3, $4, $5, $6, $7, "
+      "$8, $9))",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TIMESTAMPTZ,
+        NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4,
+        NGX_TAVUS_OID_UUID } },
+
+    [ngx_tavus_stmt_admin_event] =
+    { ngx_tavus_stmt(admin_event),
+      "SELECT tavus.pieces(tavus.admin_event($1))",
+      { NGX_TAVUS_OID_UUID } },
+
+    [ngx_tavus_stmt_admin_conversations] =
+    { ngx_tavus_stmt(admin_conversations),
+      "SELECT tavus.pieces(tavus.admin_conversations($1, $2, $3, $4, $5, "
+      "$6))",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TIMESTAMPTZ,
+        NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4,
+        NGX_TAVUS_OID_TEXT } },
+
+    [ngx_tavus_stmt_admin_conversation] =
+    { ngx_tavus_stmt(admin_conversation),
+      "SELECT tavus.pieces(tavus.admin_conversation($1))",
+      { NGX_TAVUS_OID_TEXT } },
+
+    [ngx_tavus_stmt_admin_quarantine] =
+    { ngx_tavus_stmt(admin_quarantine),
+      "SELECT tavus.pieces(tavus.admin_quarantine($1, $2))",
+      { NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_INT8 } },
+
+    [ngx_tavus_stmt_health] =
+    { ngx_tavus_stmt(health),
+      "SELECT tavus.health()",
+      { 0 } }
+};

@@ -1,0 +1,59 @@
+
+/*
+ * Copyright (c) 2026 the Tavus module for nginx authors
+ * SPDX-License-Identifier: BSD-2-Clause
+ */
+
+
+/* What PostgreSQL is asked: the one list of statements. */
+
+
+#ifndef _NGX_TAVUS_STATEMENTS_H_INCLUDED_
+#define _NGX_TAVUS_STATEMENTS_H_INCLUDED_
+
+
+#include "event/ngx_tavus_pg.h"
+
+
+/* catalog/pg_type.dat */
+
+#define NGX_TAVUS_OID_BYTEA              17
+#define NGX_TAVUS_OID_INT8               20
+#define NGX_TAVUS_OID_INT2               21
+#define NGX_TAVUS_OID_INT4               23
+#define NGX_TAVUS_OID_TEXT               25
+#define NGX_TAVUS_OID_TIMESTAMPTZ        1184
+#define NGX_TAVUS_OID_UUID               2950
+#define NGX_TAVUS_OID_BYTEA_ARRAY        1001
+#define NGX_TAVUS_OID_INT2_ARRAY         1005
+#define NGX_TAVUS_OID_TEXT_ARRAY         1009
+#define NGX_TAVUS_OID_TIMESTAMPTZ_ARRAY  1185
+#define NGX_TAVUS_OID_UUID_ARRAY         2951
+
+
+typedef enum {
+    ngx_tavus_stmt_record = 0,
+
+    ngx_tavus_stmt_make_months,
+    ngx_tavus_stmt_drop_months,
+    ngx_tavus_stmt_rotate_digests,
+    ngx_tavus_stmt_trim,
+    ngx_tavus_stmt_heartbeat,
+    ngx_tavus_stmt_claim,
+
+    ngx_tavus_stmt_admin_events,
+    ngx_tavus_stmt_admin_event,
+    ngx_tavus_stmt_admin_conversations,
+    ngx_tavus_stmt_admin_conversation,
+    ngx_tavus_stmt_admin_quarantine,
+    ngx_tavus_stmt_health,
+
+    NGX_TAVUS_STATEMENTS
+} ngx_tavus_stmt_e;
+
+
+/* By ngx_tavus_stmt_e; the same on every connection. */
+extern const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS];
+
+
+#endif /* _NGX_TAVUS_STATEMENTS_H_INCLUDED_ */
