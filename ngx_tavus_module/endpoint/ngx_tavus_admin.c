@@ -81,6 +81,7 @@ static ngx_int_t ngx_tavus_admin_invalid(ngx_http_request_t *r,
     const char *code, const char *detail, const char *name, size_t len);
 static void ngx_tavus_admin_answer(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
+static void ngx_tavus_admin_gone(void *data);
 static ngx_int_t ngx_tavus_admin_send(ngx_http_request_t *r, PGresult *res);
 static void ngx_tavus_admin_clear(void *data);
 static ngx_int_t ngx_tavus_admin_failed(ngx_http_request_t *r, ngx_int_t rc,
@@ -250,7 +251,8 @@ ngx_tavus_admin_run(ngx_http_request_t *r, ngx_tavus_admin_route_t *route,
     query->op.data = query;
 
     if (ngx_tavus_watch_client(r) != NGX_OK
-        || ngx_tavus_attach(&query->wait, r, NULL, NULL) != NGX_OK)
+        || ngx_tavus_attach(&query->wait, r, ngx_tavus_admin_gone, query)
+           != NGX_OK)
     {
         rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
         goto failed;
@@ -514,6 +516,19 @@ ngx_tavus_admin_answer(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
     }
 
     ngx_destroy_pool(query->pool);
+}
+
+
+/* nobody waits for it behind those who still do */
+
+static void
+ngx_tavus_admin_gone(void *data)
+{
+    ngx_tavus_admin_query_t *query = data;
+
+    if (ngx_tavus_pg_withdraw(&query->op) == NGX_OK) {
+        ngx_destroy_pool(query->pool);
+    }
 }
 
 
