@@ -29,6 +29,7 @@
 #include "service/ngx_tavus_api_conf.h"
 #include "store/ngx_tavus_store.h"
 #include "store/ngx_tavus_store_conf.h"
+#include "store/ngx_tavus_watch.h"
 #include "event/ngx_tavus_curl.h"
 #include "event/ngx_tavus_directive.h"
 #include "core/tavus_version.h"
@@ -433,6 +434,8 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    ngx_tavus_watch_init_process();
+
     return NGX_OK;
 }
 
@@ -442,6 +445,7 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
 static void
 ngx_tavus_exit_process(ngx_cycle_t *cycle)
 {
+    ngx_tavus_watch_exit_process();
     ngx_tavus_curl_exit_process(cycle);
     ngx_tavus_upkeep_exit_process();
     ngx_tavus_store_exit_process();

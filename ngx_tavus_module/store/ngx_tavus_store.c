@@ -12,7 +12,6 @@
 #include "store/ngx_tavus_batch.h"
 #include "store/ngx_tavus_encode.h"
 #include "store/ngx_tavus_node.h"
-#include "store/ngx_tavus_watch.h"
 #include "event/ngx_tavus_timer.h"
 #include "core/tavus_metrics.h"
 
@@ -110,8 +109,6 @@ ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
         return NGX_ERROR;
     }
 
-    ngx_tavus_watch_init_process();
-
     return NGX_OK;
 }
 
@@ -133,8 +130,6 @@ ngx_tavus_store_exit_process(void)
 
     record = st->record;
     query = st->query;
-
-    ngx_tavus_watch_exit_process();
 
     /* what handlers want to put or to ask from here on is refused */
 
