@@ -9,6 +9,7 @@ use warnings;
 use Cwd qw( abs_path );
 use DBI;
 use File::Basename qw( dirname );
+use File::Temp qw( tempdir );
 use Test::More;
 
 my $install = dirname(abs_path(__FILE__)) . '/../../sql/install.sql';
@@ -122,6 +123,33 @@ $db->do("ALTER FUNCTION tavus.f$_() OWNER TO current_user") for 1 .. 9;
 $before = $db->selectrow_array($shape);
 refused(qr/: tavus\.f1\(\), tavus\.f2\(\), tavus\.f3\(\) and 6 more\n/, 'of many, some are');
 $db->do("DROP FUNCTION tavus.f$_()") for 1 .. 9;
+
+# a numbered file that forgets to ask for the table it changes, beside a reader: it fails, as all that
+# comes after it would wait behind it
+my $dir = tempdir(CLEANUP => 1);
+system('cp', '-R', dirname($install), "$dir/sql") == 0 or die 'cp';
+open(my $file, '>', "$dir/sql/next.sql") or die $!;
+print $file "ALTER TABLE tavus.intents ADD forgotten int;\n";
+close $file;
+open(my $in, '<', $install) or die $!;
+my $text = do { local $/; <$in> };
+close $in;
+is($text =~ s/^(?=-- What is not numbered)/BEGIN;\n\\ir next.sql\nCOMMIT;\n\n/m, 1, 'another file');
+open(my $out_file, '>', "$dir/sql/install.sql") or die $!;
+print $out_file $text;
+close $out_file;
+
+my $reader = DBI->connect('dbi:Pg:' . own(), undef, undef,
+                          { RaiseError => 1, PrintError => 0, AutoCommit => 0 });
+$reader->do('LOCK TABLE tavus.intents IN ACCESS SHARE MODE');
+my $result = `timeout 60 psql -Xq -d '@{[own()]}' -f $dir/sql/install.sql 2>&1`;
+is($? >> 8, 3, 'it stops');
+like($result, qr/next\.sql:1: ERROR:  canceling statement due to lock timeout/, 'in time');
+$reader->rollback;
+$reader->disconnect;
+$result = `timeout 60 psql -Xq -d '@{[own()]}' -f $dir/sql/install.sql 2>&1`;
+is($?, 0, 'without a reader it does not') or diag $result;
+$db->do('ALTER TABLE tavus.intents DROP forgotten');
 
 $db->do('SET ROLE tavus_owner');
 $db->do('DROP FUNCTION tavus.admin_event');
