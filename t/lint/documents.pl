@@ -33,7 +33,7 @@ sub slurp ($file) {
 sub files ($pattern, @roots) {
     my @found;
     find({no_chdir => 1, wanted => sub {
-        $File::Find::prune = 1 if m{/(?:node_modules|build)\z};
+        $File::Find::prune = 1 if m{/(?:node_modules|build|generated)\z};
         push @found, $_ if -f && /$pattern/;
     }}, @roots);
     return sort @found;
@@ -196,7 +196,8 @@ sub directives () {
 sub words () {
     my $all = join "\n", values %source,
         map { slurp($_) } glob('sql/*.sql'),
-        files(qr/./, qw(site/nginx site/src t/lib t/sandbox));
+        files(qr/\.(?:conf|tsx?|astro|js|p[lm])\z/,
+            qw(site/nginx site/src t/lib t/sandbox));
     my %known = map { $_ => 1 } $all =~ /\b(tavus_\w+)/g;
     # a metric is built of a prefix and its name
     $known{"tavus_$_"} = 1 for $all =~ /"([a-z_]+)"/g;
