@@ -44,10 +44,6 @@ ngx_tavus_conf_check(ngx_conf_t *cf)
     amcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_api_module);
     smcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_store_module);
 
-    if (mcf->locations.nelts == 0) {
-        return NGX_OK;
-    }
-
     /* at the http level: what workers resolve with belongs to no server */
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);

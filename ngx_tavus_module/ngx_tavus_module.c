@@ -424,7 +424,7 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
 
     smcf->store.missing = ngx_tavus_upkeep_soon;
 
-    ngx_tavus_sweep_init_process(amcf->api.peer ? &amcf->api : NULL);
+    ngx_tavus_sweep_init_process(amcf->trusted ? &amcf->api : NULL);
 
     ucf->database = smcf->store.database;
 

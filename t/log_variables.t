@@ -5,8 +5,9 @@
 
 use lib 't/lib';
 use Tavus::Test;
-use Tavus::Test::Process qw(slurp);
-use Mojo::JSON qw(decode_json);
+use Tavus::Test::Fault qw(post_bytes);
+use Tavus::Test::Process qw(slurp wait_for);
+use Mojo::JSON qw(decode_json encode_json);
 
 my @names = qw(event_type conversation_id verify key_id store store_time
     upstream_time limit_status limit_remaining);
@@ -111,6 +112,27 @@ logs('end, failed', sub { $t->post('/api/tavus/end-conversation',
     {$other->%{qw(conversation_id end_token)}}) }, status => 502,
     conversation_id => $other->{conversation_id}, upstream_time => $time,
     verify => 'end_token', key_id => 'k1');
+
+# who leaves is logged with what is known by then
+sub leaves ($path, %body) {
+    my $s = $t->socket;
+    $t->sandbox->forget;
+    $t->sandbox->fault(kind => 'delay', ms => 2000, times => 1,
+        method => 'POST');
+    $s->send(post_bytes($path, encode_json({%body})));
+    wait_ok { $t->sandbox->calls('/v2/') } 'Tavus is asked';
+    $s->abort;
+    return;
+}
+logs('create, left', sub { leaves('/api/tavus/create-conversation') },
+    status => 499, @passed, event_type => 'conversation.requested');
+my $left = $t->create->json;
+wait_for { (lines())[-1] =~ /$left->{conversation_id}/ } 5;
+logs('end, left', sub { leaves('/api/tavus/end-conversation',
+    $left->%{qw(conversation_id end_token)}) }, status => 499,
+    conversation_id => $left->{conversation_id}, verify => 'end_token',
+    key_id => 'k1');
+$t->sandbox->no_faults;
 
 $t->pg->stop;
 my @lost = (status => 503, store_time => $time);

@@ -81,7 +81,7 @@ static ngx_int_t ngx_tavus_admin_invalid(ngx_http_request_t *r,
     const char *code, const char *detail, const char *name, size_t len);
 static void ngx_tavus_admin_answer(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
-static void ngx_tavus_admin_gone(void *data);
+static void ngx_tavus_admin_gone(void *data, ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_admin_send(ngx_http_request_t *r, PGresult *res);
 static void ngx_tavus_admin_clear(void *data);
 static ngx_int_t ngx_tavus_admin_failed(ngx_http_request_t *r, ngx_int_t rc,
@@ -522,7 +522,7 @@ ngx_tavus_admin_answer(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 /* nobody waits for it behind those who still do */
 
 static void
-ngx_tavus_admin_gone(void *data)
+ngx_tavus_admin_gone(void *data, ngx_http_request_t *r)
 {
     ngx_tavus_admin_query_t *query = data;
 

@@ -23,7 +23,7 @@
 
 static void ngx_tavus_create_body(ngx_http_request_t *r, ngx_str_t *body);
 static ngx_tavus_create_t *ngx_tavus_create_begin(ngx_http_request_t *r);
-static void ngx_tavus_create_gone(void *data);
+static void ngx_tavus_create_gone(void *data, ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_create_print(ngx_tavus_create_t *c);
 static cJSON *ngx_tavus_create_json(ngx_tavus_create_t *c);
 static void ngx_tavus_create_told(ngx_tavus_call_t *call, const
@@ -161,9 +161,11 @@ ngx_tavus_create_begin(ngx_http_request_t *r)
 
 
 static void
-ngx_tavus_create_gone(void *data)
+ngx_tavus_create_gone(void *data, ngx_http_request_t *r)
 {
     ngx_tavus_create_t *c = data;
+
+    ngx_tavus_call_log(r, c->call);
 
     c->call->handler = NULL;
     c->call->log = ngx_cycle->log;

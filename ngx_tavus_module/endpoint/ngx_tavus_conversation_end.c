@@ -23,7 +23,7 @@
 static void ngx_tavus_end_body(ngx_http_request_t *r, ngx_str_t *body);
 static ngx_int_t ngx_tavus_end_begin(ngx_http_request_t *r, ngx_tavus_ends_t
     *ends, cJSON *id, ngx_tavus_end_token_t *parsed);
-static void ngx_tavus_end_gone(void *data);
+static void ngx_tavus_end_gone(void *data, ngx_http_request_t *r);
 static void ngx_tavus_end_told(ngx_tavus_call_t *call, const
     ngx_tavus_call_answer_t *answer);
 static ngx_int_t ngx_tavus_end_known(ngx_http_request_t *r, ngx_tavus_end_e
@@ -155,9 +155,11 @@ ngx_tavus_end_begin(ngx_http_request_t *r, ngx_tavus_ends_t *ends, cJSON *id,
 
 
 static void
-ngx_tavus_end_gone(void *data)
+ngx_tavus_end_gone(void *data, ngx_http_request_t *r)
 {
     ngx_tavus_call_t *call = data;
+
+    ngx_tavus_call_log(r, call);
 
     call->handler = NULL;
     call->log = ngx_cycle->log;

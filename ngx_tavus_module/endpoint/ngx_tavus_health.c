@@ -47,7 +47,7 @@ static void ngx_tavus_health_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc,
 static void ngx_tavus_health_late(ngx_event_t *ev);
 static void ngx_tavus_health_give(ngx_tavus_health_t *h, const char *text,
     const char *refused);
-static void ngx_tavus_health_gone(void *data);
+static void ngx_tavus_health_gone(void *data, ngx_http_request_t *r);
 static void ngx_tavus_health_error(cJSON *part, const char *name,
     ngx_str_t *error);
 static void ngx_tavus_health_schema(cJSON *part, ngx_int_t told);
@@ -203,14 +203,14 @@ ngx_tavus_health_give(ngx_tavus_health_t *h, const char *text,
 
     r = ngx_tavus_detach(&h->wait);
 
-    ngx_tavus_health_gone(h);
+    ngx_tavus_health_gone(h, r);
 
     ngx_tavus_finalize(r, ngx_tavus_health_send(r, text, refused));
 }
 
 
 static void
-ngx_tavus_health_gone(void *data)
+ngx_tavus_health_gone(void *data, ngx_http_request_t *r)
 {
     ngx_tavus_health_t *h = data;
 
@@ -357,7 +357,8 @@ ngx_tavus_health_send(ngx_http_request_t *r, const char *text,
 
         (void) cJSON_AddNumberToObject(part, "records", journal.records);
         (void) cJSON_AddNumberToObject(part, "bytes", journal.bytes);
-        (void) cJSON_AddNumberToObject(part, "age", journal.age / 1000);
+        journal.age /= 1000;
+        (void) cJSON_AddNumberToObject(part, "age", journal.age);
         (void) cJSON_AddNumberToObject(part, "damaged", journal.damaged);
     }
 

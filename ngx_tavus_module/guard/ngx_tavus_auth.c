@@ -97,7 +97,7 @@ static ngx_tavus_auth_task_t *ngx_tavus_auth_create_task(
 static void ngx_tavus_auth_free_task(ngx_tavus_auth_task_t *t);
 static ngx_int_t ngx_tavus_auth_wait(ngx_http_request_t *r,
     ngx_tavus_auth_t *auth, ngx_tavus_auth_task_t *t);
-static void ngx_tavus_auth_gone(void *data);
+static void ngx_tavus_auth_gone(void *data, ngx_http_request_t *r);
 static void ngx_tavus_auth_thread(void *data, ngx_log_t *log);
 static void ngx_tavus_auth_event(ngx_event_t *ev);
 static void ngx_tavus_auth_resume(ngx_tavus_auth_task_t *t,
@@ -508,7 +508,7 @@ ngx_tavus_auth_wait(ngx_http_request_t *r, ngx_tavus_auth_t *auth,
 
 
 static void
-ngx_tavus_auth_gone(void *data)
+ngx_tavus_auth_gone(void *data, ngx_http_request_t *r)
 {
     ngx_tavus_auth_t *auth = data;
 

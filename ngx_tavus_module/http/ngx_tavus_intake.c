@@ -37,7 +37,7 @@ struct ngx_tavus_intake_wait_s {
 
 static void ngx_tavus_intake_stored(void *data, ngx_tavus_outcome_e outcome,
     ngx_msec_t time);
-static void ngx_tavus_intake_gone(void *data);
+static void ngx_tavus_intake_gone(void *data, ngx_http_request_t *r);
 
 
 ngx_int_t
@@ -74,7 +74,7 @@ ngx_tavus_intake(ngx_http_request_t *r, ngx_tavus_event_t *events,
             /* what was taken is stored; the client sends it all again */
 
             (void) ngx_tavus_detach(&wait->wait);
-            ngx_tavus_intake_gone(wait);
+            ngx_tavus_intake_gone(wait, r);
 
             return NGX_ERROR;
         }
@@ -125,7 +125,7 @@ ngx_tavus_intake_stored(void *data, ngx_tavus_outcome_e outcome,
 
 
 static void
-ngx_tavus_intake_gone(void *data)
+ngx_tavus_intake_gone(void *data, ngx_http_request_t *r)
 {
     ngx_tavus_intake_wait_t *wait = data;
 

@@ -19,7 +19,7 @@ static ngx_http_request_t  *ngx_tavus_current;
 
 ngx_int_t
 ngx_tavus_attach(ngx_tavus_wait_t *wait, ngx_http_request_t *r,
-    void (*gone)(void *data), void *data)
+    void (*gone)(void *data, ngx_http_request_t *r), void *data)
 {
     ngx_http_cleanup_t  *cln;
 
@@ -45,10 +45,13 @@ ngx_tavus_wait_gone(void *data)
 {
     ngx_tavus_wait_t *wait = data;
 
+    ngx_http_request_t  *r;
+
+    r = wait->request;
     wait->request = NULL;
 
     if (wait->gone) {
-        wait->gone(wait->data);
+        wait->gone(wait->data, r);
     }
 }
 

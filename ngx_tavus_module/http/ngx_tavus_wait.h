@@ -26,14 +26,16 @@ typedef void (*ngx_tavus_body_pt)(ngx_http_request_t *r, ngx_str_t *body);
 typedef struct {
     ngx_http_request_t   *request;      /* NULL: gone, or answered */
     ngx_http_cleanup_t   *cleanup;
-    void                (*gone)(void *data);    /* NULL: nobody is told */
+
+    /* is told that r is gone; what it is logged with is there still */
+    void                (*gone)(void *data, ngx_http_request_t *r);
     void                 *data;
 } ngx_tavus_wait_t;
 
 
 /* r waits from now on.  NGX_ERROR if no memory, and then it does not. */
 ngx_int_t ngx_tavus_attach(ngx_tavus_wait_t *wait, ngx_http_request_t *r,
-    void (*gone)(void *data), void *data);
+    void (*gone)(void *data, ngx_http_request_t *r), void *data);
 
 /* It waits no longer: the caller's to answer; NULL if it is gone. */
 ngx_http_request_t *ngx_tavus_detach(ngx_tavus_wait_t *wait);

@@ -179,11 +179,12 @@ ngx_tavus_call_intended(void *data, ngx_tavus_outcome_e outcome,
         return;
     }
 
+    call->event_type = "conversation.requested";
+
     if (outcome == NGX_TAVUS_UNAVAILABLE || outcome == NGX_TAVUS_FOREIGN) {
         ngx_tavus_call_failure("storage_unavailable");
 
         call->store_time = time;
-        call->event_type = "conversation.requested";
 
         ngx_tavus_call_tell(call, &ngx_tavus_call_unrecorded);
         ngx_tavus_call_free(call);

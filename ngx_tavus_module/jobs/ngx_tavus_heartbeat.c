@@ -24,6 +24,7 @@ typedef struct {
     char                       files[NGX_INT64_LEN + 1];
     char                       bytes[NGX_INT64_LEN + 1];
     unsigned                   clashing:1;  /* says the last beat */
+    unsigned                   failed:1;    /* did the last beat */
 } ngx_tavus_heartbeat_t;
 
 
@@ -60,6 +61,7 @@ ngx_tavus_heartbeat_next(ngx_tavus_pg_op_t *op)
     node = ngx_tavus_node_name();
 
     if (node == NULL || *node == '\0') {
+        h->failed = 0;
         return NULL;
     }
 
@@ -81,6 +83,8 @@ ngx_tavus_heartbeat_done(ngx_int_t rc, PGresult *res)
 {
     const char  *text;
 
+    ngx_tavus_heartbeat.failed = (rc != NGX_OK);
+
     if (rc == NGX_OK && PQntuples(res) == 1) {
         ngx_tavus_heartbeat_nodes(PQgetvalue(res, 0, 0));
 
@@ -91,6 +95,13 @@ ngx_tavus_heartbeat_done(ngx_int_t rc, PGresult *res)
                       "database could not be told that this node lives: %s",
                       text ? text : "");
     }
+}
+
+
+ngx_uint_t
+ngx_tavus_heartbeat_failed(void)
+{
+    return ngx_tavus_heartbeat.failed;
 }
 
 

@@ -22,5 +22,11 @@ ngx_msec_t ngx_tavus_heartbeat_wait(void);
 const ngx_tavus_pg_stmt_t *ngx_tavus_heartbeat_next(ngx_tavus_pg_op_t *op);
 void ngx_tavus_heartbeat_done(ngx_int_t rc, PGresult *res);
 
+/*
+ * Whether the last one came to nothing.  Others may then take this node for
+ * gone, and this one them: nobody should judge.
+ */
+ngx_uint_t ngx_tavus_heartbeat_failed(void);
+
 
 #endif /* _NGX_TAVUS_HEARTBEAT_H_INCLUDED_ */

@@ -9,6 +9,7 @@
 #include <ngx_core.h>
 
 #include "jobs/ngx_tavus_sweep.h"
+#include "jobs/ngx_tavus_heartbeat.h"
 #include "store/ngx_tavus_journal.h"
 #include "store/ngx_tavus_node.h"
 #include "store/ngx_tavus_server_event.h"
@@ -98,7 +99,7 @@ ngx_tavus_sweep_next(ngx_tavus_pg_op_t *op)
 
     s->next = ngx_current_msec + NGX_TAVUS_SWEEP_PERIOD;
 
-    if (s->api == NULL || s->pool != NULL) {
+    if (s->api == NULL || s->pool != NULL || ngx_tavus_heartbeat_failed()) {
         return NULL;
     }
 

@@ -44,6 +44,7 @@ typedef struct {
     ngx_tavus_pg_op_t          op;
     ngx_event_t                timer;
     ngx_uint_t                 operation;   /* that runs */
+    ngx_uint_t                 turn;        /* that ran last, but the first */
     ngx_msec_t                 begun;
     unsigned                   regular:1;   /* the first worker's */
     unsigned                   busy:1;
@@ -74,8 +75,11 @@ static const ngx_tavus_upkeep_operation_t  ngx_tavus_upkeep_operations[] = {
       ngx_tavus_heartbeat_done },
     { ngx_tavus_sweep_wait, ngx_tavus_sweep_next, ngx_tavus_sweep_done },
     { ngx_tavus_clean_wait, ngx_tavus_clean_next, ngx_tavus_clean_done },
-    { NULL, NULL, NULL }
 };
+
+#define NGX_TAVUS_UPKEEP_OPERATIONS                                          \
+    (sizeof(ngx_tavus_upkeep_operations)                                     \
+     / sizeof(ngx_tavus_upkeep_operation_t))
 
 
 static ngx_command_t  ngx_tavus_upkeep_commands[] = {
@@ -214,7 +218,7 @@ ngx_tavus_upkeep_stats(ngx_tavus_upkeep_stats_t *stats)
 static void
 ngx_tavus_upkeep_timer_handler(ngx_event_t *ev)
 {
-    ngx_uint_t                  i;
+    ngx_uint_t                  i, n;
     ngx_tavus_upkeep_t         *u;
     const ngx_tavus_pg_stmt_t  *stmt;
 
@@ -241,7 +245,11 @@ ngx_tavus_upkeep_timer_handler(ngx_event_t *ev)
         return;
     }
 
-    for (i = 0; ngx_tavus_upkeep_operations[i].wait; i++) {
+    /* after the first in turns, so that none that is slow keeps others out */
+
+    for (n = 0; n < NGX_TAVUS_UPKEEP_OPERATIONS; n++) {
+
+        i = n ? 1 + (u->turn + n - 1) % (NGX_TAVUS_UPKEEP_OPERATIONS - 1) : 0;
 
         if (!ngx_tavus_upkeep_can(i)
             || ngx_tavus_upkeep_operations[i].wait() > 0)
@@ -252,6 +260,8 @@ ngx_tavus_upkeep_timer_handler(ngx_event_t *ev)
         stmt = ngx_tavus_upkeep_operations[i].next(&u->op);
 
         if (stmt) {
+            u->turn = i ? i : u->turn;
+
             ngx_tavus_upkeep_ask(i, stmt);
             return;
         }
@@ -350,7 +360,7 @@ ngx_tavus_upkeep_rest(void)
 
     wait = NGX_TAVUS_UPKEEP_MOST;
 
-    for (i = 0; ngx_tavus_upkeep_operations[i].wait; i++) {
+    for (i = 0; i < NGX_TAVUS_UPKEEP_OPERATIONS; i++) {
 
         if (ngx_tavus_upkeep_can(i)) {
             wait = ngx_min(wait, ngx_tavus_upkeep_operations[i].wait());

@@ -109,7 +109,7 @@ sub conversations ($self, $status) {
     for (my $page = 1; ; $page++) {
         my $some = $self->{ua}->get($self->url
             . "/v2/conversations?limit=100&status=$status&page=$page",
-            {'x-api-key' => $self->api_key})->result->json->{data};
+            {'x-api-key' => $self->api_key, 'X-No-Faults' => 1})->result->json->{data};
         push @all, @$some;
         return @all if @$some < 100;
     }
