@@ -150,6 +150,24 @@ subtest 'signatures' => sub {
     done_testing;
 };
 
+# Workers stay when their master is killed.
+subtest 'a dead master' => sub {
+    my $other = Tavus::Test->new(module => 0)->start;
+    my @workers = $other->workers;
+    $other->signal('KILL');
+    wait_ok { !alive($other->pid) } 'killed';
+    is scalar(grep { alive($_) } @workers), 1, 'its worker lives on';
+    ok !$other->stop, 'that is not a good end';
+    wait_ok { !grep { alive($_) } @workers } 'but an end';
+
+    $other->start;
+    @workers = $other->workers;
+    $other->crash;
+    is scalar(grep { alive($_) } @workers), 0, 'crash() takes them all';
+    $other->allow_alerts(qr/./);
+    done_testing;
+};
+
 # What a test that is killed leaves behind.
 subtest 'nothing stays' => sub {
     pipe my $in, my $out or die;

@@ -135,9 +135,8 @@ is $of_c->('>'), 3, 'their wishes are committed';
 $C->cut;
 wait_ok { 2 == grep { /^200/ } map { slurp($_) =~ /^(.*)/ }
     glob "$dir/@{[$C->t->port]}-*" } 'two are told', 20;
-$C->t->signal('KILL');
 $C->t->allow_alerts(qr/./);
-kill KILL => $C->t->all_workers;
+$C->t->crash;
 
 if ($short) {
     stop_process($_, TERM => 60) for @pids;

@@ -42,7 +42,7 @@ In all texts %%PORT%%, %%DIR%%, %%SECRETS%%, %%HTML%%, %%CONNINFO%%, %%PGDIR%%
 =head1 METHODS
 
     start, stop, reload(drained => 1), configure(%options), pid, workers,
-    kill_worker($signal), signal($name), url($path), port, dir
+    kill_worker($signal), crash, signal($name), url($path), port, dir
     ua                          Mojo::UserAgent
     get, post, put, delete, options ($path, $body?, \%headers?)
                                 a Mojo::Message::Response; a hash or list as
@@ -284,6 +284,8 @@ sub port ($self)        { return $self->{nginx}->port }
 sub dir ($self)         { return $self->{nginx}->dir }
 
 sub signal ($self, $name) { $self->{nginx}->signal($name); return $self }
+
+sub crash ($self) { $self->{nginx}->crash; return $self }
 
 sub kill_worker ($self, $signal = 'KILL') {
     # the master says so as an alert, and so that it held a lock

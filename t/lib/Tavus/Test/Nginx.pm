@@ -5,8 +5,8 @@ package Tavus::Test::Nginx;
 use v5.36;
 use Carp qw(croak);
 
-use Tavus::Test::Process qw($ROOT alive children free_port new_dir release slurp
-    spawn spew stop_process wait_for);
+use Tavus::Test::Process qw($ROOT alive children crew free_port new_dir release
+    slurp spawn spew stop_process wait_for);
 use Tavus::Test::Socket;
 
 my $NGINX = $ENV{TAVUS_NGINX} // '/usr/sbin/nginx';
@@ -174,6 +174,18 @@ sub kill_worker ($self, $signal = 'KILL') {
     return $pid;
 }
 
+# The whole node at once, as a machine that loses power.
+sub crash ($self) {
+    my $pid = delete $self->{pid} or croak 'nginx does not run';
+    # who is stopped starts no worker that would be missed
+    kill STOP => $pid;
+    my @all = crew($pid);
+    kill KILL => @all;
+    wait_for { !grep { alive($_) } @all } or croak 'nginx cannot be killed';
+    Tavus::Test::Process::unwatch(pid => $pid);
+    return $self;
+}
+
 sub signal ($self, $name) { kill $name => $self->{pid}; return $self }
 
 # True if nginx ended by QUIT alone.
@@ -183,6 +195,11 @@ sub stop ($self, $seconds = 15) {
     kill QUIT => $pid;
     my $good = wait_for { !alive($pid) } $seconds;
     stop_process($pid, TERM => 5) unless $good;
+    # a worker may outlive its master
+    if (my @left = grep { alive($_) } crew($pid)) {
+        kill KILL => @left;
+        $good = 0;
+    }
     Tavus::Test::Process::unwatch(pid => $pid);
     return $good ? 1 : 0;
 }

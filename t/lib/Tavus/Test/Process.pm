@@ -15,8 +15,8 @@ use IO::Socket::INET;
 use POSIX qw(WNOHANG _exit setgid setsid setuid);
 use Time::HiRes qw(time);
 
-our @EXPORT_OK = qw($ROOT alive background children descendants free_port new_dir pause release
-    slurp spawn spew stop_process wait_for);
+our @EXPORT_OK = qw($ROOT alive background children crew descendants free_port
+    new_dir pause release slurp spawn spew stop_process wait_for);
 
 # the checkout
 our $ROOT = abs_path(__FILE__ =~ s{[^/]+\z}{../../../..}r);
@@ -53,9 +53,10 @@ sub reaper () {
         elsif ($verb eq '-dir') { delete $dirs{$what} }
     }
 
-    kill KILL => map { ($_, descendants($_)) } keys %pids;
     for (1 .. 100) {
-        last unless grep { alive($_) } keys %pids;
+        my @all = map { crew($_) } keys %pids;
+        last unless grep { alive($_) } @all;
+        kill KILL => @all;
         pause(0.05);
     }
     remove_tree(keys %dirs) if %dirs;
@@ -211,7 +212,7 @@ sub stop_process ($pid, @how) {
         }
     }
 
-    my @all = ($pid, descendants($pid));
+    my @all = crew($pid);
     kill KILL => @all;
     wait_for { !grep { alive($_) } @all } 10;
     unwatch(pid => $pid);
@@ -230,6 +231,17 @@ sub children ($pid) {
 
 sub descendants ($pid) {
     return map { ($_, descendants($_)) } children($pid);
+}
+
+# What spawn() started, what that started, and what stays in its session where
+# a parent of theirs was killed: workers of nginx live on without their master.
+sub crew ($pid) {
+    my %all = map { $_ => 1 } $pid, descendants($pid);
+    for (map { m{/(\d+)/} } glob '/proc/[0-9]*/stat') {
+        my $stat = slurp("/proc/$_/stat") // next;
+        $all{$_} = 1 if $stat =~ /\) [^ZX] \d+ \d+ (\d+) / && $1 == $pid;
+    }
+    return sort { $a <=> $b } keys %all;
 }
 
 sub slurp ($file) {
