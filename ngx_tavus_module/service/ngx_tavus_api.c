@@ -18,6 +18,8 @@
 
 
 static u_char *ngx_tavus_api_message(ngx_tavus_curl_t *t, cJSON **root);
+static const char *ngx_tavus_api_either(const cJSON *object, const char *old,
+    const char *today);
 
 
 ngx_tavus_curl_t *
@@ -217,6 +219,50 @@ ngx_tavus_api_valid_id(const u_char *id, size_t len)
     }
 
     return len > 0;
+}
+
+
+const char *
+ngx_tavus_api_persona(const cJSON *object)
+{
+    return ngx_tavus_api_either(object, "persona_id", "pal_id");
+}
+
+
+const char *
+ngx_tavus_api_replica(const cJSON *object)
+{
+    return ngx_tavus_api_either(object, "replica_id", "face_id");
+}
+
+
+static const char *
+ngx_tavus_api_either(const cJSON *object, const char *old, const char *today)
+{
+    size_t       i, len;
+    cJSON       *p;
+    const char  *names[2];
+
+    names[0] = old;
+    names[1] = today;
+
+    for (i = 0; i < 2; i++) {
+        p = cJSON_GetObjectItemCaseSensitive(object, names[i]);
+
+        if (!cJSON_IsString(p)) {
+            continue;
+        }
+
+        len = ngx_strlen(p->valuestring);
+
+        if (len <= NGX_TAVUS_API_ID
+            && ngx_tavus_api_valid_id((u_char *) p->valuestring, len))
+        {
+            return p->valuestring;
+        }
+    }
+
+    return NULL;
 }
 
 

@@ -12,9 +12,11 @@
 /* Requests to Tavus (https://docs.tavus.io/api-reference), over the bridge. */
 
 #include "event/ngx_tavus_curl.h"
+#include "core/tavus_json.h"
 
 
 #define NGX_TAVUS_API_WORDS  256
+#define NGX_TAVUS_API_ID     64     /* bytes of an id of Tavus's, at most */
 
 
 typedef struct {
@@ -51,6 +53,14 @@ ngx_str_t ngx_tavus_api_words(ngx_tavus_api_t *api, ngx_tavus_curl_t *t,
  */
 u_char *ngx_tavus_api_name(ngx_pool_t *pool, ngx_str_t *vertical,
     const char *nonce_hex);
+
+/*
+ * The id of the persona, or replica, that an object of Tavus's names: under
+ * "persona_id" or today's "pal_id", "replica_id" or "face_id".  The text is
+ * the object's; NULL if there is none, or none that is an id.
+ */
+const char *ngx_tavus_api_persona(const cJSON *object);
+const char *ngx_tavus_api_replica(const cJSON *object);
 
 /* Counts a transfer that is over in the metrics. */
 void ngx_tavus_api_measure(ngx_tavus_curl_t *t);
