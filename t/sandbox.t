@@ -94,7 +94,10 @@ subtest 'what is refused' => sub {
         ['a language code', {properties => {language => 'en'}}],
         ['a locale', {properties => {language => 'en-US'}}],
         ['a three-letter code', {properties => {language => 'eng'}}],
-        ['a duration too long', {properties => {max_call_duration => 3601}}],
+        ['a full name among codes', {properties => {languages => ['english']}}],
+        ['no code', {properties => {languages => []}}],
+        ['both ways to say a language', {properties => {language => 'english',
+            languages => ['en']}}],
         ['no duration', {properties => {max_call_duration => 0}}],
         ['a duration as string', {properties => {max_call_duration => '600'}}],
         ['a fraction', {properties => {max_call_duration => 1.5}}],
@@ -136,12 +139,42 @@ subtest 'what is refused' => sub {
     is $tx->result->code, 400, 'no content type';
 
     is create(properties => {language => 'multilingual'})->code, 200;
+    is create(properties => {languages => ['en', 'pt-BR']})->code, 200;
+    is create(properties => {max_call_duration => 86400})->code, 200;
     is call(POST => '/v2/conversations', {pal_id => 'p1', face_id => 'r1'})
         ->code, 200, 'the new names';
     is call(GET => '/v2/conversations/nothing')->code, 400;
     is call(GET => '/v2/nothing')->code, 404;
     done_testing;
 };
+
+# The first that a socket says, to who says something first; undef if it
+# closes, or says nothing to who says nothing.
+sub said {
+    my ($url, @first) = @_;
+    my ($got, $done);
+    $ua->websocket($url => sub ($ua, $tx) {
+        $tx->on(message => sub ($tx, $text) {
+            $got //= $text;
+            $tx->finish;
+        });
+        $tx->on(finish => sub { $done = 1 });
+        $tx->send($_) for @first;
+        # answered after whatever it had to say at once
+        $tx->send([1, 0, 0, 0, 9, '']);
+        $tx->on(frame => sub ($tx, $frame) {
+            $tx->finish if $frame->[4] == 10;
+        });
+    });
+    Mojo::IOLoop->one_tick until $done;
+    return $got;
+}
+
+sub events ($c) {
+    return map { $_->{event_type} } (call(GET =>
+        "/v2/conversations/$c->{conversation_id}?verbose=true")->json->{events}
+        // [])->@*;
+}
 
 subtest 'test mode, private rooms, the cap' => sub {
     $s->reset;
@@ -150,9 +183,16 @@ subtest 'test mode, private rooms, the cap' => sub {
 
     $c = create(require_auth => true)->json;
     ok $c->{meeting_token};
-    is $ua->get($c->{conversation_url})->result->code, 403;
-    is $ua->get("$c->{conversation_url}?t=$c->{meeting_token}")->result->code,
-        200;
+    my $room = $c->{conversation_url};
+    is $ua->get($room)->result->code, 403, 'nobody without the token';
+    is $ua->get("$room?t=x$c->{meeting_token}")->result->code, 403;
+    my $socket = "$room/socket" =~ s/^http/ws/r;
+    is said($socket), undef, 'nor at the socket';
+    is said($socket, 'x'), undef;
+    is_deeply [events($c)], [], 'nobody has joined';
+    like said($socket, $c->{meeting_token}), qr/assistant/, 'with it';
+    is $ua->get("$room?t=$c->{meeting_token}")->result->code, 200;
+    is +(events($c))[0], 'system.replica_joined';
 
     $s->config(max_concurrent => 1);
     my $res = create();
@@ -257,6 +297,14 @@ subtest 'time-outs' => sub {
         properties => {max_call_duration => 1})->json;
     $ua->get($c->{conversation_url});
     ok turn(sub { @got == 4 }), 'too long';
+    is $got[1][1]{properties}{shutdown_reason}, 'max_call_duration reached';
+
+    @got = ();
+    $s->config(plan_limit => 1);
+    $c = create(callback_url => $hook_url,
+        properties => {max_call_duration => 600})->json;
+    $ua->get($c->{conversation_url});
+    ok turn(sub { @got == 4 }), 'longer than the plan allows';
     is $got[1][1]{properties}{shutdown_reason}, 'max_call_duration reached';
     done_testing;
 };

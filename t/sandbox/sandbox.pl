@@ -14,8 +14,9 @@
 #   DELETE /_callbacks
 #   POST   /_callback   {conversation_id, event_type, properties?, timestamp?}
 #                       or {url, body}: sends one now, answers its result
-#   POST   /_config     {max_concurrent?, callback_attempts?,
-#                       callback_retry_ms?, line_ms?, twins?}; twins sends
+#   POST   /_config     {max_concurrent?, plan_limit?, callback_attempts?,
+#                       callback_retry_ms?, line_ms?, twins?}; plan_limit is
+#                       the longest call in seconds; twins sends
 #                       system.pal_joined beside system.replica_joined
 #   DELETE /_state      as if just started
 #

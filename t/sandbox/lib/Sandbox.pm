@@ -32,6 +32,7 @@ my %FAULT = map { $_ => 1 }
 sub knobs () {
     return {
         max_concurrent    => undef,
+        plan_limit        => undef,
         callback_attempts => 1,
         callback_retry_ms => 200,
         line_ms           => 2500,

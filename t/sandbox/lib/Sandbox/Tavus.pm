@@ -71,6 +71,13 @@ my $is_language = sub ($v) {
     return 'must be the full English name of a language, or multilingual';
 };
 
+# Codes, with a region where there is one.
+my $is_languages = sub ($v) {
+    return 'must be a list of codes of languages' unless ref $v eq 'ARRAY'
+        && @$v && !grep { !string($_) || !/^[a-z]{2}(?:-[A-Z]{2})?\z/ } @$v;
+    return undef;
+};
+
 my %STORAGE = (
     s3 => [[qw(bucket_name bucket_region assume_role_arn)], ['external_id']],
     gcs => [[qw(bucket_name project_id workload_identity_provider
@@ -96,13 +103,14 @@ my $is_storage = sub ($v) {
 };
 
 my %PROPERTIES = (
-    max_call_duration          => seconds(1, 3600),
+    max_call_duration          => seconds(1, 1e9),
     participant_left_timeout   => seconds(0, 3600),
     participant_absent_timeout => seconds(0, 3600),
     enable_recording           => $is_bool,
     enable_closed_captions     => $is_bool,
     apply_greenscreen          => $is_bool,
     language                   => $is_language,
+    languages                  => $is_languages,
     require_auth               => $is_bool,
     recording_storage          => $is_storage,
     recording_s3_bucket_name   => $is_string,
@@ -153,6 +161,9 @@ sub refuse_create ($self, $in) {
         return "Specify only one of $old and $new"
             if exists $in->{$old} && exists $in->{$new};
     }
+    return 'Specify only one of language and languages'
+        if exists +($in->{properties} // {})->{language}
+            && exists $in->{properties}{languages};
     return 'Either a persona_id or a replica_id is required'
         unless grep { exists $in->{$_} }
             qw(persona_id pal_id replica_id face_id);
@@ -216,7 +227,7 @@ sub create ($self, $c) {
         updated    => now(),
         absent     => $p->{participant_absent_timeout} // 300,
         left       => $p->{participant_left_timeout} // 0,
-        duration   => $p->{max_call_duration} // 3600,
+        duration   => $self->duration($p),
         private    => $in->{require_auth} || $p->{require_auth},
         events     => [],
         transcript => [],
@@ -238,6 +249,13 @@ sub create ($self, $c) {
         created_at        => $conv->{created},
         $conv->{private} ? (meeting_token => $conv->{token}) : (),
     };
+}
+
+# What is more than the plan has is cut without a word.
+sub duration ($self, $p) {
+    my $asked = $p->{max_call_duration} // 3600;
+    my $plan = $self->sandbox->config_now->{plan_limit} // $asked;
+    return $asked < $plan ? $asked : $plan;
 }
 
 sub describe ($conv) {
@@ -474,15 +492,17 @@ sub mount_rooms ($self, $r) {
             "default-src 'none'; script-src 'self'; style-src 'self'; "
             . "connect-src 'self' ws:; img-src 'self' data:");
         return $c->render(template => 'gone', status => 404) unless $conv;
+        # a page of its own, that asks the one around it for the token
+        return $c->render(template => 'room', status => 403, conv => $conv,
+            door => 1) if $conv->{private} && !defined $c->param('t');
         return $c->render(template => 'gone', status => 403)
-            if $conv->{private}
-                && ($c->param('t') // '') ne $conv->{token};
+            unless admits($conv, $c->param('t'));
 
         $self->joined($conv);
         # who never connects, a script for instance, has left again
         $self->arm($conv, left => $conv->{left} + 5)
             if $conv->{status} eq 'active' && !$conv->{sockets}->%*;
-        $c->render(template => 'room', conv => $conv);
+        $c->render(template => 'room', conv => $conv, door => 0);
     });
 
     $r->post('/room/:id/end' => sub ($c) {
@@ -491,38 +511,51 @@ sub mount_rooms ($self, $r) {
         $c->rendered(204);
     });
 
+    # who has no token in the address says it first
     $r->websocket('/room/:id/socket' => sub ($c) {
         my $conv = $self->find($c);
-        return $c->finish if !$conv || $conv->{status} eq 'ended'
-            || ($conv->{private} && ($c->param('t') // '') ne $conv->{token});
+        return $c->finish if !$conv || $conv->{status} eq 'ended';
 
-        my $key = "$c";
         $c->inactivity_timeout(0);
-        $self->joined($conv);
-        $self->disarm($conv, 'left');
-        $conv->{sockets}{$key} = $c;
-        $c->send({json => $_})
-            for grep { $_->{role} ne 'system' } $conv->{transcript}->@*;
+        my $in = admits($conv, $c->param('t')) && $self->enter($conv, $c);
 
-        $conv->{speaking} //= Mojo::IOLoop->recurring(
-            $self->sandbox->config_now->{line_ms} / 1000 => sub ($loop) {
-                return if $conv->{status} eq 'active'
-                    && !$conv->{sockets}->%*;
-                return if $conv->{status} eq 'active' && $self->speak($conv);
-                $loop->remove(delete $conv->{speaking});
-            });
-
-        # the button in the room
         $c->on(message => sub ($c, $text) {
+            return $c->finish unless $in //= admits($conv, $text)
+                && $self->enter($conv, $c);
+            # the button in the room
             $self->end($conv, 'participant_left_timeout reached')
                 if $text eq 'end';
         });
-        $c->on(finish => sub (@) {
-            delete $conv->{sockets}{$key};
-            return if $conv->{status} eq 'ended' || $conv->{sockets}->%*;
-            $self->arm($conv, left => $conv->{left});
-        });
     });
+}
+
+sub admits ($conv, $token) {
+    return 1 if !$conv->{private};
+    return defined $token && $token eq $conv->{token} ? 1 : undef;
+}
+
+sub enter ($self, $conv, $c) {
+    my $key = "$c";
+    $self->joined($conv);
+    $self->disarm($conv, 'left');
+    $conv->{sockets}{$key} = $c;
+    $c->send({json => $_})
+        for grep { $_->{role} ne 'system' } $conv->{transcript}->@*;
+
+    $conv->{speaking} //= Mojo::IOLoop->recurring(
+        $self->sandbox->config_now->{line_ms} / 1000 => sub ($loop) {
+            return if $conv->{status} eq 'active'
+                && !$conv->{sockets}->%*;
+            return if $conv->{status} eq 'active' && $self->speak($conv);
+            $loop->remove(delete $conv->{speaking});
+        });
+
+    $c->on(finish => sub (@) {
+        delete $conv->{sockets}{$key};
+        return if $conv->{status} eq 'ended' || $conv->{sockets}->%*;
+        $self->arm($conv, left => $conv->{left});
+    });
+    return 1;
 }
 
 my %SCRIPTS = (
