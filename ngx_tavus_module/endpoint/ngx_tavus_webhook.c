@@ -13,6 +13,7 @@
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_response.h"
 #include "http/ngx_tavus_wait.h"
+#include "store/ngx_tavus_envelope.h"
 #include "store/ngx_tavus_store.h"
 #include "core/tavus_event.h"
 #include "core/tavus_json.h"
@@ -35,8 +36,6 @@ static void ngx_tavus_webhook_text(ngx_http_request_t *r,
     const char *unfit, ngx_str_t *reason);
 static ngx_int_t ngx_tavus_webhook_identify(ngx_tavus_webhook_t *w,
     ngx_tavus_event_t *ev, ngx_uint_t scheme);
-static ngx_int_t ngx_tavus_webhook_identify_tavus(ngx_tavus_webhook_t *w,
-    ngx_tavus_event_t *ev, int64_t time);
 static int64_t ngx_tavus_webhook_time(ngx_tavus_webhook_t *w,
     ngx_uint_t scheme);
 static ngx_uint_t ngx_tavus_webhook_is_token(ngx_str_t *token);
@@ -314,26 +313,14 @@ ngx_tavus_webhook_read(ngx_http_request_t *r, ngx_tavus_webhook_t *w,
 }
 
 
-/* a name that an index may hold: a string of at most 200 bytes */
-
 static void
 ngx_tavus_webhook_text(ngx_http_request_t *r, ngx_tavus_webhook_t *w,
     ngx_uint_t member, ngx_str_t *text, const char *unfit, ngx_str_t *reason)
 {
-    int      len;
-    u_char  *p;
-
-    p = ngx_pnalloc(r->pool, TAVUS_EVENT_MAX_NAME);
-
-    if (p != NULL) {
-        len = tavus_json_string((char *) w->body.data, &w->members[member],
-                                (char *) p, TAVUS_EVENT_MAX_NAME);
-
-        if (len > 0) {
-            text->data = p;
-            text->len = len;
-            return;
-        }
+    if (ngx_tavus_envelope_name(r->pool, &w->body, &w->members[member], text)
+        == NGX_OK)
+    {
+        return;
     }
 
     if (reason->len == 0) {
@@ -367,7 +354,9 @@ ngx_tavus_webhook_identify(ngx_tavus_webhook_t *w, ngx_tavus_event_t *ev,
                 goto body;
             }
 
-            return ngx_tavus_webhook_identify_tavus(w, ev, time);
+            return ngx_tavus_envelope_identify(ev, time, &w->body,
+                                  &w->members[ngx_tavus_member_properties],
+                                  &w->members[ngx_tavus_member_payload]);
 
         case NGX_TAVUS_SCHEME_STANDARD:
             parts[1].data = w->id.data;
@@ -402,42 +391,6 @@ body:
     parts[2].len = ev->body.len;
 
     return ngx_tavus_store_identify(ev, time, parts, 3);
-}
-
-
-/* what an event says is in properties, or payload, or else its own members */
-
-static ngx_int_t
-ngx_tavus_webhook_identify_tavus(ngx_tavus_webhook_t *w,
-    ngx_tavus_event_t *ev, int64_t time)
-{
-    ngx_str_t               object;
-    tavus_part_t            conversation, type;
-    tavus_json_member_t    *m;
-    tavus_event_identity_t  id;
-
-    m = &w->members[ngx_tavus_member_properties];
-
-    if (m->count == 0 || m->type != '{') {
-        m = &w->members[ngx_tavus_member_payload];
-    }
-
-    object = ev->body;
-
-    if (m->count && m->type == '{') {
-        object.data = w->body.data + m->value_start;
-        object.len = m->value_end - m->value_start;
-    }
-
-    conversation.data = ev->conversation_id.data;
-    conversation.len = ev->conversation_id.len;
-    type.data = ev->event_type.data;
-    type.len = ev->event_type.len;
-
-    tavus_event_identity(&id, &conversation, &type, time,
-                         (char *) object.data, object.len);
-
-    return ngx_tavus_store_identify(ev, time, id.parts, id.n);
 }
 
 
