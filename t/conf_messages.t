@@ -211,6 +211,21 @@ says('duplicate "document_tags"', $vertical,
 says('invalid "language" "Klingon"', $vertical, v('language Klingon;'));
 says('invalid "document_tags" ""', $vertical, v('document_tags a "";'));
 says('"memory_stores" takes 1 to 8 values', $vertical, v('memory_stores;'));
+says('duplicate "memory_stores"', $vertical,
+    v('memory_stores a; memory_stores b;'));
+says('invalid "memory_stores" "", a store has 1 to 200 bytes of UTF-8 without '
+    . 'control characters', $vertical, v('memory_stores a "";'));
+says('"$arg_x" in "memory_stores" is for the visitor to say, or shared with '
+    . 'others, and would give him somebody else\'s memory', $vertical,
+    v('memory_stores a$arg_x;'));
+says('duplicate "visitor_memory"', $vertical,
+    v('visitor_memory on; visitor_memory on;'));
+says('invalid "visitor_memory" "maybe", it is off, on or consent', $vertical,
+    v('visitor_memory maybe;'));
+says('"visitor_memory" needs a cookie, and so an https "tavus_public_origin", '
+    . 'or "tavus_sandbox on"', $vertical, http(tavus_sandbox => undef,
+        tavus_api_url => 'https://127.0.0.1:1', tavus_public_origin => 'http://a.example',
+        tavus_vertical => 'x { persona_id p; visitor_memory on; }'));
 
 # ---- origins
 my $origin = qr/tavus_cors_origin /;

@@ -95,14 +95,50 @@ no_v("strategy $_", qr/invalid "document_retrieval_strategy"/,
 no_v("language $_", qr/invalid "language"/, "x { persona_id p; language $_; }")
     for qw(xx klingon en-US englis);
 no_v("$_ maybe", qr/invalid "$_" "maybe"/, "x { persona_id p; $_ maybe; }")
-    for qw(visitor_memory audio_only);
+    for qw(audio_only);
+no_v("visitor_memory $_", qr/invalid "visitor_memory" "$_", it is off, on or/,
+    "x { persona_id p; visitor_memory $_; }") for qw(maybe Consent granted 1);
 no_v('33 tags', qr/"document_tags" takes 1 to 32/,
     'x { persona_id p; document_tags ' . join(' ', 1 .. 33) . '; }');
 no_v('9 stores', qr/"memory_stores" takes 1 to 8/,
     'x { persona_id p; memory_stores ' . join(' ', 1 .. 9) . '; }');
+no_v('a store that is too long', qr/invalid "memory_stores".* 1 to 200 bytes/,
+    'x { persona_id p; memory_stores a ' . 'x' x 201 . '; }');
+no_v('a control character', qr/invalid "memory_stores"/,
+    "x { persona_id p; memory_stores \"a\x01\"; }");
 no_v("$_, not UTF-8", qr/"$_"/, "x { replica_id r; $_ \"a\xffb\"; }")
     for qw(persona_id custom_greeting conversational_context document_tags
         memory_stores);
+
+# ---- stores of which names are made for a request
+accepted("store $_", v("x { persona_id p; memory_stores a $_; }"))
+    for '$ssl_client_fingerprint', '"m_${ssl_client_fingerprint}_x"',
+        '$server_name', '$request_id', '$ssl_client_s_dn$server_name',
+        '$sent_http_x', '$hostname', '$https', 'x' x 200;
+no_v("store $_", qr/"\$[^"]+" in "memory_stores" is for the visitor to say/,
+    "x { persona_id p; memory_stores a $_; }")
+    for '$arg_member', '$cookie_sid', '$http_x_member', '"m_${arg_x}"',
+        '$ARG_member', '$Http_Cookie', '$args', '$query_string', '$uri',
+        '$request_uri', '$request_body', '$host', '$remote_user', '$1',
+        '"a$9"', '$server_name$arg_x', '$remote_addr', '$binary_remote_addr',
+        '$proxy_add_x_forwarded_for', '$content_type', '$uid_got';
+no_v("store $_", qr/invalid variable name|bracket in "a" variable/,
+    "x { persona_id p; memory_stores $_; }") for '"a$"', '"$-"', '"${a"';
+like +($t->nginx_t(v('x { persona_id p; memory_stores $nonesuch; }')))[1],
+    qr/unknown "nonesuch" variable/, 'no such variable: nginx says so';
+
+# ---- a visitor's cookie, and who reads along
+my %http = (tavus_sandbox => undef, tavus_api_url => 'https://127.0.0.1:1');
+refused('a visitor, over http', qr/"visitor_memory" needs a cookie/,
+    qr/tavus_vertical y/, http => {%http, tavus_public_origin => 'http://a.b',
+        tavus_vertical => ['x { persona_id p; visitor_memory off; }',
+            "y { persona_id p; visitor_memory $_; }"]}) for qw(on consent);
+accepted('not of one', http => {%http, tavus_public_origin => 'http://a.b',
+    tavus_vertical => 'x { persona_id p; visitor_memory off; }'});
+accepted('over https', http => {%http, tavus_public_origin => 'https://a.b',
+    tavus_vertical => 'x { persona_id p; visitor_memory on; }'});
+accepted('in a sandbox', http => {tavus_public_origin => 'http://a.b',
+    tavus_vertical => 'x { persona_id p; visitor_memory on; }'});
 
 # ---- durations
 my %bounds = (max_call_duration => [30, 3600],

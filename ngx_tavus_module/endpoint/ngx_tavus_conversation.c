@@ -340,8 +340,8 @@ ngx_tavus_create_respond(ngx_http_request_t *r, ngx_tavus_create_t *c)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (c->cookie.len) {
-        value = &c->cookie;
+    if (c->memory.cookie.len) {
+        value = &c->memory.cookie;
 
         h = ngx_tavus_push_header(r);
         if (h == NULL) {

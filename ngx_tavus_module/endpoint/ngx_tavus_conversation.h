@@ -30,8 +30,7 @@ typedef struct {
     ngx_str_t                 callback;
     cJSON                    *properties;   /* what the browser may choose */
 
-    ngx_str_t                 visitor;
-    ngx_str_t                 cookie;       /* to set; empty: is there */
+    ngx_tavus_memory_t        memory;
 
     ngx_tavus_conversation_main_conf_t  *cmcf;
 } ngx_tavus_create_t;

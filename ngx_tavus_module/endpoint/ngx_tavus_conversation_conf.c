@@ -165,7 +165,6 @@ ngx_tavus_vertical(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_memzero(v, sizeof(ngx_tavus_vertical_t));
 
     v->name = value[1];
-    v->visitor_memory = NGX_CONF_UNSET;
     v->audio_only = NGX_CONF_UNSET;
     v->max_call_duration = NGX_CONF_UNSET;
     v->participant_absent_timeout = NGX_CONF_UNSET;
@@ -194,7 +193,6 @@ ngx_tavus_vertical(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_str_set(&v->retrieval_strategy, "balanced");
     }
 
-    ngx_conf_init_value(v->visitor_memory, 0);
     ngx_conf_init_value(v->audio_only, 0);
     ngx_conf_init_value(v->max_call_duration, 600);
     ngx_conf_init_value(v->participant_absent_timeout, 60);
@@ -229,7 +227,7 @@ ngx_tavus_vertical_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
     }
 
     if (ngx_strcmp(p, "memory_stores") == 0) {
-        return ngx_tavus_vertical_list(cf, &v->memory_stores, 8);
+        return ngx_tavus_memory_conf_stores(cf, &v->memory);
     }
 
     if (cf->args->nelts != 2) {
@@ -309,7 +307,7 @@ ngx_tavus_vertical_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
     }
 
     if (ngx_strcmp(p, "visitor_memory") == 0) {
-        flag = &v->visitor_memory;
+        return ngx_tavus_memory_conf_visitor(cf, &v->memory);
 
     } else if (ngx_strcmp(p, "audio_only") == 0) {
         flag = &v->audio_only;
@@ -443,6 +441,8 @@ ngx_tavus_conversation_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 ngx_int_t
 ngx_tavus_conversation_check(ngx_conf_t *cf, ngx_tavus_location_t *location)
 {
+    ngx_uint_t                           i;
+    ngx_tavus_vertical_t                *v;
     ngx_tavus_main_conf_t               *mcf;
     ngx_tavus_conversation_main_conf_t  *cmcf;
 
@@ -457,6 +457,14 @@ ngx_tavus_conversation_check(ngx_conf_t *cf, ngx_tavus_location_t *location)
 
     if (cmcf->verticals.nelts == 0) {
         return ngx_tavus_endpoint_missing(cf, location, "tavus_vertical");
+    }
+
+    v = cmcf->verticals.elts;
+
+    for (i = 0; i < cmcf->verticals.nelts; i++) {
+        if (ngx_tavus_memory_check(cf, mcf, &v[i].memory) != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     return ngx_tavus_conversation_check_callback(cf, location);

@@ -9,6 +9,7 @@
 #define _NGX_TAVUS_CONVERSATION_CONF_H_INCLUDED_
 
 
+#include "endpoint/ngx_tavus_memory.h"
 #include "jobs/ngx_tavus_ends.h"
 #include "http/ngx_tavus_endpoint.h"
 
@@ -20,8 +21,7 @@ typedef struct {
     ngx_str_t                  persona_id;
     ngx_str_t                  replica_id;
     ngx_array_t               *document_tags;         /* of ngx_str_t */
-    ngx_array_t               *memory_stores;         /* of ngx_str_t */
-    ngx_flag_t                 visitor_memory;
+    ngx_tavus_memory_conf_t    memory;
     ngx_str_t                  retrieval_strategy;
     ngx_str_t                  language;
     ngx_str_t                  custom_greeting;

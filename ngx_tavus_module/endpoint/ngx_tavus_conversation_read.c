@@ -7,9 +7,7 @@
 
 #include "endpoint/ngx_tavus_conversation.h"
 #include "endpoint/ngx_tavus_conversation_conf.h"
-#include "guard/ngx_tavus_keys.h"
 #include "http/ngx_tavus_endpoint.h"
-#include "http/ngx_tavus_header.h"
 #include "http/ngx_tavus_problem.h"
 #include "jobs/ngx_tavus_call.h"
 #include "service/ngx_tavus_api_conf.h"
@@ -17,14 +15,8 @@
 #include "store/ngx_tavus_store_conf.h"
 #include "core/tavus_json.h"
 #include "core/tavus_language.h"
-#include "core/tavus_signature.h"
-
-#include <openssl/rand.h>
 
 
-#define NGX_TAVUS_COOKIES               8
-#define NGX_TAVUS_COOKIE_AGE            (365 * 24 * 3600)
-#define NGX_TAVUS_VISITOR_LEN           32
 #define NGX_TAVUS_CREATE_PATIENCE       15
 
 
@@ -34,14 +26,8 @@ static ngx_int_t ngx_tavus_create_properties(ngx_tavus_create_t *c,
     cJSON *item, ngx_tavus_fault_t *fault);
 static ngx_int_t ngx_tavus_create_list(ngx_tavus_create_t *c, cJSON *item,
     ngx_array_t *allowed, const char *name);
-static ngx_int_t ngx_tavus_create_visitor(ngx_http_request_t *r,
-    ngx_tavus_create_t *c);
-static void ngx_tavus_create_known_visitor(ngx_http_request_t *r,
-    ngx_tavus_create_t *c);
-static ngx_uint_t ngx_tavus_create_valid_visitor(ngx_http_request_t *r,
-    ngx_str_t *value);
-static ngx_str_t *ngx_tavus_create_cookie_name(ngx_tavus_main_conf_t *mcf);
-static ngx_int_t ngx_tavus_create_new_visitor(ngx_tavus_create_t *c);
+static ngx_int_t ngx_tavus_create_consent(ngx_tavus_create_t *c,
+    cJSON *item, ngx_tavus_fault_t *fault);
 
 
 /* NGX_OK; NGX_DECLINED with a fault of the visitor's; NGX_ERROR */
@@ -50,7 +36,8 @@ ngx_int_t
 ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_create_t *c,
     cJSON *root, ngx_tavus_fault_t *fault)
 {
-    cJSON       *item, *tags, *stores, *properties, *persona, *replica;
+    cJSON       *item, *tags, *stores, *properties, *persona, *replica,
+                *consent;
     ngx_str_t    s;
     ngx_int_t    rc;
     ngx_uint_t   i;
@@ -64,6 +51,7 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_create_t *c,
     persona = NULL;
     replica = NULL;
     properties = NULL;
+    consent = NULL;
 
     rc = ngx_tavus_create_vertical(c,
                              cJSON_GetObjectItemCaseSensitive(root,
@@ -102,6 +90,11 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_create_t *c,
 
         if (ngx_strcmp(item->string, "properties") == 0) {
             properties = item;
+            continue;
+        }
+
+        if (ngx_strcmp(item->string, "consent") == 0) {
+            consent = item;
             continue;
         }
 
@@ -166,7 +159,7 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_create_t *c,
         return rc;
     }
 
-    rc = ngx_tavus_create_list(c, stores, c->vertical->memory_stores,
+    rc = ngx_tavus_create_list(c, stores, c->vertical->memory.named,
                                "memory_stores");
     if (rc != NGX_OK) {
         fault->field = "memory_stores";
@@ -181,11 +174,18 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_create_t *c,
         return rc;
     }
 
-    if (c->vertical->visitor_memory) {
-        return ngx_tavus_create_visitor(r, c);
+    rc = ngx_tavus_create_consent(c, consent, fault);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    return NGX_OK;
+    c->memory.conf = &c->vertical->memory;
+    c->memory.vertical = &c->vertical->name;
+    c->memory.pool = c->call->pool;
+    c->memory.stores = cJSON_GetObjectItemCaseSensitive(c->call->intent,
+                                                        "memory_stores");
+
+    return ngx_tavus_memory_add(r, &c->memory);
 }
 
 
@@ -358,6 +358,36 @@ ngx_tavus_create_properties(ngx_tavus_create_t *c, cJSON *item,
 }
 
 
+static ngx_int_t
+ngx_tavus_create_consent(ngx_tavus_create_t *c, cJSON *item,
+    ngx_tavus_fault_t *fault)
+{
+    if (item == NULL) {
+        return NGX_OK;
+    }
+
+    if (cJSON_IsString(item) && ngx_strcmp(item->valuestring, "granted") == 0)
+    {
+        c->memory.consent = NGX_TAVUS_CONSENT_GRANTED;
+
+    } else if (cJSON_IsString(item)
+               && ngx_strcmp(item->valuestring, "denied") == 0)
+    {
+        c->memory.consent = NGX_TAVUS_CONSENT_DENIED;
+
+    } else {
+        fault->field = "consent";
+        fault->code = "invalid_field";
+        fault->detail = "The field must be \"granted\" or \"denied\".";
+        return NGX_DECLINED;
+    }
+
+    return cJSON_AddStringToObject(c->call->intent, "consent",
+                                   item->valuestring)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
 /* the visitor's choice among what the vertical allows, or all of it */
 
 static ngx_int_t
@@ -450,200 +480,4 @@ ngx_tavus_create_fault(ngx_http_request_t *r, ngx_tavus_create_t *c,
 
     return ngx_tavus_send_problem_with(r, NGX_HTTP_BAD_REQUEST, fault->code,
                                        0, fault->detail, extra);
-}
-
-
-/*
- * A visitor's memory is a store that is named after a signed cookie, so that
- * nobody can ask for somebody else's.
- */
-
-static ngx_int_t
-ngx_tavus_create_visitor(ngx_http_request_t *r, ngx_tavus_create_t *c)
-{
-    u_char  *p;
-    cJSON   *stores;
-
-    ngx_tavus_create_known_visitor(r, c);
-
-    if (c->visitor.len) {
-        c->visitor.data = ngx_pstrdup(c->call->pool, &c->visitor);
-        if (c->visitor.data == NULL) {
-            return NGX_ERROR;
-        }
-
-    } else if (ngx_tavus_create_new_visitor(c) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    p = ngx_pnalloc(c->call->pool, sizeof("visitor__") + c->visitor.len
-                               + c->vertical->name.len);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_sprintf(p, "visitor_%V_%V%Z", &c->visitor, &c->vertical->name);
-
-    stores = cJSON_GetObjectItemCaseSensitive(c->call->intent, "memory_stores");
-
-    if (!cJSON_AddItemToArray(stores, cJSON_CreateString((char *) p))) {
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
-}
-
-
-/*
- * A neighbour under the same domain, or whoever is on an unencrypted line,
- * can add a cookie but not take one away: of two that are valid one may be
- * another visitor's, so neither counts.
- */
-
-static void
-ngx_tavus_create_known_visitor(ngx_http_request_t *r, ngx_tavus_create_t *c)
-{
-    u_char           *p, *end, *last;
-    ngx_str_t        *name, value, visitor;
-    ngx_uint_t        i, n, valid;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    name = ngx_tavus_create_cookie_name(c->mcf);
-
-    ngx_str_null(&visitor);
-    n = 0;
-    valid = 0;
-
-    part = &r->headers_in.headers.part;
-    i = 0;
-
-    while ((h = ngx_tavus_next_header(&part, &i)) != NULL) {
-
-        if (h->key.len != sizeof("cookie") - 1
-            || ngx_memcmp(h->lowcase_key, "cookie", sizeof("cookie") - 1)
-               != 0)
-        {
-            continue;
-        }
-
-        last = h->value.data + h->value.len;
-
-        for (p = h->value.data; p < last; p = end + 1) {
-
-            end = ngx_strlchr(p, last, ';');
-            end = end ? end : last;
-
-            while (p < end && *p == ' ') {
-                p++;
-            }
-
-            if ((size_t) (end - p) <= name->len || p[name->len] != '='
-                || ngx_memcmp(p, name->data, name->len) != 0)
-            {
-                continue;
-            }
-
-            if (++n > NGX_TAVUS_COOKIES) {
-                return;
-            }
-
-            value.data = p + name->len + 1;
-            value.len = end - value.data;
-
-            if (ngx_tavus_create_valid_visitor(r, &value)) {
-                visitor.data = value.data;
-                visitor.len = NGX_TAVUS_VISITOR_LEN;
-                valid++;
-            }
-        }
-    }
-
-    if (valid == 1) {
-        c->visitor = visitor;
-    }
-}
-
-
-static ngx_uint_t
-ngx_tavus_create_valid_visitor(ngx_http_request_t *r, ngx_str_t *value)
-{
-    char                  *p;
-    size_t                 match;
-    ngx_tavus_keys_loc_conf_t  *klcf;
-
-    klcf = ngx_http_get_module_loc_conf(r, ngx_tavus_keys_module);
-
-    p = (char *) value->data;
-
-    return value->len > NGX_TAVUS_VISITOR_LEN + 1
-           && p[NGX_TAVUS_VISITOR_LEN] == '.'
-           && tavus_ticket_verify(klcf->keys->elts, klcf->keys->nelts,
-                                  TAVUS_USE_VISITOR, p,
-                                  NGX_TAVUS_VISITOR_LEN,
-                                  p + NGX_TAVUS_VISITOR_LEN + 1,
-                                  value->len - NGX_TAVUS_VISITOR_LEN - 1,
-                                  &match)
-              == TAVUS_VERIFY_OK;
-}
-
-
-/* over https a name that no other host, path or unencrypted page can set */
-
-static ngx_str_t *
-ngx_tavus_create_cookie_name(ngx_tavus_main_conf_t *mcf)
-{
-    static ngx_str_t  plain = ngx_string("tavus_visitor");
-    static ngx_str_t  host = ngx_string("__Host-tavus_visitor");
-
-    return mcf->public_origin.data[4] == 's' ? &host : &plain;
-}
-
-
-static ngx_int_t
-ngx_tavus_create_new_visitor(ngx_tavus_create_t *c)
-{
-    int         n;
-    char        ticket[TAVUS_TICKET_MAX];
-    u_char     *p, random[NGX_TAVUS_VISITOR_LEN / 2];
-    ngx_str_t  *name;
-
-    p = ngx_pnalloc(c->call->pool, NGX_TAVUS_VISITOR_LEN);
-
-    if (p == NULL || RAND_bytes(random, sizeof(random)) != 1) {
-        return NGX_ERROR;
-    }
-
-    (void) ngx_hex_dump(p, random, sizeof(random));
-
-    c->visitor.data = p;
-    c->visitor.len = NGX_TAVUS_VISITOR_LEN;
-
-    n = tavus_ticket_make(c->key, TAVUS_USE_VISITOR, (char *) p,
-                          NGX_TAVUS_VISITOR_LEN, ticket);
-    if (n < 0) {
-        return NGX_ERROR;
-    }
-
-    name = ngx_tavus_create_cookie_name(c->mcf);
-
-    p = ngx_pnalloc(c->call->pool, name->len + NGX_TAVUS_VISITOR_LEN
-                               + TAVUS_TICKET_MAX
-                               + sizeof("=.; Path=/; Max-Age=; HttpOnly; "
-                                        "SameSite=Lax; Secure")
-                               + NGX_TIME_T_LEN);
-    if (p == NULL) {
-        return NGX_ERROR;
-    }
-
-    c->cookie.data = p;
-    c->cookie.len = ngx_sprintf(p, "%V=%V.%*s; Path=/; "
-                                  "Max-Age=%d; HttpOnly; SameSite=Lax%s",
-                                  name, &c->visitor, (size_t) n, ticket,
-                                  NGX_TAVUS_COOKIE_AGE,
-                                  c->mcf->public_origin.data[4] == 's'
-                                  ? "; Secure" : "")
-                      - p;
-
-    return NGX_OK;
 }
