@@ -9,25 +9,17 @@ use Mojo::JSON qw(false true);
 use Mojo::UserAgent;
 use Time::HiRes ();
 
-use Tavus::Test::Sandbox;
+use Tavus::Test::SandboxCalls;
 use Tavus::Test::Socket;
 
-my $s = Tavus::Test::Sandbox->new;
-my $ua = Mojo::UserAgent->new(inactivity_timeout => 20);
-my %KEY = ('x-api-key' => $s->api_key);
-my %MIN = (persona_id => 'p01', replica_id => 'r01');
+my ($s, $call, $create) = sandbox_calls();
 
-sub call ($method, $path, $json = undef, $headers = \%KEY) {
-    my $tx = $ua->build_tx($method => $s->url . $path, $headers,
-        defined $json ? (json => $json) : ());
-    return $ua->start($tx)->result;
-}
-
-sub create (%more) { return call(POST => '/v2/conversations', {%MIN, %more}) }
+sub call (@args)     { return $call->(@args) }
+sub create (%fields) { return $create->(%fields) }
 
 subtest 'the key' => sub {
     for (undef, 'wrong') {
-        my $res = call(POST => '/v2/conversations', {%MIN},
+        my $res = call(POST => '/v2/conversations', {pal_id => 'p01'},
             defined ? {'x-api-key' => $_} : {});
         is $res->code, 401;
         is_deeply $res->json, {message => 'Invalid access token'};
@@ -86,73 +78,71 @@ subtest 'a conversation' => sub {
     done_testing;
 };
 
-subtest 'what is refused' => sub {
-    my @bad = (
-        ['an unknown field', {metadata => {}}],
-        ['an unknown property', {properties => {enable_transcription => true}}],
-        ['language at the top', {language => 'english'}],
-        ['a language code', {properties => {language => 'en'}}],
-        ['a locale', {properties => {language => 'en-US'}}],
-        ['a three-letter code', {properties => {language => 'eng'}}],
-        ['a full name among codes', {properties => {languages => ['english']}}],
-        ['no code', {properties => {languages => []}}],
-        ['both ways to say a language', {properties => {language => 'english',
-            languages => ['en']}}],
-        ['no duration', {properties => {max_call_duration => 0}}],
-        ['a duration as string', {properties => {max_call_duration => '600'}}],
-        ['a fraction', {properties => {max_call_duration => 1.5}}],
-        ['a negative time',
-            {properties => {participant_left_timeout => -1}}],
-        ['a number for a switch',
-            {properties => {enable_closed_captions => 1}}],
-        ['a string for a switch', {test_mode => 'true'}],
-        ['both names of a persona', {pal_id => 'p02'}],
-        ['both names of a replica', {face_id => 'r02'}],
-        ['a persona that is none', {persona_id => 'x01'}],
-        ['a callback that is no URL', {callback_url => '/hook'}],
-        ['a callback that is no http', {callback_url => 'ftp://x/'}],
-        ['tags as a string', {document_tags => 'kb'}],
-        ['tags of numbers', {document_tags => [1]}],
-        ['a strategy', {document_retrieval_strategy => 'best'}],
-        ['one participant', {max_participants => 1}],
-        ['properties as a list', {properties => []}],
-        ['a null', {conversation_name => undef}],
-        ['a storage without bucket',
-            {properties => {recording_storage => {provider => 's3'}}}],
-    );
-    for (@bad) {
-        my ($name, $more) = @$_;
-        my $res = create(%$more);
-        is $res->code, 400, $name;
-        ok $res->json->{error} // $res->json->{message}, "$name: says why";
-    }
+subtest 'the list' => sub {
+    $s->reset;
+    my @id = map { create()->json->{conversation_id} } 1 .. 12;
+    call(POST => "/v2/conversations/$id[0]/end");
 
-    is call(POST => '/v2/conversations', {conversation_name => 'x'})->code,
-        400, 'neither persona nor replica';
-    is call(POST => '/v2/conversations', [])->code, 400, 'a list';
+    my $list = call(GET => '/v2/conversations')->json;
+    is_deeply [map { $_->{conversation_id} } $list->{data}->@*],
+        [reverse @id[2 .. 11]], 'ten, newest first';
+    is $list->{total_count}, 12, 'of all';
+    $list = call(GET => '/v2/conversations?page=2')->json;
+    is_deeply [map { $_->{conversation_id} } $list->{data}->@*],
+        [@id[1, 0]], 'the rest';
+    is_deeply call(GET => '/v2/conversations?page=3')->json->{data}, [],
+        'and no more';
+    $list = call(GET => '/v2/conversations?status=ended')->json;
+    is_deeply [map { $_->{conversation_id} } $list->{data}->@*], [$id[0]];
 
-    my $tx = $ua->post($s->url . '/v2/conversations',
-        {%KEY, 'Content-Type' => 'application/json'}, '{"persona_id":');
-    is $tx->result->code, 400, 'half an object';
-    $tx = $ua->post($s->url . '/v2/conversations', {%KEY},
-        '{"persona_id":"p01"}');
-    is $tx->result->code, 400, 'no content type';
-
-    is create(properties => {language => 'multilingual'})->code, 200;
-    is create(properties => {languages => ['en', 'pt-BR']})->code, 200;
-    is create(properties => {max_call_duration => 86400})->code, 200;
-    is call(POST => '/v2/conversations', {pal_id => 'p1', face_id => 'r1'})
-        ->code, 200, 'the new names';
+    is call(GET => "/v2/conversations?$_")->code, 400, $_
+        for qw(limit=0 limit=x page=0 page=-1 status=gone sort=name);
+    is call(GET => "/v2/conversations/$id[1]?$_")->code, 400, $_
+        for qw(verbose=1 verbose=yes full=true);
+    is call(DELETE => "/v2/conversations/$id[1]?hard=1")->code, 400, 'hard=1';
+    is call(DELETE => "/v2/conversations/$id[1]?hard=true")->code, 204;
+    is call(POST => "/v2/conversations/$id[2]/end", {})->code, 400,
+        'an end with a body';
     is call(GET => '/v2/conversations/nothing')->code, 400;
     is call(GET => '/v2/nothing')->code, 404;
     done_testing;
 };
 
+subtest 'names' => sub {
+    $s->reset;
+    my %made = (
+        old => create()->json->{conversation_id},
+        new => call(POST => '/v2/conversations',
+            {pal_id => 'p01', face_id => 'r01'})->json->{conversation_id},
+    );
+    my %NAMES = (
+        old => [qw(persona_id replica_id)], new => [qw(face_id pal_id)],
+        mixed => [qw(pal_id replica_id)],
+    );
+
+    for my $of (qw(old new)) {
+        my $one = call(GET => "/v2/conversations/$made{$of}")->json;
+        is_deeply [sort grep { /^(?:pal|persona|face|replica)_id$/ }
+            keys %$one], $NAMES{$of}, "as it was asked: $of";
+    }
+    for my $set (qw(old new mixed)) {
+        $s->config(names => $set);
+        for my $of (qw(old new)) {
+            my $one = call(GET => "/v2/conversations/$made{$of}")->json;
+            is_deeply [sort grep { /^(?:pal|persona|face|replica)_id$/ }
+                keys %$one], $NAMES{$set}, "$set, asked with $of";
+        }
+    }
+    my $row = call(GET => '/v2/conversations')->json->{data}[0];
+    ok exists $row->{pal_id} && exists $row->{replica_id}, 'lists likewise';
+    done_testing;
+};
+
 # The first that a socket says, to who says something first; undef if it
 # closes, or says nothing to who says nothing.
-sub said {
-    my ($url, @first) = @_;
+sub said ($url, @first) {
     my ($got, $done);
+    my $ua = Mojo::UserAgent->new;
     $ua->websocket($url => sub ($ua, $tx) {
         $tx->on(message => sub ($tx, $text) {
             $got //= $text;
@@ -176,160 +166,57 @@ sub events ($c) {
         // [])->@*;
 }
 
-subtest 'test mode, private rooms, the cap' => sub {
+subtest 'test mode, private rooms, caps' => sub {
     $s->reset;
     my $c = create(test_mode => true)->json;
     is $c->{status}, 'ended';
 
-    $c = create(require_auth => true)->json;
-    ok $c->{meeting_token};
-    my $room = $c->{conversation_url};
-    is $ua->get($room)->result->code, 403, 'nobody without the token';
-    is $ua->get("$room?t=x$c->{meeting_token}")->result->code, 403;
-    my $socket = "$room/socket" =~ s/^http/ws/r;
-    is said($socket), undef, 'nor at the socket';
-    is said($socket, 'x'), undef;
-    is_deeply [events($c)], [], 'nobody has joined';
-    like said($socket, $c->{meeting_token}), qr/assistant/, 'with it';
-    is $ua->get("$room?t=$c->{meeting_token}")->result->code, 200;
-    is +(events($c))[0], 'system.replica_joined';
+    for ({require_auth => true}, {properties => {require_auth => true}}) {
+        $c = create(%$_)->json;
+        my ($room, $token) = $c->@{qw(conversation_url meeting_token)};
+        like $token, qr/\A[\w-]+\.[\w-]+\.[\w-]+\z/, 'looks like a JWT';
+        is call(GET => $room)->code, 403, 'nobody without the token';
+        is call(GET => "$room?t=x$token")->code, 403, 'nor with another';
+        my $socket = "$room/socket" =~ s/^http/ws/r;
+        is said($socket), undef, 'nor at the socket';
+        is said($socket, 'x'), undef;
+        is_deeply [events($c)], [], 'nobody has joined';
+        like said($socket, $token), qr/assistant/, 'with it';
+        is call(GET => "$room?t=$token")->code, 200;
+        is +(events($c))[0], 'system.pal_joined';
+    }
+    my $open = create()->json;
+    ok !exists $open->{meeting_token}, 'only there';
 
     $s->config(max_concurrent => 1);
     my $res = create();
     is $res->code, 400;
-    like $res->json->{message}, qr/maximum concurrent conversations/;
+    is_deeply $res->json,
+        {message => 'User has reached maximum concurrent conversations'};
     is create(test_mode => true)->code, 200, 'test mode does not count';
+
+    $s->config(max_concurrent => undef, credits => 0);
+    $res = create();
+    is $res->code, 402;
+    is_deeply $res->json,
+        {message => 'The user is out of conversational credits'};
+
+    $s->config(errors => 'error');
+    is_deeply [keys create()->json->%*], ['error'], 'under another name';
+    $s->config(errors => 'message');
+    is_deeply [keys call(GET => '/v2/conversations/x')->json->%*],
+        ['message'];
     done_testing;
 };
 
-# ---- callbacks -------------------------------------------------------------
-
-my @got;
-my $status = 200;
-my $hook = Mojo::IOLoop->server({address => '127.0.0.1'} =>
-    sub ($loop, $stream, $id) {
-        my $in = '';
-        $stream->on(read => sub ($stream, $bytes) {
-            $in .= $bytes;
-            while ($in =~ /\A(.*?\r\n\r\n)/s) {
-                my $head = $1;
-                my ($n) = $head =~ /^content-length: (\d+)/im;
-                last if length $in < length($head) + $n;
-                substr $in, 0, length $head, '';
-                my ($target) = $head =~ /^POST (\S+)/;
-                push @got, [$target,
-                    Mojo::JSON::decode_json(substr $in, 0, $n, '')];
-                $stream->write("HTTP/1.1 $status X\r\n"
-                    . "Content-Length: 2\r\n\r\n{}");
-            }
-        });
-    });
-my $hook_url = 'http://127.0.0.1:' . Mojo::IOLoop->acceptor($hook)->port
-    . '/cb?token=k.n.1.m';
-
-# our hook answers in this process, so waiting means running the loop
-sub turn ($condition, $seconds = 10) {
-    my $deadline = Mojo::IOLoop->timer($seconds => sub { Mojo::IOLoop->stop });
-    my $look = Mojo::IOLoop->recurring(0.01 => sub {
-        Mojo::IOLoop->stop if $condition->();
-    });
-    Mojo::IOLoop->start;
-    Mojo::IOLoop->remove($_) for $deadline, $look;
-    return $condition->();
-}
-
-subtest 'callbacks' => sub {
-    $s->reset;
-    $s->config(line_ms => 20, twins => 1);
-    my $c = create(callback_url => $hook_url,
-        properties => {participant_left_timeout => 0})->json;
-    my $id = $c->{conversation_id};
-
-    my $page = $ua->get($c->{conversation_url})->result;
-    is $page->code, 200;
-    unlike $page->body, qr/<script>|style=/, 'nothing inline';
-    ok turn(sub { @got == 2 }), 'joined';
-    is $got[0][0], '/cb?token=k.n.1.m';
-    is $got[0][1]{event_type}, 'system.replica_joined';
-    is $got[0][1]{webhook_url}, $hook_url;
-    is $got[0][1]{message_type}, 'system';
-    is $got[0][1]{conversation_id}, $id;
-    is $got[1][1]{event_type}, 'system.pal_joined';
-    is $got[1][1]{timestamp}, $got[0][1]{timestamp}, 'its twin';
-
-    my (@lines, $ws);
-    $ua->websocket($c->{conversation_url} =~ s/^http/ws/r . '/socket'
-        => sub ($ua, $tx) {
-            $ws = $tx;
-            $tx->on(json => sub ($tx, $json) { push @lines, $json });
-        });
-    ok turn(sub { @lines >= 4 }), 'they talk';
-    $ws->finish;
-    ok turn(sub { @got == 5 }), 'ended, as the last one has left';
-    my ($shutdown, $transcript, $perception) = map { $_->[1] } @got[2 .. 4];
-    is $shutdown->{event_type}, 'system.shutdown';
-    is $shutdown->{properties}{shutdown_reason},
-        'participant_left_timeout reached';
-    is $transcript->{event_type}, 'application.transcription_ready';
-    is $transcript->{message_type}, 'application';
-    is $transcript->{properties}{transcript}[0]{role}, 'system';
-    ok $transcript->{properties}{transcript}->@* >= 5;
-    is $perception->{event_type}, 'application.perception_analysis';
-
-    ok turn(sub { 5 == grep { $_->{status} } $s->callbacks }), 'recorded';
-    my ($entry) = $s->callbacks;
-    is $entry->{status}, 200;
-    is $entry->{attempts}, 1;
-    done_testing;
-};
-
-subtest 'time-outs' => sub {
-    $s->reset;
-    @got = ();
-    create(callback_url => $hook_url,
-        properties => {participant_absent_timeout => 1});
-    ok turn(sub { @got == 1 }), 'nobody came';
-    is $got[0][1]{properties}{shutdown_reason},
-        'participant_absent_timeout reached';
-
-    @got = ();
-    my $c = create(callback_url => $hook_url,
-        properties => {max_call_duration => 1})->json;
-    $ua->get($c->{conversation_url});
-    ok turn(sub { @got == 4 }), 'too long';
-    is $got[1][1]{properties}{shutdown_reason}, 'max_call_duration reached';
-
-    @got = ();
-    $s->config(plan_limit => 1);
-    $c = create(callback_url => $hook_url,
-        properties => {max_call_duration => 600})->json;
-    $ua->get($c->{conversation_url});
-    ok turn(sub { @got == 4 }), 'longer than the plan allows';
-    is $got[1][1]{properties}{shutdown_reason}, 'max_call_duration reached';
-    done_testing;
-};
-
-subtest 'any callback, and again' => sub {
-    $s->reset;
-    @got = ();
-    $status = 503;
-    $s->config(callback_attempts => 3, callback_retry_ms => 10);
-    my $c = create(callback_url => $hook_url)->json;
-
-    # the call answers when the callback has been answered, and that is us
-    my $entry;
-    $ua->post($s->url . '/_callback', json => {
-        conversation_id => $c->{conversation_id},
-        event_type => 'application.recording_ready',
-        properties => {s3_key => 'k'},
-    } => sub ($ua, $tx) { $entry = $tx->res->json });
-    ok turn(sub { $entry });
-    is $entry->{attempts}, 3;
-    is $entry->{status}, 503;
-    is scalar @got, 3;
-    is $got[0][1]{message_type}, 'application';
-    is_deeply $got[0][1], $got[2][1], 'the same bytes';
-    $status = 200;
+subtest 'settings' => sub {
+    for ({nothing => 1}, {callback_drop => 2}, {callback_drop => '.'},
+        {names => 'other'}, {story => 'long'}, {row_times => 'unix'},
+        {errors => 'both'}, {credits => undef}, {max_concurrent => -1}, [])
+    {
+        is call(POST => '/_config', $_)->code, 400,
+            Mojo::JSON::encode_json($_);
+    }
     done_testing;
 };
 

@@ -12,12 +12,32 @@
 #   GET    /_calls      what was received; DELETE forgets it
 #   GET    /_callbacks  callbacks that were sent, and how they were answered
 #   DELETE /_callbacks
-#   POST   /_callback   {conversation_id, event_type, properties?, timestamp?}
-#                       or {url, body}: sends one now, answers its result
-#   POST   /_config     {max_concurrent?, plan_limit?, callback_attempts?,
-#                       callback_retry_ms?, line_ms?, twins?}; plan_limit is
-#                       the longest call in seconds; twins sends
-#                       system.pal_joined beside system.replica_joined
+#   POST   /_callback   {conversation_id, event_type, properties?, timestamp?},
+#                       {conversation_id, bare: guardrail | objective} or
+#                       {url, body}: sends one now, answers its result;
+#                       without properties those of the documents
+#   POST   /_play       {conversation_id, story?, reason?}: a whole life at
+#                       once, answered when all is sent, with its events
+#   POST   /_events     {conversation_id, events, status?}: what the verbose
+#                       GET has from now on; null is the truth again
+#   *      /_sink       a callback_url that takes everything
+#   POST   /_config     {name: value}, of
+#
+#     callback_attempts, callback_retry_ms   how often, and when again
+#     callback_drop        the share of callbacks that are lost, 0 to 1
+#     credits              0: none are left
+#     errors               error or message: the name they stand under; either
+#     line_ms              between two lines in a room
+#     max_concurrent       conversations that may be active at once
+#     names                in answers and callbacks: new (pal, face), old
+#                          (persona, replica), mixed, or as it was asked
+#     plan_limit   longer ones are cut, and nothing is said
+#     record_answers       1: /_calls has the answers, too
+#     row_times            of a transcript: epoch, iso or mixed
+#     seed                 of what is random from now on
+#     story                in rooms: plain, full or all (lib/Sandbox/Script.pm)
+#     twins                0: no system.replica_joined after system.pal_joined
+#
 #   DELETE /_state      as if just started
 #
 # Faults match the beginning of the path and apply to "times" calls (default:

@@ -5,12 +5,14 @@ package Sandbox;
 use Mojo::Base 'Mojolicious', -signatures;
 
 use Mojo::IOLoop;
-use Mojo::JSON qw(decode_json encode_json to_json);
+use Mojo::JSON qw(decode_json encode_json);
+use Mojo::Promise;
 use Mojo::UserAgent;
 use Mojo::Util qw(decode);
 use Socket qw(SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(time);
 
+use Sandbox::Script;
 use Sandbox::Tavus;
 
 has base       => '';
@@ -29,16 +31,32 @@ my %KINDS = map { $_ => 1 }
 my %FAULT = map { $_ => 1 }
     qw(path method kind status body headers ms bytes times raw after);
 
-sub knobs () {
-    return {
-        max_concurrent    => undef,
-        plan_limit        => undef,
-        callback_attempts => 1,
-        callback_retry_ms => 200,
-        line_ms           => 2500,
-        twins             => 0,
-    };
-}
+my $whole = sub ($v) { ($v // '') =~ /^\d+\z/ };
+my $maybe = sub ($v) { !defined $v || $whole->($v) };
+my $share = sub ($v) { ($v // '') =~ /^(?:0|1|0?\.\d+)\z/ };
+my $among = sub (@words) {
+    return sub ($v) { defined $v && grep { $_ eq $v } @words };
+};
+
+# What POST /_config sets: how it begins, and what it may be.
+my %KNOBS = (
+    callback_attempts  => [1, $whole],
+    callback_drop      => [0, $share],
+    callback_retry_ms  => [200, $whole],
+    credits            => [1, $whole],
+    errors             => ['either', $among->(qw(either error message))],
+    line_ms            => [2500, $whole],
+    max_concurrent     => [undef, $maybe],
+    names              => ['asked', $among->(qw(asked new old mixed))],
+    plan_limit => [undef, $maybe],
+    record_answers     => [0, $whole],
+    row_times          => ['epoch', $among->(qw(epoch iso mixed))],
+    seed               => [undef, $maybe],
+    story              => ['full', $among->(Sandbox::Script::stories())],
+    twins              => [1, $whole],
+);
+
+sub knobs () { return {map { $_ => $KNOBS{$_}[0] } keys %KNOBS} }
 
 sub startup ($self) {
     $self->secrets(['sandbox']);
@@ -48,6 +66,7 @@ sub startup ($self) {
     $self->static->paths([$self->home->child('public')]);
     $self->renderer->paths([$self->home->child('templates')]);
     $self->hook(before_dispatch => sub ($c) { $self->record($c) });
+    $self->hook(after_dispatch => sub ($c) { $self->record_answer($c) });
 
     my $r = $self->routes;
     my $tavus = Sandbox::Tavus->new(sandbox => $self);
@@ -79,17 +98,7 @@ sub startup ($self) {
         $c->render(json => {});
     });
 
-    $r->post('/_config')->to(cb => sub ($c) {
-        my $in = $c->req->json;
-        return $c->render(status => 400, json => {error => 'not an object'})
-            unless ref $in eq 'HASH';
-        for (keys %$in) {
-            return $c->render(status => 400, json => {error => "unknown: $_"})
-                unless exists knobs()->{$_};
-        }
-        $self->config_now({$self->config_now->%*, %$in});
-        $c->render(json => $self->config_now);
-    });
+    $r->post('/_config')->to(cb => sub ($c) { $self->configure($c) });
 
     $r->delete('/_state')->to(cb => sub ($c) {
         $self->$_([]) for qw(calls callbacks faults);
@@ -100,7 +109,7 @@ sub startup ($self) {
 
     $r->post('/_callback')->to(cb => sub ($c) {
         my $in = $c->req->json // {};
-        my ($url, $body) = $tavus->envelope($in);
+        my ($url, $body) = $tavus->callback($in);
         return $c->render(status => 400, json => {error => $body})
             unless defined $url;
         my $tx = $c->render_later->tx;
@@ -108,7 +117,12 @@ sub startup ($self) {
             ->then(sub ($entry) { $c->render(json => $entry); undef $tx });
     });
 
-    $tavus->mount_rooms($r);
+    # a callback_url for who has none
+    $r->any('/_sink')->to(cb => sub ($c) { $c->render(json => {}) });
+    $r->post('/_play')->to(cb => sub ($c) { $tavus->play($c) });
+    $r->post('/_events')->to(cb => sub ($c) { $tavus->show($c) });
+
+    $tavus->rooms->mount($r);
 
     # the services; what stands above is not theirs and has no faults
     my $services = $r->under('/' => sub ($c) { $self->fault_before($c) });
@@ -117,6 +131,19 @@ sub startup ($self) {
     $services->any('/*any' => {any => ''} => sub ($c) {
         $self->answer($c, 404, {message => 'Not Found'});
     });
+}
+
+sub configure ($self, $c) {
+    my $in = $c->req->json;
+    my ($bad) = ref $in eq 'HASH' ? grep {
+        !$KNOBS{$_} || !$KNOBS{$_}[1]->($in->{$_})
+    } sort keys %$in : 'body';
+    return $c->render(status => 400, json => {error => "bad $bad"})
+        if defined $bad;
+
+    srand $in->{seed} if defined $in->{seed};
+    $self->config_now({$self->config_now->%*, %$in});
+    $c->render(json => $self->config_now);
 }
 
 # ---- what was received -----------------------------------------------------
@@ -138,15 +165,29 @@ sub record ($self, $c) {
     my $bytes = $req->body;
     my $json = eval { decode_json($bytes) };
 
-    push $self->calls->@*, {
+    $c->stash(call => {
         time    => time,
         method  => $req->method,
         path    => $path,
         query   => $req->url->query->to_string,
         headers => \%headers,
         body    => $json // decode('UTF-8', $bytes) // '',
-    };
+    });
+    push $self->calls->@*, $c->stash('call');
     shift $self->calls->@* if $self->calls->@* > 10_000;
+}
+
+sub record_answer ($self, $c) {
+    my $call = $c->stash('call') or return;
+    return unless $self->config_now->{record_answers};
+    my $res = $c->res;
+    my $bytes = $res->body;
+    $call->{answer} = {
+        status  => $res->code,
+        headers => $res->headers->to_hash,
+        body    => length $bytes ? eval { decode_json($bytes) } // $bytes
+            : undef,
+    };
 }
 
 # ---- faults ----------------------------------------------------------------
@@ -298,8 +339,8 @@ sub spoil ($self, $c, $f, $status, $json) {
 # ---- callbacks -------------------------------------------------------------
 
 # Resolves with the entry of /_callbacks.  A body that is a string goes as it
-# is.
-sub send_callback ($self, $url, $body, $conversation_id = undef) {
+# is; what is lost does not go at all.
+sub send_callback ($self, $url, $body, $conversation_id = undef, $lost = 0) {
     my $bytes = ref $body ? encode_json($body) : $body;
     my $entry = {
         time            => time,
@@ -313,6 +354,10 @@ sub send_callback ($self, $url, $body, $conversation_id = undef) {
     };
 
     push $self->callbacks->@*, $entry;
+    if ($lost) {
+        $entry->{lost} = \1;
+        return Mojo::Promise->resolve($entry);
+    }
     return $self->attempt($entry, $bytes);
 }
 

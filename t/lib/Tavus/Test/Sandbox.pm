@@ -6,8 +6,11 @@ package Tavus::Test::Sandbox;
 #   $s->url, $s->api_key
 #   $s->fault(kind => 'hang', path => '/v2/conversations', times => 1);
 #   $s->no_faults; $s->calls('/v2/'); $s->forget; $s->callbacks;
-#   $s->config(max_concurrent => 0);
+#   $s->config(max_concurrent => 0);    see the top of t/sandbox/sandbox.pl
 #   $s->callback(conversation_id => …, event_type => …, properties => {…});
+#   $s->play(conversation_id => …, story => 'all')      the events of its life
+#   $s->events(conversation_id => …, events => […])     for the verbose GET
+#   $s->sink                        a callback_url that takes all
 #   $s->conversations('active')     as Tavus lists them
 #   $s->callback_url                the last create's, with its token
 #   $s->token                       the token alone
@@ -98,6 +101,16 @@ sub callbacks ($self) {
 sub callback ($self, %in) {
     return $self->_call(POST => '/_callback', json => \%in);
 }
+
+sub play ($self, %in) {
+    return $self->_call(POST => '/_play', json => \%in)->{events}->@*;
+}
+
+sub events ($self, %in) {
+    return $self->_call(POST => '/_events', json => \%in);
+}
+
+sub sink ($self) { return $self->url . '/_sink' }
 
 sub config ($self, %in) {
     return $self->_call(POST => '/_config', json => \%in);
