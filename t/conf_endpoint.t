@@ -162,5 +162,17 @@ refused('two origins', qr/"tavus_public_origin" directive is duplicate/,
 # ---- times
 refused("tavus_api_timeout $_", qr/tavus_api_timeout/, qr/tavus_api_timeout/,
     http(tavus_api_timeout => $_)) for qw(0 50ms 1h x);
+refused("tavus_api_call_limit $_", qr/tavus_api_call_limit/,
+    qr/tavus_api_call_limit/, http(tavus_api_call_limit => $_))
+    for qw(0 29s 25h x), '""', '"1 h x"';
+
+# ---- names of Tavus
+accepted("tavus_api_names $_", http(tavus_api_names => $_))
+    for qw(current legacy);
+refused("tavus_api_names $_", qr/invalid value "$_"/, qr/tavus_api_names/,
+    http(tavus_api_names => $_)) for qw(old on pal_id);
+refused("$_ in a location", qr/"$_" directive is not allowed here/, qr/$_/,
+    locations => {'= /x' => "$_ 1;"}) for
+    qw(tavus_api_names tavus_api_call_limit);
 
 done_testing;

@@ -111,6 +111,8 @@ says('invalid URL "https://u@x", it must be a literal base without user, '
     . 'query or variables', $url, api('https://u@x'));
 says('invalid URL "https://127.0.0.1:x": invalid port', $url,
     api('https://127.0.0.1:x'));
+says('"tavus_api_call_limit" directive must be from 30s to 1d',
+    qr/tavus_api_call_limit/, http(tavus_api_call_limit => '29s'));
 says('"tavus_api_url" must be https, or http to a loopback address together '
     . 'with "tavus_sandbox on", but is "http://192.0.2.1"', $url,
     api('http://192.0.2.1'));
@@ -202,10 +204,12 @@ says('vertical "x" has neither "persona_id" nor "replica_id"', $vertical,
 says('invalid number of arguments in "replica_id"', $vertical,
     v('replica_id a b;'));
 says('invalid "max_call_duration" "29", it is a number of seconds from 30 to '
-    . '3600', $vertical, v('max_call_duration 29;'));
+    . '86400', $vertical, v('max_call_duration 29;'));
 says('unknown directive "nonsense" in "tavus_vertical"', $vertical,
     v('nonsense 1;'));
-says('duplicate "replica_id"', $vertical, v('replica_id a; replica_id b;'));
+says('duplicate "replica_id", which "face_id" is another name of', $vertical,
+    v('replica_id a; replica_id b;'));
+says('duplicate "language"', $vertical, v('language en; language de;'));
 says('duplicate "document_tags"', $vertical,
     v('document_tags a; document_tags b;'));
 says('invalid "language" "Klingon"', $vertical, v('language Klingon;'));
@@ -373,7 +377,8 @@ my %twice = (
     tavus_store_timeout => '1s', tavus_store_buffer => '16m',
     tavus_journal => "$dir/j", tavus_retention => '60d',
     tavus_api_key => $good, tavus_api_url => 'https://127.0.0.1',
-    tavus_api_timeout => '1s', tavus_sandbox => 'on',
+    tavus_api_timeout => '1s', tavus_api_call_limit => '5m',
+    tavus_api_names => 'legacy', tavus_sandbox => 'on',
     tavus_trusted_certificate => '/etc/ssl/certs/ca-certificates.crt',
     tavus_public_origin => 'https://a.example',
     tavus_admin_users => "$dir/users", tavus_webhook_verify => 'any',

@@ -21,11 +21,17 @@ accepted('everything', v('a-b_9 { persona_id p1; replica_id r1; '
     . 'document_tags a b "c d"; document_retrieval_strategy speed; '
     . 'memory_stores m; visitor_memory on; language Spanish; '
     . 'custom_greeting "Grüß Gott; { }"; conversational_context "x # y"; '
-    . 'audio_only off; max_call_duration 3600; participant_absent_timeout 5; '
+    . 'audio_only off; require_auth on; max_call_duration 86400; '
+    . 'participant_absent_timeout 5; '
     . 'participant_left_timeout 0; }'));
 accepted('comments and lines', v("x {\n # a comment\n persona_id\n p1 ;\n }"));
 accepted('a name of 32', v('x' x 32 . ' { persona_id p1; }'));
 accepted('a code of a language', v('x { persona_id p1; language es; }'));
+accepted("language $_", v("x { persona_id p1; language $_; }"))
+    for qw(pt-BR en-US multilingual Filipino);
+accepted("today's names", v('x { pal_id p1; face_id r1; }'));
+accepted('one of each', v('x { persona_id p1; face_id r1; }'));
+accepted('only a face', v('x { face_id r1; }'));
 
 # include, also with a mask
 my $dir = $t->dir;
@@ -66,14 +72,21 @@ no_v('a block', qr/unexpected|unknown|block|number of arguments/,
     'x { persona_id p1; if { } }');
 no_v('not closed', qr/unexpected end of file|expecting "\}"|unexpected/,
     'x { persona_id p1; { }');
-no_v("$_ twice", qr/duplicate "$_"/, "x { persona_id p1; replica_id r1; $_ }"
-    =~ s/(?<=; )(\w+) \}/$1 1; $1 1; }/r)
-    for qw(persona_id);
-for my $twice ('replica_id r1', 'language en', 'custom_greeting a',
+for (['persona_id', 'pal_id'], ['replica_id', 'face_id']) {
+    my ($old, $new) = @$_;
+    for ([$old, $old], [$new, $new], [$old, $new], [$new, $old]) {
+        my ($one, $two) = @$_;
+        my $other = $two eq $old ? $new : $old;
+        no_v("$one and $two",
+            qr/duplicate "$two", which "$other" is another name of/,
+            "x { $one a; $two a; }");
+    }
+}
+for my $twice ('language en', 'custom_greeting a',
     'conversational_context a', 'document_retrieval_strategy speed',
     'document_tags a', 'memory_stores a', 'visitor_memory on',
-    'audio_only off', 'max_call_duration 60', 'participant_absent_timeout 60',
-    'participant_left_timeout 5')
+    'audio_only off', 'require_auth on', 'max_call_duration 60',
+    'participant_absent_timeout 60', 'participant_left_timeout 5')
 {
     my ($word) = $twice =~ /^(\w+)/;
     no_v("$word twice", qr/duplicate "$word"/,
@@ -81,11 +94,12 @@ for my $twice ('replica_id r1', 'language en', 'custom_greeting a',
 }
 for my $word (qw(persona_id replica_id language custom_greeting
     conversational_context document_retrieval_strategy document_tags
-    memory_stores visitor_memory audio_only max_call_duration))
+    memory_stores visitor_memory audio_only require_auth max_call_duration
+    pal_id face_id))
 {
-    no_v("$word without a value", qr/"$word"/, "x { persona_id p; $word; }");
-    no_v("$word, empty", qr/"$word"/, "x { replica_id r; $word \"\"; }")
-        if $word ne 'replica_id';
+    my $with = $word =~ /persona|pal/ ? 'replica_id r' : 'persona_id p';
+    no_v("$word without a value", qr/"$word"/, "x { $with; $word; }");
+    no_v("$word, empty", qr/"$word"/, "x { $with; $word \"\"; }");
     no_v("$word with two", qr/"$word"/, "x { persona_id p; $word a b; }")
         if $word !~ /^document_tags|memory_stores/;
 }
@@ -93,9 +107,9 @@ no_v("strategy $_", qr/invalid "document_retrieval_strategy"/,
     "x { persona_id p; document_retrieval_strategy $_; }")
     for qw(fast Speed none);
 no_v("language $_", qr/invalid "language"/, "x { persona_id p; language $_; }")
-    for qw(xx klingon en-US englis);
+    for qw(xx klingon en_US englis english-US pt-B);
 no_v("$_ maybe", qr/invalid "$_" "maybe"/, "x { persona_id p; $_ maybe; }")
-    for qw(audio_only);
+    for qw(audio_only require_auth);
 no_v("visitor_memory $_", qr/invalid "visitor_memory" "$_", it is off, on or/,
     "x { persona_id p; visitor_memory $_; }") for qw(maybe Consent granted 1);
 no_v('33 tags', qr/"document_tags" takes 1 to 32/,
@@ -141,7 +155,7 @@ accepted('in a sandbox', http => {tavus_public_origin => 'http://a.b',
     tavus_vertical => 'x { persona_id p; visitor_memory on; }'});
 
 # ---- durations
-my %bounds = (max_call_duration => [30, 3600],
+my %bounds = (max_call_duration => [30, 86400],
     participant_absent_timeout => [5, 60],
     participant_left_timeout => [0, 10]);
 for my $word (sort keys %bounds) {
@@ -152,5 +166,20 @@ for my $word (sort keys %bounds) {
         for $min - 1, $max + 1, '5m', 'x', '1.5', '99999999999999999999',
             '0x20', '"60 "';
 }
+
+# ---- what the plan has
+sub of_plan { my ($limit, @v) = @_;
+    return (http => {tavus_vertical => \@v, tavus_api_call_limit => $limit}) }
+
+warned('longer than the plan allows',
+    qr/"max_call_duration" of vertical "x" is 3600 s, but "tavus_api_call_limit" is 900 s, at which Tavus will end its calls/,
+    qr/max_call_duration 3600/, of_plan('15m', 'x { persona_id p; '
+    . "\nmax_call_duration 3600; }", 'y { persona_id p; }'));
+warned('longer by default', qr/vertical "y" is 600 s, but .* is 300 s/,
+    qr/tavus_vertical y/, of_plan('300s', 'x { persona_id p; '
+    . 'max_call_duration 300; }', 'y { persona_id p; }'));
+my $limit = qr/tavus_api_call_limit/;
+silent('as long as the plan allows', $limit, of_plan('10m', 'x { persona_id p; }'));
+silent('no plan said', $limit, v('x { persona_id p; max_call_duration 86400; }'));
 
 done_testing;

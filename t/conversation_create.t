@@ -57,19 +57,19 @@ my %pinned = (max_call_duration => 600, participant_absent_timeout => 60,
 
 # the rest of each request
 my %want = (
-    healthcare => {persona_id => 'p01', replica_id => 'r01',
+    healthcare => {pal_id => 'p01', face_id => 'r01',
         document_tags => ['kb-h', 'kb-g'],
         document_retrieval_strategy => 'quality',
         custom_greeting => 'Grüß Gott, "friend"',
         conversational_context => 'Be brief.',
         properties => {max_call_duration => 300,
             participant_absent_timeout => 40, participant_left_timeout => 7}},
-    legal => {persona_id => 'p02', document_tags => ['kb-l', 'kb-g'],
+    legal => {pal_id => 'p02', document_tags => ['kb-l', 'kb-g'],
         document_retrieval_strategy => 'balanced', memory_stores => ['a', 'b'],
         properties => {%pinned}},
-    ecommerce => {replica_id => 'r03', audio_only => true,
-        properties => {%pinned, language => 'french'}},
-    general => {persona_id => 'p04', replica_id => 'r04',
+    ecommerce => {face_id => 'r03', audio_only => true,
+        properties => {%pinned, languages => ['fr']}},
+    general => {pal_id => 'p04', face_id => 'r04',
         properties => {%pinned}},
 );
 
@@ -106,7 +106,7 @@ for my $vertical (sort keys %want) {
     };
 }
 
-is +(created())[1]{persona_id}, 'p04', 'general is the default';
+is +(created())[1]{pal_id}, 'p04', 'general is the default';
 
 subtest 'what a visitor may choose' => sub {
     my ($got, $asked) = created(vertical => 'healthcare', persona_id => 'p01',
@@ -163,14 +163,14 @@ subtest 'other forms of the same request' => sub {
     }
     is $t->post($path, " \r\n\t{\"vertical\" : \"le\\u0067al\"} \n",
         {'Content-Type' => 'application/json'})->code, 200, 'blanks, escapes';
-    is asked()->{persona_id}, 'p02';
+    is asked()->{pal_id}, 'p02';
 
     my $s = $t->socket;
     $s->send("POST $path HTTP/1.1\r\nHost: x\r\nContent-Type: application/json"
         . "\r\nTransfer-Encoding: chunked\r\n\r\n");
     $s->chunked('{"vert', 'ical":"lega', 'l"}');
     is $s->response->{status}, 200, 'in chunks';
-    is asked()->{persona_id}, 'p02';
+    is asked()->{pal_id}, 'p02';
     done_testing;
 };
 

@@ -73,14 +73,14 @@ refused({vertical => 'legal', memory_stores => ['shared']}, 400,
 # ---- the server's own, and the unknown
 for (qw(callback_url max_call_duration conversation_name custom_greeting
     conversational_context test_mode audio_only document_ids require_auth
-    max_participants face_id pal_id metadata Vertical conversation_id
+    max_participants metadata Vertical conversation_id
     document_retrieval_strategy), '', ' vertical', "\x{0434}")
 {
     refused({$_ => 'x'}, 400, 'unknown_field');
 }
 for (qw(max_call_duration participant_left_timeout participant_absent_timeout
     enable_recording enable_closed_captions apply_greenscreen require_auth
-    recording_storage Language languages), '')
+    recording_storage Language), '')
 {
     refused({properties => {$_ => 1}}, 400, 'unknown_field');
 }

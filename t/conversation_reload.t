@@ -44,6 +44,6 @@ is $db->selectrow_array('SELECT count(*) FROM tavus.conversations'), 2;
 $box->forget;
 is $t->create->code, 503, 'the new key is used';
 my ($call) = $box->calls('/v2/');
-is $call->{body}{persona_id}, 'p99', 'and the new vertical';
+is $call->{body}{pal_id}, 'p99', 'and the new vertical';
 
 done_testing;

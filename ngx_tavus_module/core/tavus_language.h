@@ -12,12 +12,21 @@
 #include <stddef.h>
 
 
+/* One that Tavus speaks, in the two forms in which Tavus wants it. */
+
+typedef struct {
+    const char  *name;          /* full English name, in lower case */
+    char         code[6];       /* "pt", "pt-BR"; "" for multilingual */
+} tavus_language_t;
+
+
 /*
- * The full English name, in lower case, that Tavus wants for a language:
- * text is such a name in any case, "multilingual", or an ISO 639-1 code.
- * NULL for a language that is none of Tavus's.
+ * Looks up a full English name, "multilingual", or a code of ISO 639 with or
+ * without a region of ISO 3166 or UN M.49 ("pt", "pt-BR", "es-419"), each in
+ * any case.  A region that Tavus does not document is left out.  Returns 0,
+ * or -1 for what is none of Tavus's languages.
  */
-const char *tavus_language(const char *text, size_t len);
+int tavus_language(const char *text, size_t len, tavus_language_t *language);
 
 
 #endif /* _TAVUS_LANGUAGE_H_INCLUDED_ */

@@ -25,7 +25,8 @@ static void ngx_tavus_create_body(ngx_http_request_t *r, ngx_str_t *body);
 static ngx_tavus_create_t *ngx_tavus_create_begin(ngx_http_request_t *r);
 static void ngx_tavus_create_gone(void *data, ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_create_print(ngx_tavus_create_t *c);
-static cJSON *ngx_tavus_create_json(ngx_tavus_create_t *c);
+static ngx_int_t ngx_tavus_create_callback(ngx_tavus_create_t *c,
+    ngx_str_t *url);
 static void ngx_tavus_create_told(ngx_tavus_call_t *call, const
     ngx_tavus_call_answer_t *answer);
 static ngx_int_t ngx_tavus_create_respond(ngx_http_request_t *r,
@@ -106,8 +107,6 @@ ngx_tavus_create_body(ngx_http_request_t *r, ngx_str_t *body)
 
 failed:
 
-    cJSON_Delete(c->properties);
-
     (void) ngx_tavus_detach(&c->wait);
     ngx_tavus_call_free(c->call);
 
@@ -149,6 +148,7 @@ ngx_tavus_create_begin(ngx_http_request_t *r)
     c->cmcf = ngx_http_get_module_main_conf(r, ngx_tavus_conversation_module);
     c->key = klcf->keys->elts[0];
     c->callback = clcf->callback;
+    c->captions = NGX_CONF_UNSET;
 
     call->handler = ngx_tavus_create_told;
     call->data = c;
@@ -175,126 +175,76 @@ ngx_tavus_create_gone(void *data, ngx_http_request_t *r)
 static ngx_int_t
 ngx_tavus_create_print(ngx_tavus_create_t *c)
 {
-    char       *text;
-    cJSON      *json;
-    ngx_str_t   body;
+    cJSON                 *intent;
+    ngx_tavus_call_t      *call;
+    ngx_tavus_vertical_t  *v;
+    ngx_tavus_api_wish_t   wish;
 
-    json = ngx_tavus_create_json(c);
-    text = json ? cJSON_PrintUnformatted(json) : NULL;
+    v = c->vertical;
+    call = c->call;
+    intent = call->intent;
 
-    cJSON_Delete(json);
+    wish.name.data = ngx_tavus_api_name(call->pool, &v->name,
+                                        call->nonce_hex);
 
-    if (text == NULL) {
+    if (wish.name.data == NULL
+        || ngx_tavus_create_callback(c, &wish.callback) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
-    body.data = (u_char *) text;
-    body.len = ngx_strlen(text);
+    wish.name.len = ngx_strlen(wish.name.data);
+    wish.persona_id = v->persona_id;
+    wish.replica_id = v->replica_id;
+    wish.greeting = v->custom_greeting;
+    wish.context = v->context;
+    wish.retrieval_strategy = v->retrieval_strategy;
+    wish.document_tags = cJSON_GetObjectItemCaseSensitive(intent,
+                                                          "document_tags");
+    wish.memory_stores = cJSON_GetObjectItemCaseSensitive(intent,
+                                                          "memory_stores");
+    wish.language = c->language;
+    wish.captions = c->captions;
+    wish.audio_only = v->audio_only;
+    wish.require_auth = v->require_auth;
+    wish.max_call_duration = v->max_call_duration;
+    wish.participant_absent_timeout = v->participant_absent_timeout;
+    wish.participant_left_timeout = v->participant_left_timeout;
 
-    c->call->body.len = body.len;
-    c->call->body.data = ngx_pstrdup(c->call->pool, &body);
+    call->require_auth = v->require_auth;
 
-    cJSON_free(text);
-
-    return c->call->body.data ? NGX_OK : NGX_ERROR;
+    return ngx_tavus_api_create_body(call->api, &wish, call->pool,
+                                     &call->body);
 }
 
 
-/* contracts: POST /v2/conversations; an unknown field there is a 400 */
-
-static cJSON *
-ngx_tavus_create_json(ngx_tavus_create_t *c)
+static ngx_int_t
+ngx_tavus_create_callback(ngx_tavus_create_t *c, ngx_str_t *url)
 {
-    int                    n;
-    char                   token[TAVUS_TOKEN_MAX], *url;
-    cJSON                 *json, *list, *p;
-    u_char                *name;
-    time_t                 expiry;
-    ngx_str_t             *origin;
-    ngx_uint_t             failed;
-    ngx_tavus_vertical_t  *v;
+    int         n;
+    char        token[TAVUS_TOKEN_MAX];
+    time_t      expiry;
+    ngx_str_t  *origin;
 
-    v = c->vertical;
     origin = &c->mcf->public_origin;
-    expiry = ngx_time() + v->max_call_duration + NGX_TAVUS_CALLBACK_GRACE;
+    expiry = ngx_time() + c->vertical->max_call_duration
+             + NGX_TAVUS_CALLBACK_GRACE;
 
     n = tavus_token_make(c->key, c->call->nonce, expiry, token);
 
-    name = ngx_tavus_api_name(c->call->pool, &v->name, c->call->nonce_hex);
-    url = ngx_pnalloc(c->call->pool, origin->len + c->callback.len
-                                     + sizeof("?token=") + TAVUS_TOKEN_MAX);
+    url->data = ngx_pnalloc(c->call->pool, origin->len + c->callback.len
+                                           + sizeof("?token=")
+                                           + TAVUS_TOKEN_MAX);
 
-    if (n < 0 || name == NULL || url == NULL) {
-        return NULL;
+    if (n < 0 || url->data == NULL) {
+        return NGX_ERROR;
     }
 
-    ngx_sprintf((u_char *) url, "%V%V?token=%*s%Z", origin, &c->callback,
-                (size_t) n, token);
+    url->len = ngx_sprintf(url->data, "%V%V?token=%*s%Z", origin,
+                           &c->callback, (size_t) n, token)
+               - url->data - 1;
 
-    json = cJSON_CreateObject();
-
-    failed = !cJSON_AddStringToObject(json, "conversation_name",
-                                      (char *) name)
-             || !cJSON_AddStringToObject(json, "callback_url", url);
-
-    if (v->persona_id.len) {
-        failed |= !cJSON_AddStringToObject(json, "persona_id",
-                                           (char *) v->persona_id.data);
-    }
-
-    if (v->replica_id.len) {
-        failed |= !cJSON_AddStringToObject(json, "replica_id",
-                                           (char *) v->replica_id.data);
-    }
-
-    if (v->custom_greeting.len) {
-        failed |= !cJSON_AddStringToObject(json, "custom_greeting",
-                                           (char *) v->custom_greeting.data);
-    }
-
-    if (v->context.len) {
-        failed |= !cJSON_AddStringToObject(json, "conversational_context",
-                                           (char *) v->context.data);
-    }
-
-    if (v->audio_only) {
-        failed |= !cJSON_AddTrueToObject(json, "audio_only");
-    }
-
-    list = cJSON_GetObjectItemCaseSensitive(c->call->intent, "document_tags");
-
-    if (cJSON_GetArraySize(list)) {
-        p = cJSON_Duplicate(list, 1);
-        failed |= !cJSON_AddItemToObject(json, "document_tags", p);
-        failed |= !cJSON_AddStringToObject(json,
-                                           "document_retrieval_strategy",
-                                     (char *) v->retrieval_strategy.data);
-    }
-
-    list = cJSON_GetObjectItemCaseSensitive(c->call->intent, "memory_stores");
-
-    if (cJSON_GetArraySize(list)) {
-        p = cJSON_Duplicate(list, 1);
-        failed |= !cJSON_AddItemToObject(json, "memory_stores", p);
-    }
-
-    p = c->properties;
-    c->properties = NULL;
-
-    failed |= !cJSON_AddItemToObject(json, "properties", p);
-    failed |= !cJSON_AddNumberToObject(p, "max_call_duration",
-                                       v->max_call_duration);
-    failed |= !cJSON_AddNumberToObject(p, "participant_absent_timeout",
-                                       v->participant_absent_timeout);
-    failed |= !cJSON_AddNumberToObject(p, "participant_left_timeout",
-                                       v->participant_left_timeout);
-
-    if (failed) {
-        cJSON_Delete(json);
-        return NULL;
-    }
-
-    return json;
+    return NGX_OK;
 }
 
 
@@ -360,6 +310,9 @@ ngx_tavus_create_respond(ngx_http_request_t *r, ngx_tavus_create_t *c)
 
     if (cJSON_AddStringToObject(json, "conversation_id",
                                 (char *) call->conversation_id.data)
+        && (call->meeting_token.len == 0
+            || cJSON_AddStringToObject(json, "meeting_token",
+                                       (char *) call->meeting_token.data))
         && cJSON_AddStringToObject(json, "conversation_url",
                                    (char *) call->conversation_url.data)
         && cJSON_AddStringToObject(json, "status",

@@ -28,7 +28,8 @@ typedef struct {
     ngx_tavus_vertical_t     *vertical;
     tavus_key_t              *key;
     ngx_str_t                 callback;
-    cJSON                    *properties;   /* what the browser may choose */
+    const tavus_language_t   *language;     /* the visitor's, or vertical's */
+    ngx_flag_t                captions;
 
     ngx_tavus_memory_t        memory;
 

@@ -8,6 +8,7 @@
 #include "endpoint/ngx_tavus_conversation_conf.h"
 #include "endpoint/ngx_tavus_webhook.h"
 #include "guard/ngx_tavus_keys.h"
+#include "service/ngx_tavus_api_conf.h"
 #include "core/tavus_json.h"
 #include "core/tavus_language.h"
 
@@ -25,42 +26,70 @@ typedef struct {
 
 typedef struct {
     const char              *name;
+    const char              *other;     /* for the same; NULL: none */
     size_t                   offset;
 } ngx_tavus_vertical_text_t;
+
+
+typedef struct {
+    const char              *name;
+    size_t                   offset;
+} ngx_tavus_vertical_flag_t;
 
 
 static char *ngx_tavus_vertical(ngx_conf_t *cf, ngx_command_t *cmd, void
     *conf);
 static char *ngx_tavus_vertical_line(ngx_conf_t *cf, ngx_command_t *dummy, void
     *conf);
+static char *ngx_tavus_vertical_text(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_tavus_vertical_text_t *t);
+static char *ngx_tavus_vertical_language(ngx_conf_t *cf,
+    ngx_tavus_vertical_t *v);
+static char *ngx_tavus_vertical_number(ngx_conf_t *cf, ngx_int_t *number,
+    ngx_tavus_vertical_number_t *m);
+static char *ngx_tavus_vertical_flag(ngx_conf_t *cf, ngx_flag_t *flag);
+static char *ngx_tavus_vertical_duplicate(ngx_conf_t *cf);
+static char *ngx_tavus_vertical_invalid(ngx_conf_t *cf);
 static char *ngx_tavus_vertical_list(ngx_conf_t *cf, ngx_array_t **list, size_t
     max);
 static void *ngx_tavus_conversation_create_main_conf(ngx_conf_t *cf);
+static char *ngx_tavus_conversation_init_main_conf(ngx_conf_t *cf, void
+    *conf);
 static void *ngx_tavus_conversation_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_tavus_conversation_merge_loc_conf(ngx_conf_t *cf, void
     *parent, void *child);
 
 
 static ngx_tavus_vertical_text_t  ngx_tavus_vertical_texts[] = {
-    { "persona_id", offsetof(ngx_tavus_vertical_t, persona_id) },
-    { "replica_id", offsetof(ngx_tavus_vertical_t, replica_id) },
-    { "document_retrieval_strategy",
+    { "persona_id", "pal_id", offsetof(ngx_tavus_vertical_t, persona_id) },
+    { "pal_id", "persona_id", offsetof(ngx_tavus_vertical_t, persona_id) },
+    { "replica_id", "face_id", offsetof(ngx_tavus_vertical_t, replica_id) },
+    { "face_id", "replica_id", offsetof(ngx_tavus_vertical_t, replica_id) },
+    { "document_retrieval_strategy", NULL,
       offsetof(ngx_tavus_vertical_t, retrieval_strategy) },
-    { "language", offsetof(ngx_tavus_vertical_t, language) },
-    { "custom_greeting", offsetof(ngx_tavus_vertical_t, custom_greeting) },
-    { "conversational_context", offsetof(ngx_tavus_vertical_t, context) },
-    { NULL, 0 }
+    { "custom_greeting", NULL,
+      offsetof(ngx_tavus_vertical_t, custom_greeting) },
+    { "conversational_context", NULL,
+      offsetof(ngx_tavus_vertical_t, context) },
+    { NULL, NULL, 0 }
 };
 
 
 static ngx_tavus_vertical_number_t  ngx_tavus_vertical_numbers[] = {
-    { "max_call_duration", 30, 3600,
+    { "max_call_duration", NGX_TAVUS_API_CALL_MIN, NGX_TAVUS_API_CALL_MAX,
       offsetof(ngx_tavus_vertical_t, max_call_duration) },
     { "participant_absent_timeout", 5, 60,
       offsetof(ngx_tavus_vertical_t, participant_absent_timeout) },
     { "participant_left_timeout", 0, 10,
       offsetof(ngx_tavus_vertical_t, participant_left_timeout) },
     { NULL, 0, 0, 0 }
+};
+
+
+static ngx_tavus_vertical_flag_t  ngx_tavus_vertical_flags[] = {
+    { "audio_only", offsetof(ngx_tavus_vertical_t, audio_only) },
+    { "require_auth", offsetof(ngx_tavus_vertical_t, require_auth) },
+    { NULL, 0 }
 };
 
 
@@ -90,7 +119,7 @@ static ngx_http_module_t  ngx_tavus_conversation_module_ctx = {
 
     ngx_tavus_conversation_create_main_conf,
                                            /* create main configuration */
-    NULL,                                  /* init main configuration */
+    ngx_tavus_conversation_init_main_conf, /* init main configuration */
 
     NULL,                                  /* create server configuration */
     NULL,                                  /* merge server configuration */
@@ -166,9 +195,12 @@ ngx_tavus_vertical(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     v->name = value[1];
     v->audio_only = NGX_CONF_UNSET;
+    v->require_auth = NGX_CONF_UNSET;
     v->max_call_duration = NGX_CONF_UNSET;
     v->participant_absent_timeout = NGX_CONF_UNSET;
     v->participant_left_timeout = NGX_CONF_UNSET;
+
+    ngx_tavus_place_note(cf, &v->call_place);
 
     save = *cf;
     cf->handler = ngx_tavus_vertical_line;
@@ -194,6 +226,7 @@ ngx_tavus_vertical(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     ngx_conf_init_value(v->audio_only, 0);
+    ngx_conf_init_value(v->require_auth, 0);
     ngx_conf_init_value(v->max_call_duration, 600);
     ngx_conf_init_value(v->participant_absent_timeout, 60);
     ngx_conf_init_value(v->participant_left_timeout, 10);
@@ -207,16 +240,15 @@ ngx_tavus_vertical_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 {
     ngx_tavus_vertical_t *v = conf;
 
-    u_char                       *p;
-    const char                   *language;
-    ngx_int_t                     n, *number;
-    ngx_str_t                    *value, *text;
-    ngx_flag_t                   *flag;
+    u_char                       *p, *base;
+    ngx_str_t                    *value;
+    ngx_tavus_vertical_flag_t    *f;
     ngx_tavus_vertical_text_t    *t;
     ngx_tavus_vertical_number_t  *m;
 
     value = cf->args->elts;
     p = value[0].data;
+    base = (u_char *) v;
 
     if (ngx_strcmp(p, "include") == 0) {
         return ngx_conf_include(cf, dummy, conf);
@@ -237,91 +269,154 @@ ngx_tavus_vertical_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         return NGX_CONF_ERROR;
     }
 
+    if (ngx_strcmp(p, "language") == 0) {
+        return ngx_tavus_vertical_language(cf, v);
+    }
+
     for (t = ngx_tavus_vertical_texts; t->name; t++) {
-        if (ngx_strcmp(p, t->name) != 0) {
-            continue;
+        if (ngx_strcmp(p, t->name) == 0) {
+            return ngx_tavus_vertical_text(cf, (ngx_str_t *)
+                                           (base + t->offset), t);
         }
-
-        text = (ngx_str_t *) ((u_char *) v + t->offset);
-
-        if (text->data) {
-            goto duplicate;
-        }
-
-        if (text == &v->retrieval_strategy
-            && ngx_strcmp(value[1].data, "speed") != 0
-            && ngx_strcmp(value[1].data, "balanced") != 0
-            && ngx_strcmp(value[1].data, "quality") != 0)
-        {
-            goto invalid;
-        }
-
-        if (value[1].len == 0
-            || !tavus_utf8_valid((char *) value[1].data, value[1].len))
-        {
-            goto invalid;
-        }
-
-        if (text == &v->language) {
-            language = tavus_language((char *) value[1].data, value[1].len);
-
-            if (language == NULL) {
-                goto invalid;
-            }
-
-            text->data = (u_char *) language;
-            text->len = ngx_strlen(language);
-
-            return NGX_CONF_OK;
-        }
-
-        *text = value[1];
-
-        return NGX_CONF_OK;
     }
 
     for (m = ngx_tavus_vertical_numbers; m->name; m++) {
-        if (ngx_strcmp(p, m->name) != 0) {
-            continue;
+        if (ngx_strcmp(p, m->name) == 0) {
+            if (m->offset == offsetof(ngx_tavus_vertical_t,
+                                      max_call_duration))
+            {
+                ngx_tavus_place_note(cf, &v->call_place);
+            }
+
+            return ngx_tavus_vertical_number(cf, (ngx_int_t *)
+                                             (base + m->offset), m);
         }
-
-        number = (ngx_int_t *) ((u_char *) v + m->offset);
-
-        if (*number != NGX_CONF_UNSET) {
-            goto duplicate;
-        }
-
-        n = ngx_atoi(value[1].data, value[1].len);
-
-        if (n == NGX_ERROR || n < m->min || n > m->max) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid \"%V\" \"%V\", it is a number of "
-                               "seconds from %i to %i", &value[0], &value[1],
-                               m->min, m->max);
-            return NGX_CONF_ERROR;
-        }
-
-        *number = n;
-
-        return NGX_CONF_OK;
     }
 
     if (ngx_strcmp(p, "visitor_memory") == 0) {
         return ngx_tavus_memory_conf_visitor(cf, &v->memory);
+    }
 
-    } else if (ngx_strcmp(p, "audio_only") == 0) {
-        flag = &v->audio_only;
+    for (f = ngx_tavus_vertical_flags; f->name; f++) {
+        if (ngx_strcmp(p, f->name) == 0) {
+            return ngx_tavus_vertical_flag(cf, (ngx_flag_t *)
+                                           (base + f->offset));
+        }
+    }
 
-    } else {
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown directive \"%V\" in \"tavus_vertical\"",
+                       &value[0]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_tavus_vertical_text(ngx_conf_t *cf, ngx_str_t *text,
+    ngx_tavus_vertical_text_t *t)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (text->data && t->other) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "unknown directive \"%V\" in \"tavus_vertical\"",
-                           &value[0]);
+                           "duplicate \"%V\", which \"%s\" is another name "
+                           "of", &value[0], t->other);
         return NGX_CONF_ERROR;
     }
 
-    if (*flag != NGX_CONF_UNSET) {
-        goto duplicate;
+    if (text->data) {
+        return ngx_tavus_vertical_duplicate(cf);
     }
+
+    if (t->offset == offsetof(ngx_tavus_vertical_t, retrieval_strategy)
+        && ngx_strcmp(value[1].data, "speed") != 0
+        && ngx_strcmp(value[1].data, "balanced") != 0
+        && ngx_strcmp(value[1].data, "quality") != 0)
+    {
+        return ngx_tavus_vertical_invalid(cf);
+    }
+
+    if (value[1].len == 0
+        || !tavus_utf8_valid((char *) value[1].data, value[1].len))
+    {
+        return ngx_tavus_vertical_invalid(cf);
+    }
+
+    *text = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_tavus_vertical_language(ngx_conf_t *cf, ngx_tavus_vertical_t *v)
+{
+    ngx_str_t         *value;
+    tavus_language_t  *language;
+
+    if (v->language) {
+        return ngx_tavus_vertical_duplicate(cf);
+    }
+
+    value = cf->args->elts;
+
+    language = ngx_palloc(cf->pool, sizeof(tavus_language_t));
+    if (language == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (tavus_language((char *) value[1].data, value[1].len, language) != 0) {
+        return ngx_tavus_vertical_invalid(cf);
+    }
+
+    v->language = language;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_tavus_vertical_number(ngx_conf_t *cf, ngx_int_t *number,
+    ngx_tavus_vertical_number_t *m)
+{
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    if (*number != NGX_CONF_UNSET) {
+        return ngx_tavus_vertical_duplicate(cf);
+    }
+
+    value = cf->args->elts;
+
+    n = ngx_atoi(value[1].data, value[1].len);
+
+    if (n == NGX_ERROR || n < m->min || n > m->max) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid \"%V\" \"%V\", it is a number of "
+                           "seconds from %i to %i", &value[0], &value[1],
+                           m->min, m->max);
+        return NGX_CONF_ERROR;
+    }
+
+    *number = n;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_tavus_vertical_flag(ngx_conf_t *cf, ngx_flag_t *flag)
+{
+    ngx_str_t  *value;
+
+    if (*flag != NGX_CONF_UNSET) {
+        return ngx_tavus_vertical_duplicate(cf);
+    }
+
+    value = cf->args->elts;
 
     if (ngx_strcmp(value[1].data, "on") == 0) {
         *flag = 1;
@@ -330,18 +425,32 @@ ngx_tavus_vertical_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         *flag = 0;
 
     } else {
-        goto invalid;
+        return ngx_tavus_vertical_invalid(cf);
     }
 
     return NGX_CONF_OK;
+}
 
-duplicate:
+
+static char *
+ngx_tavus_vertical_duplicate(ngx_conf_t *cf)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "duplicate \"%V\"", &value[0]);
 
     return NGX_CONF_ERROR;
+}
 
-invalid:
+
+static char *
+ngx_tavus_vertical_invalid(ngx_conf_t *cf)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid \"%V\" \"%V\"",
                        &value[0], &value[1]);
@@ -410,6 +519,42 @@ ngx_tavus_conversation_create_main_conf(ngx_conf_t *cf)
     }
 
     return cmcf;
+}
+
+
+/* what is over the plan's limit is cut by Tavus without a word */
+
+static char *
+ngx_tavus_conversation_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_tavus_conversation_main_conf_t *cmcf = conf;
+
+    ngx_uint_t                  i;
+    ngx_tavus_vertical_t       *v;
+    ngx_tavus_api_main_conf_t  *amcf;
+
+    amcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_api_module);
+
+    if (amcf->call_limit <= 0) {
+        return NGX_CONF_OK;
+    }
+
+    v = cmcf->verticals.elts;
+
+    for (i = 0; i < cmcf->verticals.nelts; i++) {
+        if (v[i].max_call_duration <= amcf->call_limit) {
+            continue;
+        }
+
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"max_call_duration\" of vertical \"%V\" is %i s, but "
+                      "\"tavus_api_call_limit\" is %T s, at which Tavus will "
+                      "end its calls in %V:%ui", &v[i].name,
+                      v[i].max_call_duration, amcf->call_limit,
+                      &v[i].call_place.file, v[i].call_place.line);
+    }
+
+    return NGX_CONF_OK;
 }
 
 

@@ -12,6 +12,7 @@
 #include "endpoint/ngx_tavus_memory.h"
 #include "jobs/ngx_tavus_ends.h"
 #include "http/ngx_tavus_endpoint.h"
+#include "core/tavus_language.h"
 
 
 /* tavus_vertical name { … } */
@@ -23,13 +24,15 @@ typedef struct {
     ngx_array_t               *document_tags;         /* of ngx_str_t */
     ngx_tavus_memory_conf_t    memory;
     ngx_str_t                  retrieval_strategy;
-    ngx_str_t                  language;
+    const tavus_language_t    *language;              /* NULL: none */
     ngx_str_t                  custom_greeting;
     ngx_str_t                  context;
     ngx_flag_t                 audio_only;
+    ngx_flag_t                 require_auth;
     ngx_int_t                  max_call_duration;     /* seconds */
     ngx_int_t                  participant_absent_timeout;
     ngx_int_t                  participant_left_timeout;
+    ngx_tavus_place_t          call_place;            /* of its duration */
 } ngx_tavus_vertical_t;
 
 

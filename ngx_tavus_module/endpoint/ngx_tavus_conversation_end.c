@@ -127,7 +127,7 @@ ngx_tavus_end_begin(ngx_http_request_t *r, ngx_tavus_ends_t *ends, cJSON *id,
     wait = ngx_pcalloc(call->pool, sizeof(ngx_tavus_wait_t));
 
     if (wait == NULL
-        || ngx_tavus_call_string(call->pool, id, NGX_TAVUS_MAX_ID,
+        || ngx_tavus_call_string(call->pool, id, NGX_TAVUS_API_ID,
                                  &call->conversation_id)
            != NGX_OK
         || ngx_tavus_attach(wait, r, ngx_tavus_end_gone, call) != NGX_OK)

@@ -17,17 +17,73 @@
 #include "core/tavus_language.h"
 
 
-#define NGX_TAVUS_CREATE_PATIENCE       15
+#define NGX_TAVUS_CREATE_PATIENCE  15
+#define NGX_TAVUS_CREATE_LABEL     200       /* bytes */
 
 
+/* what a request may hold, each once, by whichever of its names */
+
+enum {
+    ngx_tavus_field_vertical = 0,
+    ngx_tavus_field_persona,
+    ngx_tavus_field_replica,
+    ngx_tavus_field_tags,
+    ngx_tavus_field_stores,
+    ngx_tavus_field_properties,
+    ngx_tavus_field_consent,
+    ngx_tavus_field_session,
+    ngx_tavus_field_source,
+    ngx_tavus_field_medium,
+    ngx_tavus_field_campaign,
+    ngx_tavus_fields
+};
+
+
+typedef struct {
+    const char  *name;
+    ngx_uint_t   field;
+} ngx_tavus_create_name_t;
+
+
+typedef struct {
+    cJSON       *item;          /* NULL: is not there */
+    const char  *name;
+} ngx_tavus_create_field_t;
+
+
+static ngx_int_t ngx_tavus_create_fields(cJSON *root,
+    ngx_tavus_create_field_t *fields, ngx_tavus_fault_t *fault);
+static ngx_int_t ngx_tavus_create_label(ngx_tavus_create_t *c,
+    ngx_tavus_create_field_t *field, ngx_tavus_fault_t *fault);
+static ngx_uint_t ngx_tavus_create_own(cJSON *item, ngx_str_t *own);
 static ngx_int_t ngx_tavus_create_vertical(ngx_tavus_create_t *c,
     cJSON *item);
 static ngx_int_t ngx_tavus_create_properties(ngx_tavus_create_t *c,
+    cJSON *item, ngx_tavus_fault_t *fault);
+static ngx_int_t ngx_tavus_create_language(ngx_tavus_create_t *c,
     cJSON *item, ngx_tavus_fault_t *fault);
 static ngx_int_t ngx_tavus_create_list(ngx_tavus_create_t *c, cJSON *item,
     ngx_array_t *allowed, const char *name);
 static ngx_int_t ngx_tavus_create_consent(ngx_tavus_create_t *c,
     cJSON *item, ngx_tavus_fault_t *fault);
+
+
+static const ngx_tavus_create_name_t  ngx_tavus_create_names[] = {
+    { "vertical", ngx_tavus_field_vertical },
+    { "persona_id", ngx_tavus_field_persona },
+    { "pal_id", ngx_tavus_field_persona },
+    { "replica_id", ngx_tavus_field_replica },
+    { "face_id", ngx_tavus_field_replica },
+    { "document_tags", ngx_tavus_field_tags },
+    { "memory_stores", ngx_tavus_field_stores },
+    { "properties", ngx_tavus_field_properties },
+    { "consent", ngx_tavus_field_consent },
+    { "session_id", ngx_tavus_field_session },
+    { "utm_source", ngx_tavus_field_source },
+    { "utm_medium", ngx_tavus_field_medium },
+    { "utm_campaign", ngx_tavus_field_campaign },
+    { NULL, 0 }
+};
 
 
 /* NGX_OK; NGX_DECLINED with a fault of the visitor's; NGX_ERROR */
@@ -36,22 +92,9 @@ ngx_int_t
 ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_create_t *c,
     cJSON *root, ngx_tavus_fault_t *fault)
 {
-    cJSON       *item, *tags, *stores, *properties, *persona, *replica,
-                *consent;
-    ngx_str_t    s;
-    ngx_int_t    rc;
-    ngx_uint_t   i;
-
-    static const char  *labels[] = {
-        "session_id", "utm_source", "utm_medium", "utm_campaign", NULL
-    };
-
-    tags = NULL;
-    stores = NULL;
-    persona = NULL;
-    replica = NULL;
-    properties = NULL;
-    consent = NULL;
+    ngx_int_t                  rc;
+    ngx_uint_t                 i;
+    ngx_tavus_create_field_t  *f, fields[ngx_tavus_fields];
 
     rc = ngx_tavus_create_vertical(c,
                              cJSON_GetObjectItemCaseSensitive(root,
@@ -62,96 +105,38 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_create_t *c,
         return rc;
     }
 
-    cJSON_ArrayForEach(item, root) {
+    rc = ngx_tavus_create_fields(root, fields, fault);
+    if (rc != NGX_OK) {
+        return rc;
+    }
 
-        if (ngx_strcmp(item->string, "vertical") == 0) {
-            continue;
-        }
-
-        if (ngx_strcmp(item->string, "persona_id") == 0) {
-            persona = item;
-            continue;
-        }
-
-        if (ngx_strcmp(item->string, "replica_id") == 0) {
-            replica = item;
-            continue;
-        }
-
-        if (ngx_strcmp(item->string, "document_tags") == 0) {
-            tags = item;
-            continue;
-        }
-
-        if (ngx_strcmp(item->string, "memory_stores") == 0) {
-            stores = item;
-            continue;
-        }
-
-        if (ngx_strcmp(item->string, "properties") == 0) {
-            properties = item;
-            continue;
-        }
-
-        if (ngx_strcmp(item->string, "consent") == 0) {
-            consent = item;
-            continue;
-        }
-
-        for (i = 0; labels[i]; i++) {
-            if (ngx_strcmp(item->string, labels[i]) == 0) {
-                break;
-            }
-        }
-
-        if (labels[i] == NULL) {
-            fault->code = "unknown_field";
-            fault->detail = "The request has a field that is not known, or "
-                            "not the visitor's to set.";
-            return NGX_DECLINED;
-        }
-
-        if (ngx_tavus_call_string(c->call->pool, item, 200, &s) != NGX_OK) {
-            fault->code = "invalid_field";
-            fault->field = labels[i];
-            fault->detail = "The field must be a string of at most 200 "
-                            "bytes.";
-            return NGX_DECLINED;
-        }
-
-        if (cJSON_AddStringToObject(c->call->intent, labels[i], (char *) s.data)
-            == NULL)
-        {
-            return NGX_ERROR;
+    for (i = ngx_tavus_field_session; i < ngx_tavus_fields; i++) {
+        rc = ngx_tavus_create_label(c, &fields[i], fault);
+        if (rc != NGX_OK) {
+            return rc;
         }
     }
 
-    if (persona
-        && (ngx_tavus_call_string(c->call->pool, persona, 200, &s) != NGX_OK
-            || s.len == 0
-            || s.len != c->vertical->persona_id.len
-            || ngx_strcmp(s.data, c->vertical->persona_id.data) != 0))
-    {
-        fault->field = "persona_id";
+    f = &fields[ngx_tavus_field_persona];
+
+    if (f->item && !ngx_tavus_create_own(f->item, &c->vertical->persona_id)) {
+        fault->field = f->name;
         fault->code = "foreign_persona";
         fault->detail = "The persona is not the vertical's own.";
         return NGX_DECLINED;
     }
 
-    if (replica
-        && (ngx_tavus_call_string(c->call->pool, replica, 200, &s) != NGX_OK
-            || s.len == 0
-            || s.len != c->vertical->replica_id.len
-            || ngx_strcmp(s.data, c->vertical->replica_id.data) != 0))
-    {
-        fault->field = "replica_id";
+    f = &fields[ngx_tavus_field_replica];
+
+    if (f->item && !ngx_tavus_create_own(f->item, &c->vertical->replica_id)) {
+        fault->field = f->name;
         fault->code = "foreign_replica";
         fault->detail = "The replica is not the vertical's own.";
         return NGX_DECLINED;
     }
 
-    rc = ngx_tavus_create_list(c, tags, c->vertical->document_tags,
-                               "document_tags");
+    rc = ngx_tavus_create_list(c, fields[ngx_tavus_field_tags].item,
+                               c->vertical->document_tags, "document_tags");
     if (rc != NGX_OK) {
         fault->field = "document_tags";
         fault->code = "foreign_document_tag";
@@ -159,8 +144,8 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_create_t *c,
         return rc;
     }
 
-    rc = ngx_tavus_create_list(c, stores, c->vertical->memory.named,
-                               "memory_stores");
+    rc = ngx_tavus_create_list(c, fields[ngx_tavus_field_stores].item,
+                               c->vertical->memory.named, "memory_stores");
     if (rc != NGX_OK) {
         fault->field = "memory_stores";
         fault->code = "foreign_memory_store";
@@ -169,12 +154,15 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_create_t *c,
         return rc;
     }
 
-    rc = ngx_tavus_create_properties(c, properties, fault);
+    rc = ngx_tavus_create_properties(c,
+                                     fields[ngx_tavus_field_properties].item,
+                                     fault);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    rc = ngx_tavus_create_consent(c, consent, fault);
+    rc = ngx_tavus_create_consent(c, fields[ngx_tavus_field_consent].item,
+                                  fault);
     if (rc != NGX_OK) {
         return rc;
     }
@@ -186,6 +174,81 @@ ngx_tavus_create_read(ngx_http_request_t *r, ngx_tavus_create_t *c,
                                                         "memory_stores");
 
     return ngx_tavus_memory_add(r, &c->memory);
+}
+
+
+/* names are those of the table, as a fault outlives the request's body */
+
+static ngx_int_t
+ngx_tavus_create_fields(cJSON *root, ngx_tavus_create_field_t *fields,
+    ngx_tavus_fault_t *fault)
+{
+    cJSON                          *item;
+    const ngx_tavus_create_name_t  *n;
+    ngx_tavus_create_field_t       *f;
+
+    ngx_memzero(fields, ngx_tavus_fields * sizeof(ngx_tavus_create_field_t));
+
+    cJSON_ArrayForEach(item, root) {
+
+        for (n = ngx_tavus_create_names; n->name; n++) {
+            if (ngx_strcmp(item->string, n->name) == 0) {
+                break;
+            }
+        }
+
+        if (n->name == NULL) {
+            fault->code = "unknown_field";
+            fault->detail = "The request has a field that is not known, or "
+                            "not the visitor's to set.";
+            return NGX_DECLINED;
+        }
+
+        f = &fields[n->field];
+
+        if (f->item) {
+            fault->field = n->name;
+            fault->code = "conflicting_fields";
+            fault->detail = "The field is there under its other name, too.";
+            return NGX_DECLINED;
+        }
+
+        f->item = item;
+        f->name = n->name;
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_tavus_create_label(ngx_tavus_create_t *c,
+    ngx_tavus_create_field_t *field, ngx_tavus_fault_t *fault)
+{
+    if (field->item == NULL) {
+        return NGX_OK;
+    }
+
+    if (!cJSON_IsString(field->item)
+        || ngx_strlen(field->item->valuestring) > NGX_TAVUS_CREATE_LABEL)
+    {
+        fault->code = "invalid_field";
+        fault->field = field->name;
+        fault->detail = "The field must be a string of at most 200 bytes.";
+        return NGX_DECLINED;
+    }
+
+    return cJSON_AddStringToObject(c->call->intent, field->name,
+                                   field->item->valuestring)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_tavus_create_own(cJSON *item, ngx_str_t *own)
+{
+    return cJSON_IsString(item) && own->len
+           && ngx_strcmp(item->valuestring, own->data) == 0;
 }
 
 
@@ -257,6 +320,9 @@ ngx_tavus_create_vertical(ngx_tavus_create_t *c, cJSON *item)
            == NULL
         || (node && cJSON_AddStringToObject(intent, "node", node) == NULL)
         || cJSON_AddNumberToObject(intent, "patience", c->call->patience)
+           == NULL
+        || cJSON_AddNumberToObject(intent, "max_call_duration",
+                                   v[i].max_call_duration)
            == NULL)
     {
         return NGX_ERROR;
@@ -286,15 +352,8 @@ static ngx_int_t
 ngx_tavus_create_properties(ngx_tavus_create_t *c, cJSON *item,
     ngx_tavus_fault_t *fault)
 {
-    cJSON       *p;
-    const char  *language;
-
-    c->properties = cJSON_CreateObject();
-    if (c->properties == NULL) {
-        return NGX_ERROR;
-    }
-
-    language = (char *) c->vertical->language.data;
+    cJSON      *p;
+    ngx_int_t   rc;
 
     if (item != NULL && !cJSON_IsObject(item)) {
         fault->field = "properties";
@@ -305,19 +364,12 @@ ngx_tavus_create_properties(ngx_tavus_create_t *c, cJSON *item,
 
     cJSON_ArrayForEach(p, item) {
 
-        if (ngx_strcmp(p->string, "language") == 0) {
-
-            language = cJSON_IsString(p)
-                       ? tavus_language(p->valuestring,
-                                        ngx_strlen(p->valuestring))
-                       : NULL;
-
-            if (language == NULL) {
-                fault->field = "properties.language";
-                fault->code = "unknown_language";
-                fault->detail = "The language must be a full English name "
-                                "or an ISO 639-1 code that Tavus speaks.";
-                return NGX_DECLINED;
+        if (ngx_strcmp(p->string, "language") == 0
+            || ngx_strcmp(p->string, "languages") == 0)
+        {
+            rc = ngx_tavus_create_language(c, p, fault);
+            if (rc != NGX_OK) {
+                return rc;
             }
 
         } else if (ngx_strcmp(p->string, "enable_transcription") == 0) {
@@ -329,13 +381,7 @@ ngx_tavus_create_properties(ngx_tavus_create_t *c, cJSON *item,
                 return NGX_DECLINED;
             }
 
-            if (cJSON_AddBoolToObject(c->properties,
-                                      "enable_closed_captions",
-                                      cJSON_IsTrue(p))
-                == NULL)
-            {
-                return NGX_ERROR;
-            }
+            c->captions = cJSON_IsTrue(p);
 
         } else {
             fault->code = "unknown_field";
@@ -345,14 +391,68 @@ ngx_tavus_create_properties(ngx_tavus_create_t *c, cJSON *item,
         }
     }
 
-    if (language
-        && (cJSON_AddStringToObject(c->properties, "language", language)
-            == NULL
-            || cJSON_AddStringToObject(c->call->intent, "language", language)
-               == NULL))
+    if (c->language == NULL) {
+        c->language = c->vertical->language;
+    }
+
+    if (c->language
+        && cJSON_AddStringToObject(c->call->intent, "language",
+                                   c->language->name)
+           == NULL)
     {
         return NGX_ERROR;
     }
+
+    return NGX_OK;
+}
+
+
+/* a language, or as Tavus has it today, a list of one */
+
+static ngx_int_t
+ngx_tavus_create_language(ngx_tavus_create_t *c, cJSON *item,
+    ngx_tavus_fault_t *fault)
+{
+    tavus_language_t  *language;
+
+    fault->field = ngx_strcmp(item->string, "language") == 0
+                   ? "properties.language" : "properties.languages";
+
+    if (c->language) {
+        fault->code = "conflicting_fields";
+        fault->detail = "The field is there under its other name, too.";
+        return NGX_DECLINED;
+    }
+
+    if (ngx_strcmp(item->string, "languages") == 0) {
+
+        if (!cJSON_IsArray(item) || cJSON_GetArraySize(item) != 1) {
+            fault->code = "invalid_field";
+            fault->detail = "The field must be a list of one language.";
+            return NGX_DECLINED;
+        }
+
+        item = item->child;
+    }
+
+    language = ngx_palloc(c->call->pool, sizeof(tavus_language_t));
+    if (language == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (!cJSON_IsString(item)
+        || tavus_language(item->valuestring, ngx_strlen(item->valuestring),
+                          language)
+           != 0)
+    {
+        fault->code = "unknown_language";
+        fault->detail = "The language must be a full English name or a code "
+                        "of one that Tavus speaks.";
+        return NGX_DECLINED;
+    }
+
+    c->language = language;
+    fault->field = NULL;
 
     return NGX_OK;
 }

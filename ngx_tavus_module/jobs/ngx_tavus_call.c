@@ -13,8 +13,7 @@
 #include <openssl/rand.h>
 
 
-#define NGX_TAVUS_CALL_RETRY    10
-#define NGX_TAVUS_CALL_MAX_URL  512
+#define NGX_TAVUS_CALL_RETRY  10
 
 
 static void ngx_tavus_call_intended(void *data, ngx_tavus_outcome_e outcome,
@@ -23,6 +22,8 @@ static ngx_int_t ngx_tavus_call_send(ngx_tavus_call_t *call);
 static void ngx_tavus_call_answered(ngx_tavus_curl_t *t);
 static ngx_int_t ngx_tavus_call_parse(ngx_tavus_call_t *call, ngx_str_t
     *answer);
+static ngx_int_t ngx_tavus_call_learn(ngx_tavus_call_t *call, const char *name,
+    ngx_str_t *value);
 static void ngx_tavus_call_failed(ngx_tavus_call_t *call, ngx_tavus_curl_t *t);
 static void ngx_tavus_call_recorded(void *data, ngx_tavus_outcome_e outcome,
     ngx_msec_t time);
@@ -39,7 +40,6 @@ static ngx_tavus_row_t *ngx_tavus_call_event(ngx_tavus_call_t *call, ngx_uint_t
 static void ngx_tavus_call_measure(ngx_tavus_call_t *call, ngx_tavus_curl_t
     *t);
 static void ngx_tavus_call_failure(const char *reason);
-static ngx_uint_t ngx_tavus_call_valid_url(ngx_tavus_call_t *call);
 static void ngx_tavus_call_tell(ngx_tavus_call_t *call, const
     ngx_tavus_call_answer_t *answer);
 
@@ -259,41 +259,45 @@ ngx_tavus_call_answered(ngx_tavus_curl_t *t)
 static ngx_int_t
 ngx_tavus_call_parse(ngx_tavus_call_t *call, ngx_str_t *answer)
 {
-    cJSON      *root;
-    ngx_int_t   rc;
-    ngx_str_t  *id, *url, *status;
+    ngx_int_t              rc;
+    ngx_tavus_api_made_t   made;
 
-    (void) tavus_json_parse((char *) answer->data, answer->len, &root, NULL);
+    rc = ngx_tavus_api_create_answer(answer, call->sandbox,
+                                     call->require_auth, call->pool, &made);
 
-    id = &call->conversation_id;
-    url = &call->conversation_url;
-    status = &call->status;
+    call->conversation_id = made.id;
+    call->conversation_url = made.url;
+    call->status = made.status;
+    call->meeting_token = made.meeting_token;
 
-    rc = NGX_ERROR;
-
-    if (ngx_tavus_call_string(call->pool,
-               cJSON_GetObjectItemCaseSensitive(root, "conversation_id"),
-               NGX_TAVUS_MAX_ID, id)
-        != NGX_OK
-        || !ngx_tavus_api_valid_id(id->data, id->len))
-    {
-        ngx_str_null(id);
-
-    } else if (ngx_tavus_call_string(call->pool,
-               cJSON_GetObjectItemCaseSensitive(root, "conversation_url"),
-               NGX_TAVUS_CALL_MAX_URL, url)
-               == NGX_OK
-               && ngx_tavus_call_valid_url(call)
-               && ngx_tavus_call_string(call->pool,
-               cJSON_GetObjectItemCaseSensitive(root, "status"), 32, status)
-               == NGX_OK)
-    {
-        rc = NGX_OK;
+    if (rc != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    cJSON_Delete(root);
+    /* what was not asked for, and is the persona's own */
 
-    return rc;
+    if (ngx_tavus_call_learn(call, "persona_id", &made.persona_id)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_tavus_call_learn(call, "replica_id", &made.replica_id);
+}
+
+
+static ngx_int_t
+ngx_tavus_call_learn(ngx_tavus_call_t *call, const char *name,
+    ngx_str_t *value)
+{
+    if (value->len == 0
+        || cJSON_GetObjectItemCaseSensitive(call->intent, name) != NULL)
+    {
+        return NGX_OK;
+    }
+
+    return cJSON_AddStringToObject(call->intent, name, (char *) value->data)
+           ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -637,39 +641,4 @@ ngx_tavus_call_failure(const char *reason)
                          tavus_metric_label(TAVUS_METRIC_CONVERSATIONS_FAILED,
                                             0, reason, ngx_strlen(reason)),
                                      0), 1);
-}
-
-
-/* it will be the source of a frame in the visitor's page */
-
-static ngx_uint_t
-ngx_tavus_call_valid_url(ngx_tavus_call_t *call)
-{
-    size_t       i;
-    ngx_str_t   *url;
-    ngx_uint_t   scheme;
-
-    url = &call->conversation_url;
-
-    if (ngx_strncmp(url->data, "https://", 8) == 0) {
-        scheme = 8;
-
-    } else if (call->sandbox
-               && ngx_strncmp(url->data, "http://", 7) == 0)
-    {
-        scheme = 7;
-
-    } else {
-        return 0;
-    }
-
-    for (i = scheme; i < url->len; i++) {
-        if (url->data[i] <= ' ' || url->data[i] >= 0x7f
-            || ngx_strchr("\"'<>\\`@", url->data[i]) != NULL)
-        {
-            return 0;
-        }
-    }
-
-    return url->len > scheme && url->data[scheme] != '/';
 }

@@ -13,7 +13,7 @@
 #include <ngx_core.h>
 
 #include "jobs/ngx_tavus_ends.h"
-#include "service/ngx_tavus_api.h"
+#include "service/ngx_tavus_api_create.h"
 #include "store/ngx_tavus_store.h"
 #include "core/tavus_json.h"
 #include "core/tavus_signature.h"
@@ -44,10 +44,6 @@ typedef void (*ngx_tavus_call_pt)(ngx_tavus_call_t *call,
     const ngx_tavus_call_answer_t *answer);
 
 
-/* of a conversation at Tavus */
-#define NGX_TAVUS_MAX_ID  64
-
-
 struct ngx_tavus_call_s {
     ngx_pool_t               *pool;
     ngx_tavus_api_t          *api;
@@ -65,6 +61,7 @@ struct ngx_tavus_call_s {
     ngx_str_t                 body;         /* for Tavus */
     ngx_uint_t                patience;     /* seconds */
     ngx_uint_t                sandbox;      /* rooms may be without TLS */
+    ngx_uint_t                require_auth;
 
     /* of one that a visitor ends */
     ngx_tavus_ends_t         *ends;
@@ -73,6 +70,7 @@ struct ngx_tavus_call_s {
     ngx_str_t                 conversation_id;
     ngx_str_t                 conversation_url;
     ngx_str_t                 status;
+    ngx_str_t                 meeting_token;    /* for the visitor alone */
     const char               *end_reason;
 
     /* for the log */

@@ -19,10 +19,19 @@
 #define NGX_TAVUS_API_ID     64     /* bytes of an id of Tavus's, at most */
 
 
+/* what Tavus calls things in what it is sent; it is read with either */
+
+typedef enum {
+    NGX_TAVUS_API_CURRENT = 0,      /* pal_id, face_id, languages */
+    NGX_TAVUS_API_LEGACY            /* persona_id, replica_id, language */
+} ngx_tavus_api_names_e;
+
+
 typedef struct {
     ngx_tavus_curl_peer_t  *peer;
     ngx_str_t               key;
     ngx_msec_t              timeout;
+    ngx_uint_t              names;      /* ngx_tavus_api_names_e */
 } ngx_tavus_api_t;
 
 

@@ -20,8 +20,17 @@ static char *ngx_tavus_api_set_url(ngx_conf_t *cf, ngx_command_t *cmd, void
     *conf);
 static char *ngx_tavus_api_set_trusted(ngx_conf_t *cf, ngx_command_t *cmd, void
     *conf);
+static char *ngx_tavus_api_set_call_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static void *ngx_tavus_api_create_main_conf(ngx_conf_t *cf);
 static char *ngx_tavus_api_init_main_conf(ngx_conf_t *cf, void *conf);
+
+
+static ngx_conf_enum_t  ngx_tavus_api_names[] = {
+    { ngx_string("current"), NGX_TAVUS_API_CURRENT },
+    { ngx_string("legacy"), NGX_TAVUS_API_LEGACY },
+    { ngx_null_string, 0 }
+};
 
 
 static ngx_command_t  ngx_tavus_api_commands[] = {
@@ -45,6 +54,20 @@ static ngx_command_t  ngx_tavus_api_commands[] = {
       ngx_tavus_directive_time,
       NGX_HTTP_MAIN_CONF_OFFSET,
       offsetof(ngx_tavus_api_main_conf_t, api.timeout),
+      NULL },
+
+    { ngx_string("tavus_api_names"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_tavus_api_main_conf_t, api.names),
+      ngx_tavus_api_names },
+
+    { ngx_string("tavus_api_call_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_tavus_api_set_call_limit,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_tavus_api_main_conf_t, call_limit),
       NULL },
 
     { ngx_string("tavus_trusted_certificate"),
@@ -163,6 +186,29 @@ ngx_tavus_api_set_trusted(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+static char *
+ngx_tavus_api_set_call_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_tavus_api_main_conf_t *amcf = conf;
+
+    char  *rv;
+
+    rv = ngx_conf_set_sec_slot(cf, cmd, conf);
+
+    if (rv != NGX_CONF_OK) {
+        return rv;
+    }
+
+    if (amcf->call_limit < NGX_TAVUS_API_CALL_MIN
+        || amcf->call_limit > NGX_TAVUS_API_CALL_MAX)
+    {
+        return "must be from 30s to 1d";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 static void *
 ngx_tavus_api_create_main_conf(ngx_conf_t *cf)
 {
@@ -174,6 +220,8 @@ ngx_tavus_api_create_main_conf(ngx_conf_t *cf)
     }
 
     amcf->api.timeout = NGX_CONF_UNSET_MSEC;
+    amcf->api.names = NGX_CONF_UNSET_UINT;
+    amcf->call_limit = NGX_CONF_UNSET;
 
     return amcf;
 }
@@ -185,6 +233,8 @@ ngx_tavus_api_init_main_conf(ngx_conf_t *cf, void *conf)
     ngx_tavus_api_main_conf_t *amcf = conf;
 
     ngx_conf_init_msec_value(amcf->api.timeout, 15000);
+    ngx_conf_init_uint_value(amcf->api.names, NGX_TAVUS_API_CURRENT);
+    ngx_conf_init_value(amcf->call_limit, 0);
 
     return NGX_CONF_OK;
 }

@@ -17,10 +17,21 @@
 #include "service/ngx_tavus_api.h"
 
 
+/*
+ * Seconds of the longest call that may be configured.  Tavus documents no
+ * bound; a day is more than anybody talks, and what is kept of a call that
+ * ought to be over (tokens, leases of what is unsettled) is kept longer.
+ */
+
+#define NGX_TAVUS_API_CALL_MAX  (24 * 3600)
+#define NGX_TAVUS_API_CALL_MIN  30
+
+
 /* tavus_api_key, tavus_api_url and what belongs to them */
 
 typedef struct {
     ngx_tavus_api_t            api;
+    time_t                     call_limit;      /* seconds, 0: none */
     ngx_str_t                  trusted_certificate;
     X509_STORE                *trusted;         /* NULL: nobody is asked */
     ngx_tavus_place_t          api_place;

@@ -153,7 +153,7 @@ sub converse () {
     my ($call) = grep { $_->{path} eq '/v2/conversations'
         && $_->{method} eq 'POST' } reverse $t->sandbox->calls('/v2/');
     $got{'another persona'}++
-        if $call->{body}{persona_id} ne $g->{persona}{$vertical};
+        if $call->{body}{pal_id} ne $g->{persona}{$vertical};
     return;
 }
 

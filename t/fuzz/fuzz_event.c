@@ -5,16 +5,13 @@
 
 
 /*
- * The time parser against timegm(), gmtime_r() and strtold(); identities;
- * names of languages.
+ * The time parser against timegm(), gmtime_r() and strtold(); identities.
  */
 
-#include <strings.h>
 #include <time.h>
 
 #include "fuzz.h"
 #include "tavus_event.h"
-#include "tavus_language.h"
 
 
 static int fuzz_model(const char *text, size_t len, int64_t *usec);
@@ -47,13 +44,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     len = size;
     name = tavus_event_canonical(text, &len);
     fuzz_assert(name == text ? len == size : name != NULL);
-
-    /* a code of two letters, or the name itself in any case */
-
-    name = tavus_language(text, size);
-    fuzz_assert(name == NULL || size == 2
-                || (size == strlen(name)
-                    && strncasecmp(text, name, size) == 0));
 
     /* the same bytes in other parts are something else */
 

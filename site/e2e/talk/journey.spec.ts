@@ -21,7 +21,7 @@ for (const [vertical, name] of [['healthcare', 'Healthcare'], ['legal', 'Legal']
 
     const [create] = (await sandbox.calls()).filter((c) => c.path === '/v2/conversations');
     expect(create!.body.document_tags).toContain(`kb-${vertical}`);
-    expect(create!.body.persona_id).toMatch(/^p[0-9a-f]{12}$/);
+    expect(create!.body.pal_id).toMatch(/^p[0-9a-f]{12}$/);
   });
 }
 
