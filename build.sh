@@ -58,7 +58,8 @@ PKG_MODULE=(nginx nginx-dev build-essential libcurl4-openssl-dev libpq-dev
 PKG_DB=(postgresql-15 postgresql-client-15 openssl)
 PKG_SANDBOX=(libmojolicious-perl)
 PKG_TEST=(postgresql-15-pgtap libio-socket-ssl-perl libdbd-pg-perl
-          libcmocka-dev prometheus strace curl pgbouncer)
+          libcmocka-dev prometheus strace curl pgbouncer
+          libjson-validator-perl)
 PKG_SERVE=(libnginx-mod-http-brotli-static)
 PKG_BROWSER=(chromium fonts-liberation)
 PKG_FUZZ=(clang libclang-rt-14-dev libcjson-dev libssl-dev libjansson-dev

@@ -63,6 +63,7 @@ my %refused = (
     'a name for a code' => {property(languages => ['english'])},
     'a code that is none of theirs' => {property(languages => ['tlh'])},
     'a region in small letters' => {property(languages => ['en-us'])},
+    'a region that it has not' => {property(languages => ['de-AT'])},
     'no code' => {property(languages => [])},
     'a code as string' => {property(languages => 'en')},
     'language twice' =>

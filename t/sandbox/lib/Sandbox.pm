@@ -64,7 +64,7 @@ sub startup ($self) {
     $self->max_request_size(32 * 1024 * 1024);
     $self->mode('production');
     $self->static->paths([$self->home->child('public')]);
-    $self->renderer->paths([$self->home->child('templates')]);
+    $self->renderer->compress(0)->paths([$self->home->child('templates')]);
     $self->hook(before_dispatch => sub ($c) { $self->record($c) });
     $self->hook(after_dispatch => sub ($c) { $self->record_answer($c) });
 

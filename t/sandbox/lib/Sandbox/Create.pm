@@ -20,6 +20,10 @@ my %LANGUAGES = qw(
     vi vietnamese  zh chinese
 );
 
+# beside a name in its edition of 2025; of English it has "all variants"
+my %REGIONS = (ar => 'SA AE', es => 'ES MX', fr => 'FR CA', pt => 'BR PT',
+    en => 'US GB AU NZ IN CA');
+
 # another of its names
 my %NAMES = map { $_ => 1 } values %LANGUAGES, qw(filipino multilingual);
 my %CODES = map { $_ => 1 } keys %LANGUAGES, 'fil';
@@ -31,7 +35,8 @@ my $is_language = sub ($v) {
 
 my $is_code = sub ($v) {
     return undef
-        if string($v) && $v =~ /^([a-z]{2,3})(?:-[A-Z]{2})?\z/ && $CODES{$1};
+        if string($v) && $v =~ /^([a-z]{2,3})(?:-([A-Z]{2}))?\z/ && $CODES{$1}
+            && (!defined $2 || ($REGIONS{$1} // '') =~ /\b$2\b/);
     return 'must be codes of languages';
 };
 
