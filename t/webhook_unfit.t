@@ -106,6 +106,8 @@ subtest 'JSON, but not for jsonb' => sub {
         'as event_type'     => [as(event_type => '"\u0000"'), 'nul_character'],
         'as conversation'   => [as(conversation_id => '"\ud800"'),
             'lone_surrogate'],
+        'without a name'    => ['{"document_id":"d1","x":"\u0000"}',
+            'nul_character'],
         'in a shutdown'     => [tavus_event('system.shutdown', 'c-nul')
             =~ s/\}\z/,"x":"\\u0000"}/r, 'nul_character'],
     );
@@ -151,8 +153,11 @@ subtest 'unusual, but events' => sub {
     is fate('{}'), 'event unknown -', 'no member';
     is fate('{"event_type":"x.only"}'), 'event x.only -';
     is fate('{"conversation_id":"c-only"}'), 'event unknown c-only';
-    is fate('{"replica_id":"r1","status":"ready"}'), 'event unknown -',
-        'no envelope';
+    is fate('{"replica_id":"r1"}'), 'event unknown -', 'no envelope';
+    is fate('{"replica_id":"r1","status":"ready"}'), 'event replica.ready -',
+        'no envelope, but known';
+    is fate('{"event_type":"x.doc","document_id":"d1","status":"ready"}'),
+        'event x.doc -', 'a name of its own counts';
     is fate($_), 'event unknown -', "only $_"
         for '[]', '[{"event_type":"x"}]', '"event_type"', '7', '-1.5e3',
             'true', 'null';

@@ -4,6 +4,7 @@
  */
 
 
+#include <stdio.h>
 #include <string.h>
 #include <openssl/evp.h>
 
@@ -13,12 +14,44 @@
 #define TAVUS_EVENT_DAY   (INT64_C(86400) * 1000000)
 #define TAVUS_EVENT_HOUR  (INT64_C(3600) * 1000000)
 
+#define TAVUS_EVENT_KINDS   7
+#define TAVUS_EVENT_STATUS  64      /* bytes of one at most */
 
+
+static size_t tavus_event_kind(const char *data, size_t len, int within,
+    char type[TAVUS_EVENT_MAX_NAME]);
+static int tavus_event_says(const tavus_json_member_t *member);
+static int tavus_event_status(const char *data, size_t len, const char *name,
+    char word[TAVUS_EVENT_STATUS]);
 static int tavus_event_epoch(const char *text, size_t len, int64_t *usec);
 static int tavus_event_digits(const char **p, const char *end, size_t n);
 static int tavus_event_fraction(const char **p, const char *end);
 static int tavus_event_zone(const char *p, const char *end, int64_t *sec);
 static int64_t tavus_event_days(int year, int month, int day);
+
+
+/*
+ * What a body without an envelope is about, and which member gives its
+ * status.  What belongs to a conversation may stand in its properties.
+ */
+
+static const struct {
+    const char  *member;
+    const char  *type;
+    const char  *status;
+    const char  *otherwise;     /* NULL: without a status it is not known */
+    int          conversation;
+
+} tavus_event_kinds[TAVUS_EVENT_KINDS] = {
+    { "objective_name", "conversation.objective", "objective_status",
+      "completed", 1 },
+    { "guardrail_uuid", "conversation.guardrail", NULL, "triggered", 1 },
+    { "guardrail", "conversation.guardrail", NULL, "triggered", 1 },
+    { "document_id", "document", "status", "updated", 0 },
+    { "video_id", "video", "status", "updated", 0 },
+    { "replica_id", "replica", "status", NULL, 0 },
+    { "face_id", "replica", "status", NULL, 0 }
+};
 
 
 static EVP_MD      *tavus_event_md;
@@ -161,7 +194,7 @@ tavus_event_identity(tavus_event_identity_t *id,
 
     static const char *const  apart[TAVUS_EVENT_APART] = {
         "interaction_id", "tool_id", "tool_name", "tool_call_id",
-        "recording_id", "guardrail_uuid", "objective_name"
+        "recording_id", "s3_key", "guardrail_uuid", "objective_name"
     };
 
     id->time = time;
@@ -209,6 +242,28 @@ tavus_event_identity(tavus_event_identity_t *id,
     }
 
     id->n = part - id->parts;
+}
+
+
+size_t
+tavus_event_flat(const char *data, size_t len,
+    char type[TAVUS_EVENT_MAX_NAME])
+{
+    size_t               n;
+    tavus_json_member_t  member;
+
+    member.name = "properties";
+
+    (void) tavus_json_check(data, len, &member, 1, NULL);
+
+    n = 0;
+
+    if (member.count && member.type == '{') {
+        n = tavus_event_kind(data + member.value_start,
+                             member.value_end - member.value_start, 1, type);
+    }
+
+    return n ? n : tavus_event_kind(data, len, 0, type);
 }
 
 
@@ -287,6 +342,100 @@ tavus_event_id(uint8_t id[TAVUS_UUID_LEN], int64_t usec,
     const uint8_t digest[TAVUS_EVENT_DIGEST])
 {
     tavus_uuid_v7(id, usec > 0 ? (uint64_t) usec / 1000 : 0, digest);
+}
+
+
+static size_t
+tavus_event_kind(const char *data, size_t len, int within,
+    char type[TAVUS_EVENT_MAX_NAME])
+{
+    size_t                i;
+    const char           *last;
+    char                  status[TAVUS_EVENT_STATUS];
+    tavus_json_member_t   members[TAVUS_EVENT_KINDS + 1];
+
+    for (i = 0; i < TAVUS_EVENT_KINDS; i++) {
+        members[i].name = tavus_event_kinds[i].member;
+    }
+
+    members[TAVUS_EVENT_KINDS].name = "conversation_id";
+
+    (void) tavus_json_check(data, len, members, TAVUS_EVENT_KINDS + 1, NULL);
+
+    for (i = 0; i < TAVUS_EVENT_KINDS; i++) {
+
+        if (!tavus_event_says(&members[i])) {
+            continue;
+        }
+
+        /* a conversation's events name its replica, too */
+
+        if (!tavus_event_kinds[i].conversation
+            && (within || tavus_event_says(&members[TAVUS_EVENT_KINDS])))
+        {
+            continue;
+        }
+
+        last = tavus_event_kinds[i].otherwise;
+
+        if (tavus_event_kinds[i].status
+            && tavus_event_status(data, len, tavus_event_kinds[i].status,
+                                  status)
+               == 0)
+        {
+            last = status;
+        }
+
+        if (last) {
+            return (size_t) snprintf(type, TAVUS_EVENT_MAX_NAME, "%s.%s",
+                                     tavus_event_kinds[i].type, last);
+        }
+    }
+
+    return 0;
+}
+
+
+static int
+tavus_event_says(const tavus_json_member_t *member)
+{
+    return member->count && member->type != 'n';
+}
+
+
+/* A word that a type can end with, and a NUL; -1 if there is none. */
+
+static int
+tavus_event_status(const char *data, size_t len, const char *name,
+    char word[TAVUS_EVENT_STATUS])
+{
+    int                  i, n;
+    tavus_json_member_t  member;
+
+    member.name = name;
+
+    (void) tavus_json_check(data, len, &member, 1, NULL);
+
+    n = tavus_json_string(data, &member, word, TAVUS_EVENT_STATUS - 1);
+
+    for (i = 0; i < n; i++) {
+
+        if (word[i] >= 'A' && word[i] <= 'Z') {
+            word[i] |= 0x20;
+        }
+
+        if ((word[i] < 'a' || word[i] > 'z') && word[i] != '_') {
+            return -1;
+        }
+    }
+
+    if (n <= 0) {
+        return -1;
+    }
+
+    word[n] = '\0';
+
+    return 0;
 }
 
 

@@ -17,7 +17,7 @@
 
 #define TAVUS_EVENT_MAX_NAME  200    /* bytes of an event type or an id */
 #define TAVUS_EVENT_DIGEST    32
-#define TAVUS_EVENT_APART     7      /* what tells two events apart */
+#define TAVUS_EVENT_APART     8      /* what tells two events apart */
 #define TAVUS_EVENT_PARTS     (4 + 2 * TAVUS_EVENT_APART)
 
 
@@ -70,6 +70,16 @@ const char *tavus_event_canonical(const char *type, size_t *len);
 void tavus_event_identity(tavus_event_identity_t *id,
     const tavus_part_t *conversation, const tavus_part_t *type, int64_t time,
     const char *object, size_t len);
+
+/*
+ * The type of a body of Tavus that names none, by what it is about: the
+ * callbacks of guardrails, objectives, documents, videos and replicas have
+ * no envelope.  It ends with the status that the body gives, as in
+ * "document.ready".  Returns the length of what is written to type, or 0 if
+ * such a body is not known.  The text is checked JSON.
+ */
+size_t tavus_event_flat(const char *data, size_t len,
+    char type[TAVUS_EVENT_MAX_NAME]);
 
 /* Whether an event's own time can be its id's: -35 d … +1 d around now. */
 int tavus_event_time_usable(int64_t usec, int64_t now);

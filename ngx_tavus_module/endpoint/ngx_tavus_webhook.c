@@ -31,9 +31,13 @@ static ngx_int_t ngx_tavus_webhook_store(ngx_http_request_t *r,
     ngx_tavus_webhook_t *w);
 static void ngx_tavus_webhook_read(ngx_http_request_t *r,
     ngx_tavus_webhook_t *w, ngx_tavus_event_t *ev);
-static void ngx_tavus_webhook_text(ngx_http_request_t *r,
-    ngx_tavus_webhook_t *w, ngx_uint_t member, ngx_str_t *text,
-    const char *unfit, ngx_str_t *reason);
+static void ngx_tavus_webhook_flat(ngx_http_request_t *r,
+    ngx_tavus_webhook_t *w, ngx_tavus_event_t *ev);
+static void ngx_tavus_webhook_conversation(ngx_http_request_t *r,
+    ngx_tavus_webhook_t *w, ngx_tavus_event_t *ev);
+static void ngx_tavus_webhook_text(ngx_http_request_t *r, ngx_str_t *object,
+    tavus_json_member_t *member, ngx_str_t *text, const char *unfit,
+    ngx_str_t *reason);
 static ngx_int_t ngx_tavus_webhook_identify(ngx_tavus_webhook_t *w,
     ngx_tavus_event_t *ev, ngx_uint_t scheme);
 static int64_t ngx_tavus_webhook_time(ngx_tavus_webhook_t *w,
@@ -280,13 +284,13 @@ ngx_tavus_webhook_read(ngx_http_request_t *r, ngx_tavus_webhook_t *w,
     ngx_tavus_event_t *ev)
 {
     const char            *reason;
-    ngx_uint_t             type;
+    ngx_uint_t             tavus, type;
     ngx_tavus_webhook_loc_conf_t  *wlcf;
 
     wlcf = ngx_http_get_module_loc_conf(r, ngx_tavus_webhook_module);
 
-    type = wlcf->scheme == NGX_TAVUS_SCHEME_TAVUS
-           ? ngx_tavus_member_event_type : ngx_tavus_member_type;
+    tavus = (wlcf->scheme == NGX_TAVUS_SCHEME_TAVUS);
+    type = tavus ? ngx_tavus_member_event_type : ngx_tavus_member_type;
 
     ngx_str_set(&ev->event_type, "unknown");
 
@@ -298,28 +302,79 @@ ngx_tavus_webhook_read(ngx_http_request_t *r, ngx_tavus_webhook_t *w,
     }
 
     if (w->members[type].count) {
-        ngx_tavus_webhook_text(r, w, type, &ev->event_type,
-                               "unfit_event_type", &ev->reason);
+        ngx_tavus_webhook_text(r, &w->body, &w->members[type],
+                               &ev->event_type, "unfit_event_type",
+                               &ev->reason);
+
+    } else if (tavus && w->status == TAVUS_JSON_OK) {
+        ngx_tavus_webhook_flat(r, w, ev);
     }
 
-    if (wlcf->scheme == NGX_TAVUS_SCHEME_TAVUS
-        && w->members[ngx_tavus_member_conversation_id].count
-        && w->members[ngx_tavus_member_conversation_id].type != 'n')
-    {
-        ngx_tavus_webhook_text(r, w, ngx_tavus_member_conversation_id,
-                               &ev->conversation_id, "unfit_conversation_id",
-                               &ev->reason);
+    if (tavus) {
+        ngx_tavus_webhook_conversation(r, w, ev);
+    }
+}
+
+
+/* the callbacks of some things have no envelope */
+
+static void
+ngx_tavus_webhook_flat(ngx_http_request_t *r, ngx_tavus_webhook_t *w,
+    ngx_tavus_event_t *ev)
+{
+    size_t   len;
+    u_char  *p;
+
+    p = ngx_pnalloc(r->pool, TAVUS_EVENT_MAX_NAME);
+    if (p == NULL) {
+        return;
+    }
+
+    len = tavus_event_flat((char *) w->body.data, w->body.len, (char *) p);
+
+    if (len) {
+        ev->event_type.data = p;
+        ev->event_type.len = len;
+    }
+}
+
+
+/* beside what an event says, or among it */
+
+static void
+ngx_tavus_webhook_conversation(ngx_http_request_t *r, ngx_tavus_webhook_t *w,
+    ngx_tavus_event_t *ev)
+{
+    ngx_str_t            said;
+    tavus_json_member_t  inner, *m;
+
+    said = w->body;
+    m = &w->members[ngx_tavus_member_conversation_id];
+
+    if ((m->count == 0 || m->type == 'n') && w->status == TAVUS_JSON_OK) {
+        ngx_tavus_envelope_said(&w->body,
+                                &w->members[ngx_tavus_member_properties],
+                                &w->members[ngx_tavus_member_payload], &said);
+
+        inner.name = "conversation_id";
+        m = &inner;
+
+        (void) tavus_json_check((char *) said.data, said.len, m, 1, NULL);
+    }
+
+    if (m->count && m->type != 'n') {
+        ngx_tavus_webhook_text(r, &said, m, &ev->conversation_id,
+                               "unfit_conversation_id", &ev->reason);
     }
 }
 
 
 static void
-ngx_tavus_webhook_text(ngx_http_request_t *r, ngx_tavus_webhook_t *w,
-    ngx_uint_t member, ngx_str_t *text, const char *unfit, ngx_str_t *reason)
+ngx_tavus_webhook_text(ngx_http_request_t *r, ngx_str_t *object,
+    tavus_json_member_t *member, ngx_str_t *text, const char *unfit,
+    ngx_str_t *reason)
 {
-    if (ngx_tavus_envelope_name(r->pool, &w->body, &w->members[member], text)
-        == NGX_OK)
-    {
+    if (ngx_tavus_envelope_name(r->pool, object, member, text) == NGX_OK) {
         return;
     }
 

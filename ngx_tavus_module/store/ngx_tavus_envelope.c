@@ -33,15 +33,11 @@ ngx_tavus_envelope_name(ngx_pool_t *pool, ngx_str_t *json,
 }
 
 
-ngx_int_t
-ngx_tavus_envelope_identify(ngx_tavus_event_t *ev, int64_t time,
-    ngx_str_t *json, tavus_json_member_t *properties,
-    tavus_json_member_t *payload)
+void
+ngx_tavus_envelope_said(ngx_str_t *json, tavus_json_member_t *properties,
+    tavus_json_member_t *payload, ngx_str_t *said)
 {
-    ngx_str_t                object;
-    tavus_part_t             conversation, type;
-    tavus_json_member_t     *m;
-    tavus_event_identity_t   id;
+    tavus_json_member_t  *m;
 
     m = properties;
 
@@ -49,12 +45,25 @@ ngx_tavus_envelope_identify(ngx_tavus_event_t *ev, int64_t time,
         m = payload;
     }
 
-    object = *json;
+    *said = *json;
 
     if (m->count && m->type == '{') {
-        object.data = json->data + m->value_start;
-        object.len = m->value_end - m->value_start;
+        said->data = json->data + m->value_start;
+        said->len = m->value_end - m->value_start;
     }
+}
+
+
+ngx_int_t
+ngx_tavus_envelope_identify(ngx_tavus_event_t *ev, int64_t time,
+    ngx_str_t *json, tavus_json_member_t *properties,
+    tavus_json_member_t *payload)
+{
+    ngx_str_t                said;
+    tavus_part_t             conversation, type;
+    tavus_event_identity_t   id;
+
+    ngx_tavus_envelope_said(json, properties, payload, &said);
 
     conversation.data = ev->conversation_id.data;
     conversation.len = ev->conversation_id.len;
@@ -62,7 +71,7 @@ ngx_tavus_envelope_identify(ngx_tavus_event_t *ev, int64_t time,
     type.len = ev->event_type.len;
 
     tavus_event_identity(&id, &conversation, &type, time,
-                         (char *) object.data, object.len);
+                         (char *) said.data, said.len);
 
     return ngx_tavus_store_identify(ev, time, id.parts, id.n);
 }

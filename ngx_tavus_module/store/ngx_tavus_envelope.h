@@ -30,9 +30,15 @@ ngx_int_t ngx_tavus_envelope_name(ngx_pool_t *pool, ngx_str_t *json,
     tavus_json_member_t *member, ngx_str_t *name);
 
 /*
+ * The part of the JSON that tells what an event says: the object in
+ * properties, or in payload, or else the whole.  It points into json.
+ */
+void ngx_tavus_envelope_said(ngx_str_t *json, tavus_json_member_t *properties,
+    tavus_json_member_t *payload, ngx_str_t *said);
+
+/*
  * Sets id, digest and received of an event with conversation, type and a
- * time of its own (microseconds since 1970).  What it says is in properties,
- * or payload, or else its own members.
+ * time of its own (microseconds since 1970).
  */
 ngx_int_t ngx_tavus_envelope_identify(ngx_tavus_event_t *ev, int64_t time,
     ngx_str_t *json, tavus_json_member_t *properties,

@@ -18,6 +18,7 @@ static int fuzz_model(const char *text, size_t len, int64_t *usec);
 static int fuzz_date(const char *t, const char *form, int64_t *usec);
 static int fuzz_epoch(const char *t, const char *form, int64_t *usec);
 static void fuzz_identity(const char *text, size_t size);
+static void fuzz_flat(const char *text, size_t size);
 static int fuzz_number(const char *p);
 
 
@@ -40,6 +41,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_assert(rc != 0 || usec == expected);
 
     fuzz_identity(text, size);
+    fuzz_flat(text, size);
 
     len = size;
     name = tavus_event_canonical(text, &len);
@@ -302,6 +304,26 @@ fuzz_identity(const char *text, size_t size)
     }
 
     fuzz_assert(memcmp(one, two, sizeof(one)) == 0);
+}
+
+
+/* A type is a short word behind another, whatever the body says. */
+
+static void
+fuzz_flat(const char *text, size_t size)
+{
+    char    type[TAVUS_EVENT_MAX_NAME];
+    size_t  i, n;
+
+    n = tavus_event_flat(text, size, type);
+
+    fuzz_assert(n < sizeof(type));
+    fuzz_assert(n == 0 || memchr(type, '.', n) != NULL);
+
+    for (i = 0; i < n; i++) {
+        fuzz_assert((type[i] >= 'a' && type[i] <= 'z') || type[i] == '_'
+                    || type[i] == '.');
+    }
 }
 
 

@@ -387,6 +387,7 @@ test_identity(void **state)
         "{\"tool_call_id\":\"1\"}",
         "{\"interaction_id\":\"1\"}",
         "{\"recording_id\":\"1\"}",
+        "{\"s3_key\":\"1\"}",
         "{\"guardrail_uuid\":\"1\"}",
         "{\"objective_name\":\"1\"}",
         "{\"tool_id\":\"\"}",
@@ -445,6 +446,90 @@ test_identity(void **state)
     }
 
     assert_memory_not_equal(one, two, sizeof(one));
+}
+
+
+static void
+test_flat(void **state)
+{
+    char    *copy, type[TAVUS_EVENT_MAX_NAME];
+    size_t   i, n;
+
+    static const struct {
+        const char  *body;
+        const char  *type;
+
+    } cases[] = {
+
+        /* what belongs to a conversation */
+
+        { "{\"conversation_id\":\"c\",\"properties\":{\"guardrail\":\"g\","
+          "\"guardrail_uuid\":\"u\"}}", "conversation.guardrail.triggered" },
+        { "{\"properties\":{\"guardrail\":{\"name\":\"g\"}}}",
+          "conversation.guardrail.triggered" },
+        { "{\"guardrail_uuid\":\"u\"}", "conversation.guardrail.triggered" },
+        { "{\"conversation_id\":\"c\",\"objective_name\":\"o\","
+          "\"output_variables\":{}}", "conversation.objective.completed" },
+        { "{\"objective_name\":\"o\",\"objective_status\":\"Pending\"}",
+          "conversation.objective.pending" },
+        { "{\"objective_name\":\"o\",\"status\":\"ready\"}",
+          "conversation.objective.completed" },
+        { "{\"properties\":{\"objective_name\":\"o\","
+          "\"objective_status\":\"activated\"}}",
+          "conversation.objective.activated" },
+
+        /* what does not */
+
+        { "{\"document_id\":\"d\",\"status\":\"ready\",\"progress\":null}",
+          "document.ready" },
+        { "{\"document_id\":\"d\",\"status\":\"in_progress\"}",
+          "document.in_progress" },
+        { "{\"document_id\":\"d\"}", "document.updated" },
+        { "{\"document_id\":\"d\",\"conversation_id\":null}",
+          "document.updated" },
+        { "{\"video_id\":\"v\",\"replica_id\":\"r\",\"status\":\"error\","
+          "\"properties\":{}}", "video.error" },
+        { "{\"replica_id\":\"r\",\"status\":\"ready\"}", "replica.ready" },
+        { "{\"f\\u0061ce_id\":\"r\",\"status\":\"ERROR\"}",
+          "replica.error" },
+
+        /* a status that is no word */
+
+        { "{\"document_id\":\"d\",\"status\":\"not yet\"}",
+          "document.updated" },
+        { "{\"document_id\":\"d\",\"status\":\"\"}", "document.updated" },
+        { "{\"document_id\":\"d\",\"status\":7}", "document.updated" },
+        { "{\"document_id\":\"d\",\"status\":\"aaaaaaaaaaaaaaaaaaaaaaaa"
+          "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"}",
+          "document.updated" },
+
+        /* not known */
+
+        { "{}", NULL },
+        { "[\"document_id\"]", NULL },
+        { "{\"replica_id\":\"r\"}", NULL },
+        { "{\"document_id\":null,\"status\":\"ready\"}", NULL },
+        { "{\"conversation_id\":\"c\",\"replica_id\":\"r\","
+          "\"status\":\"ended\"}", NULL },
+        { "{\"properties\":{\"document_id\":\"d\"}}", NULL },
+        { "{\"deep\":{\"objective_name\":\"o\"}}", NULL }
+    };
+
+    for (i = 0; i < TEST_COUNT(cases); i++) {
+        memset(type, '!', sizeof(type));
+
+        copy = test_copy(cases[i].body, strlen(cases[i].body));
+        n = tavus_event_flat(copy, strlen(cases[i].body), type);
+        free(copy);
+
+        if (cases[i].type == NULL) {
+            assert_int_equal(n, 0);
+            continue;
+        }
+
+        assert_int_equal(n, strlen(cases[i].type));
+        assert_memory_equal(type, cases[i].type, n);
+    }
 }
 
 
@@ -599,6 +684,7 @@ main(void)
         cmocka_unit_test(test_time_days),
         cmocka_unit_test(test_time_member),
         cmocka_unit_test(test_identity),
+        cmocka_unit_test(test_flat),
         cmocka_unit_test(test_canonical),
         cmocka_unit_test(test_usable),
         cmocka_unit_test(test_edge),
