@@ -239,15 +239,18 @@ AS $$
 $$;
 
 -- One Conversation: the seed's names, and what we know beyond it.  Where conversation.created has
--- not come (yet), the intent that its nonce binds speaks for it.
+-- not come (yet), the intent that its nonce binds speaks for it; persona and replica that neither
+-- tells are as Tavus has told them.
 CREATE OR REPLACE FUNCTION tavus.conversation_json(c tavus.conversations) RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
     SELECT jsonb_build_object(
                'id', c.id,
                'url', c.url,
-               'personaId', CASE WHEN k.known THEN c.persona_id ELSE i.persona_id END,
-               'replicaId', CASE WHEN k.known THEN c.replica_id ELSE i.replica_id END,
+               'personaId', coalesce(CASE WHEN k.known THEN c.persona_id
+                                          ELSE i.persona_id END, c.told_persona),
+               'replicaId', coalesce(CASE WHEN k.known THEN c.replica_id
+                                          ELSE i.replica_id END, c.told_replica),
                'vertical', CASE WHEN k.known THEN c.vertical ELSE i.vertical END,
                'memoryStores', coalesce(CASE WHEN k.known THEN c.memory_stores
                                              ELSE i.memory_stores END, '{}'),

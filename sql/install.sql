@@ -3,7 +3,7 @@
 -- or as a role with CREATEROLE that may create schemas in the database.
 
 -- the newest numbered file
-\set newest 8
+\set newest 10
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -158,6 +158,14 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 8) AS due \gset
     BEGIN;
     \ir 0008_elsewhere.sql
     INSERT INTO tavus.migrations (version) VALUES (8);
+    COMMIT;
+\endif
+
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 10) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0010_told.sql
+    INSERT INTO tavus.migrations (version) VALUES (10);
     COMMIT;
 \endif
 

@@ -48,6 +48,32 @@ CREATE OR REPLACE FUNCTION tavus.str(doc jsonb, name text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE jsonb_typeof(doc -> name) WHEN 'string' THEN doc ->> name END;
 
+-- A string that a name can be, else NULL.
+CREATE OR REPLACE FUNCTION tavus.short(value json) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN json_typeof(value) = 'string' AND octet_length(value #>> '{}') BETWEEN 1 AND 200
+            THEN value #>> '{}' END;
+
+-- The persona and the replica that an event of Tavus tells of, under their newer or older names.  As
+-- json, since a transcript need not be taken apart for it.
+CREATE OR REPLACE FUNCTION tavus.told(body bytea, OUT persona text, OUT replica text)
+LANGUAGE plpgsql IMMUTABLE STRICT
+AS $$
+BEGIN
+    SELECT tavus.short(coalesce(p.persona_id, p.pal_id)),
+           tavus.short(coalesce(p.replica_id, p.face_id))
+      INTO persona, replica
+      FROM pg_catalog.json_to_record(pg_catalog.convert_from(body, 'UTF8')::pg_catalog.json)
+               AS e (properties json, payload json),
+           pg_catalog.json_to_record(
+               CASE 'object' WHEN pg_catalog.json_typeof(e.properties) THEN e.properties
+                             WHEN pg_catalog.json_typeof(e.payload) THEN e.payload END)
+               AS p (persona_id json, pal_id json, replica_id json, face_id json);
+EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
+    NULL;
+END
+$$;
+
 -- The strings in a member that is an array, else NULL.
 CREATE OR REPLACE FUNCTION tavus.strs(doc jsonb, name text) RETURNS text[]
 LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE

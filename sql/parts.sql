@@ -29,7 +29,8 @@ RETURN CASE projection
             "conversation.ended": "shutdown",
             "application.transcription_ready": "transcript",
             "application.recording_ready": "recording",
-            "application.perception_analysis": "perception"
+            "application.perception_analysis": "perception",
+            "application.post_call_action_executed": "afterwards"
         }'::jsonb ->> event_type
         WHEN 'server' THEN '{
             "conversation.created": "created",
@@ -48,3 +49,11 @@ RETURN CASE projection
         }'::jsonb ->> event_type
         END
     END;
+
+-- Whether a conversation has one such event at a moment: a second one with another body contradicts
+-- it.  Of all others of Tavus there may be several, known and unknown ones.
+CREATE OR REPLACE FUNCTION tavus.alone(source text, event_type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN source IS DISTINCT FROM 'tavus'
+       OR coalesce(tavus.part('conversations', source, event_type)
+                       IN ('started', 'shutdown', 'transcript'), false);

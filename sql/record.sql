@@ -2,10 +2,12 @@
 -- it takes only where a batch needs them.
 --
 -- Locks are taken in one order, so that no two calls can deadlock: intents by nonce, digests by
--- digest, elsewhere by id, events by id, conversations by id, quarantine by digest.
+-- digest, elsewhere by id, events by id, those of the same moment by id, conversations by id,
+-- quarantine by digest.
 --
 -- A row's mark: '.' to be inserted, '~' a redelivery of what has another id, 's' stored, 'd'
--- duplicate, 'q' quarantined, 'b' bound to another conversation.
+-- duplicate, 'q' quarantined, 'b' bound to another conversation, '+' another event of the moment of
+-- one that is stored.
 --
 -- A row whose id may be another the next time has a digest of its identity, 16 bytes; behind it, if
 -- the event has a time of its own, the id of that time.
@@ -157,7 +159,8 @@ AS $$
 $$;
 
 -- Decides about rows that were not inserted: what stands in their place is the same event
--- (duplicate), or has another name (a twin of Tavus, duplicate too), or else it is a conflict.
+-- (duplicate), or has another name (a twin of Tavus, duplicate too), or else it is a conflict, where
+-- there is one such event at a moment, or another event of that moment.
 CREATE OR REPLACE FUNCTION tavus.record_known(
     marks text[], fresh uuid[], ids uuid[], digests bytea[], sources text[], event_types text[],
     bodies bytea[])
@@ -175,7 +178,9 @@ BEGIN
                                           OR e.source <> 'tavus')
                                      AND NOT tavus.same_event(e.source, e.body,
                                                               coalesce(r.body, ''))
-                                    THEN 'q' ELSE 'd' END
+                                    THEN CASE WHEN tavus.alone(e.source, e.event_type)
+                                              THEN 'q' ELSE '+' END
+                                    ELSE 'd' END
                           FROM tavus.events e
                          WHERE e.id = CASE r.mark WHEN '.' THEN r.id ELSE coalesce(
                                           (SELECT d.id FROM tavus.digests d
@@ -188,6 +193,63 @@ BEGIN
       FROM (SELECT u.*, row_number() OVER (PARTITION BY u.id, u.mark ORDER BY u.ord) AS nth
               FROM unnest(marks, ids, digests, sources, event_types, bodies) WITH ORDINALITY
                    AS u (mark, id, digest, source, event_type, body, ord)) r);
+END
+$$;
+
+-- Stores what shares a moment with another event, and no id that tells the two apart, beside it: its
+-- id is made of the other's and of what it says.  So the first one of a moment has the id of that
+-- moment, and a redelivery of any is recognised.
+CREATE OR REPLACE FUNCTION tavus.record_beside(
+    INOUT marks text[], INOUT ids uuid[], received timestamptz[], digests bytea[],
+    kinds smallint[], sources text[], event_types text[], conversation_ids text[],
+    verifications text[], bodies bytea[])
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    fresh uuid[];
+BEGIN
+    ids := ARRAY(
+        SELECT CASE r.mark WHEN '+'
+               THEN tavus.uuid_beside(
+                        coalesce((SELECT e.id FROM tavus.events e WHERE e.id = r.id),
+                                 (SELECT d.id FROM tavus.digests d
+                                   WHERE d.digest = substr(r.digest, 1, 16)),
+                                 (SELECT b.id FROM tavus.digests_before b
+                                   WHERE b.digest = substr(r.digest, 1, 16)),
+                                 (SELECT x.stored FROM tavus.elsewhere x WHERE x.id = r.id)),
+                        coalesce(tavus.essence(r.source, bodies[r.ord]),
+                                 to_jsonb(sha256(bodies[r.ord])::text)))
+               ELSE r.id END
+          FROM unnest(marks, ids, digests, sources) WITH ORDINALITY
+               AS r (mark, id, digest, source, ord)
+         ORDER BY r.ord);
+
+    WITH added AS (
+        INSERT INTO tavus.events (
+            id, received_at, kind, source, event_type, conversation_id, verification, body)
+        SELECT r.id, coalesce(r.received_at, now()), coalesce(r.kind, 0::smallint), r.source,
+               coalesce(r.event_type, ''), r.conversation_id, r.verification, bodies[r.ord]
+          FROM (SELECT u.* FROM unnest(marks, ids, received, kinds, sources, event_types,
+                                       conversation_ids, verifications) WITH ORDINALITY
+                           AS u (mark, id, received_at, kind, source, event_type,
+                                 conversation_id, verification, ord)
+                 WHERE u.mark = '+'
+                 ORDER BY u.id, u.ord
+                OFFSET 0) r
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id)
+    SELECT array_agg(a.id) INTO fresh FROM added a;
+
+    marks := ARRAY(
+        SELECT CASE WHEN r.mark <> '+' THEN r.mark
+                    WHEN r.nth = 1 AND r.id = ANY (fresh) THEN 's'
+                    WHEN tavus.same_event(r.source, bodies[r.ord],
+                                          (SELECT e.body FROM tavus.events e WHERE e.id = r.id))
+                    THEN 'd' ELSE 'q' END
+          FROM (SELECT u.*, row_number() OVER (PARTITION BY u.id, u.mark ORDER BY u.ord) AS nth
+                  FROM unnest(marks, ids, sources) WITH ORDINALITY
+                       AS u (mark, id, source, ord)) r
+         ORDER BY r.ord);
 END
 $$;
 
@@ -259,8 +321,13 @@ $$;
 -- events say counts only from rows stored now; that a verified row names a conversation makes
 -- sure that it exists and knows its nonce.  Writes nothing where nothing would change.
 --
--- What Tavus sends only when a conversation is over (a transcript, an analysis) closes it as well,
--- since its system.shutdown may be lost; the reason is left to who gives one.
+-- What Tavus sends only when a conversation is over (a transcript, an analysis, what came of an
+-- action after the call) closes it as well, since its system.shutdown may be lost; the reason is left
+-- to who gives one.
+--
+-- Persona and replica are our own to tell (conversation.created); where we did not, Tavus's events do.
+-- Should they differ, the lowest name counts, whatever the order.  No event is taken apart for it where
+-- both are known, nor one of over 1 MiB.
 CREATE OR REPLACE FUNCTION tavus.record_conversations(
     marks text[], ids uuid[], sources text[], event_types text[], conversation_ids text[],
     nonces bytea[], bodies bytea[])
@@ -272,12 +339,11 @@ BEGIN
         id, first_id, nonce, announced_id, announced_ended, url, vertical, persona_id,
         replica_id, document_tags, memory_stores, session_id, utm_source, utm_medium,
         utm_campaign, started_id, shutdown_id, shutdown_reason, closed_id, closed_reason,
-        transcript_id, recording_id, perception_id)
+        transcript_id, recording_id, perception_id, told_persona, told_replica)
     SELECT g.conversation_id, g.first_id, g.nonce, g.announced_id,
            coalesce(tavus.str(g.news, 'status') = 'ended', false),
            tavus.str(g.news, 'conversation_url'), tavus.str(g.news, 'vertical'),
-           coalesce(tavus.str(g.news, 'persona_id'), tavus.str(g.news, 'pal_id')),
-           coalesce(tavus.str(g.news, 'replica_id'), tavus.str(g.news, 'face_id')),
+           n.persona_id, n.replica_id,
            tavus.strs(g.news, 'document_tags'), tavus.strs(g.news, 'memory_stores'),
            tavus.str(g.news, 'session_id'), tavus.str(g.news, 'utm_source'),
            tavus.str(g.news, 'utm_medium'), tavus.str(g.news, 'utm_campaign'),
@@ -287,7 +353,9 @@ BEGIN
                                            tavus.str(p, 'reason')), ' reached$', '')
               FROM coalesce(g.shutdown -> 'properties', g.shutdown -> 'payload') p),
            g.closed_id, tavus.str(g.closed, 'reason'),
-           g.transcript_id, g.recording_id, g.perception_id
+           g.transcript_id, g.recording_id, g.perception_id,
+           CASE WHEN n.persona_id IS NULL THEN g.told_persona END,
+           CASE WHEN n.replica_id IS NULL THEN g.told_replica END
       FROM (SELECT r.conversation_id,
                    coalesce((array_agg(r.id ORDER BY r.id) FILTER (WHERE r.stored))[1],
                             (array_agg(r.id ORDER BY r.id))[1]) AS first_id,
@@ -303,19 +371,24 @@ BEGIN
                    (array_agg(r.doc ORDER BY r.id) FILTER (WHERE r.role = 'shutdown'))[1]
                        AS shutdown,
                    (array_agg(r.id ORDER BY tavus.str(r.doc, 'reason') IS NULL, r.id)
-                        FILTER (WHERE r.role IN ('closed', 'transcript', 'perception')))[1]
+                        FILTER (WHERE r.closes))[1]
                        AS closed_id,
                    (array_agg(r.doc ORDER BY tavus.str(r.doc, 'reason') IS NULL, r.id)
-                        FILTER (WHERE r.role IN ('closed', 'transcript', 'perception')))[1]
+                        FILTER (WHERE r.closes))[1]
                        AS closed,
                    (array_agg(r.id ORDER BY r.id DESC) FILTER (WHERE r.role = 'transcript'))[1]
                        AS transcript_id,
                    (array_agg(r.id ORDER BY r.id DESC) FILTER (WHERE r.role = 'recording'))[1]
                        AS recording_id,
                    (array_agg(r.id ORDER BY r.id DESC) FILTER (WHERE r.role = 'perception'))[1]
-                       AS perception_id
-              FROM (SELECT s.*, CASE WHEN s.role IN ('created', 'shutdown', 'closed')
-                                     THEN tavus.body_jsonb(s.body) END AS doc
+                       AS perception_id,
+                   min(r.persona COLLATE "C") AS told_persona,
+                   min(r.replica COLLATE "C") AS told_replica
+              FROM (SELECT s.*, t.persona, t.replica,
+                           coalesce(s.role IN ('closed', 'transcript', 'perception', 'afterwards'),
+                                    false) AS closes,
+                           CASE WHEN s.role IN ('created', 'shutdown', 'closed')
+                                THEN tavus.body_jsonb(s.body) END AS doc
                       FROM (SELECT u.conversation_id, u.id, u.nonce, u.body,
                                    u.mark = 's' AS stored,
                                    CASE u.mark WHEN 's' THEN
@@ -328,13 +401,23 @@ BEGIN
                              WHERE u.mark IN ('s', 'd') AND tavus.ours(u.source)
                                AND u.conversation_id IS NOT NULL) s
                       LEFT JOIN LATERAL (
-                           SELECT k.first_id, k.nonce FROM tavus.conversations k
+                           SELECT k.first_id, k.nonce,
+                                  k.persona_id IS NOT NULL AND k.replica_id IS NOT NULL AS known
+                             FROM tavus.conversations k
                             WHERE k.id = s.conversation_id OFFSET 0) k ON true
+                      LEFT JOIN LATERAL tavus.told(
+                           CASE WHEN s.role NOT IN ('created', 'closed') AND k.known IS NOT TRUE
+                                 AND octet_length(s.body) <= 1048576
+                                THEN s.body END) t ON true
                      WHERE s.role IS NOT NULL OR k.first_id IS NULL
                         OR s.stored AND s.id < k.first_id
                         OR s.nonce IS NOT NULL AND (k.nonce IS NULL OR s.nonce < k.nonce)
                     OFFSET 0) r
-             GROUP BY r.conversation_id) g
+             GROUP BY r.conversation_id) g,
+           LATERAL (SELECT coalesce(tavus.str(g.news, 'persona_id'),
+                                    tavus.str(g.news, 'pal_id')) AS persona_id,
+                           coalesce(tavus.str(g.news, 'replica_id'),
+                                    tavus.str(g.news, 'face_id')) AS replica_id) n
      ORDER BY g.conversation_id
     ON CONFLICT (id) DO UPDATE SET
         first_id = least(c.first_id, EXCLUDED.first_id),
@@ -364,7 +447,16 @@ BEGIN
              ORDER BY w.closed_id IS NULL, w.closed_reason IS NULL, w.closed_id LIMIT 1),
         transcript_id = greatest(c.transcript_id, EXCLUDED.transcript_id),
         recording_id = greatest(c.recording_id, EXCLUDED.recording_id),
-        perception_id = greatest(c.perception_id, EXCLUDED.perception_id);
+        perception_id = greatest(c.perception_id, EXCLUDED.perception_id),
+        (told_persona, told_replica) = (
+            SELECT CASE WHEN w.persona_id IS NULL
+                        THEN least(c.told_persona, EXCLUDED.told_persona) END,
+                   CASE WHEN w.replica_id IS NULL
+                        THEN least(c.told_replica, EXCLUDED.told_replica) END
+              FROM (SELECT c.announced_id, c.persona_id, c.replica_id
+                    UNION ALL
+                    SELECT EXCLUDED.announced_id, EXCLUDED.persona_id, EXCLUDED.replica_id) w
+             ORDER BY w.announced_id ASC NULLS LAST LIMIT 1);
 END
 $$;
 
@@ -490,6 +582,12 @@ BEGIN
         marks := tavus.record_known(coalesce(marks, array_fill('.'::text, ARRAY[n])),
                                     coalesce(fresh, '{}'), ids, digests, sources, event_types,
                                     bodies);
+
+        IF '+' = ANY (marks) THEN
+            SELECT b.marks, b.ids INTO marks, ids
+              FROM tavus.record_beside(marks, ids, received, digests, kinds, sources, event_types,
+                                       conversation_ids, verifications, bodies) b;
+        END IF;
     END IF;
 
     IF news THEN

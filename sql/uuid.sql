@@ -25,3 +25,10 @@ CREATE OR REPLACE FUNCTION tavus.type_name(kind smallint) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN CASE kind WHEN 0 THEN 'webhook' WHEN 1 THEN 'error' WHEN 3 THEN 'conversion'
                  ELSE 'info' END;
+
+-- The id of another event of the same moment, by what it says: that id's time, and bits of its own.
+CREATE OR REPLACE FUNCTION tavus.uuid_beside(id uuid, what jsonb) RETURNS uuid
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN overlay(id::text PLACING regexp_replace(
+           md5(id::text || jsonb_hash_extended(what, 1) || jsonb_hash_extended(what, 2)),
+           '^(...)(...)(.{12}).*', '\1-8\2-\3') FROM 16)::uuid;

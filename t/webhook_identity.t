@@ -74,9 +74,11 @@ subtest 'what is another event' => sub {
     done_testing;
 };
 
+# of this there is one at a moment
 subtest 'another body' => sub {
     my $at = now_iso();
-    my @body = map { event('c4', $at, n => $_) } 1 .. 3;
+    my @body = map { event('c4', $at, n => $_,
+        event_type => 'system.shutdown') } 1 .. 3;
     is made($body[0], $body[1], $body[1], $body[0], $body[2]), 1;
     is_deeply $t->db->selectcol_arrayref(q{SELECT convert_from(body, 'UTF8')
         FROM tavus.quarantine WHERE reason = 'conflict' ORDER BY seq}),
@@ -84,6 +86,18 @@ subtest 'another body' => sub {
     is $t->db->selectrow_array(q{SELECT convert_from(body, 'UTF8')
         FROM tavus.events WHERE conversation_id = 'c4'}), $body[0],
         'the first one stays';
+    done_testing;
+};
+
+subtest 'several of a moment' => sub {
+    my $before = conflicts();
+    my $at = now_iso();
+    my @body = map { event('c-several', $at, n => $_) } 1 .. 3;
+    is made(@body[0, 1, 1, 0, 2, 2, 1]), 3;
+    is_deeply $t->db->selectcol_arrayref(q{SELECT convert_from(body, 'UTF8')
+        FROM tavus.events WHERE conversation_id = 'c-several'
+        ORDER BY received_at}), \@body, 'each is kept once';
+    is conflicts(), $before;
     done_testing;
 };
 
@@ -165,7 +179,10 @@ subtest 'own time' => sub {
 subtest 'old, with another body' => sub {
     my $before = conflicts();
     my $at = iso(-86400 * 40);
-    is made(map { event('c-old', $at, n => $_) } 1, 2, 2), 1;
+    is made(map { event('c-old', $at, n => $_,
+        event_type => 'system.shutdown') } 1, 2, 2), 1;
+    is conflicts(), $before + 1;
+    is made(map { event('c-old', $at, n => $_) } 1, 2, 2, 1), 2, 'or several';
     is conflicts(), $before + 1;
     done_testing;
 };

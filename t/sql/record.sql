@@ -1,6 +1,6 @@
 -- What tavus.record() stores, and what it answers for repetitions.
 \ir setup.sql
-SELECT plan(58);
+SELECT plan(63);
 
 SELECT is(pg_temp.rec('[{"i":3,"t":"a.b","c":"r1","b":" {\"x\" : 1.0}\n","v":"{\"by\":\"token\"}"},
                         {"i":1,"t":"a.b","c":"r1"}, {"i":2,"t":"t","s":"browser","k":2}]'),
@@ -14,13 +14,15 @@ SELECT is(pg_temp.rec('[{"i":3,"t":"a.b","c":"r1","b":" {\"x\" : 1.0}\n"}]'), 'd
           'the same again is a duplicate');
 SELECT is(pg_temp.rec('[{"i":2,"t":"t","s":"browser","k":2},{"i":4,"t":"a.b","c":"r1"},
                         {"i":1,"t":"a.b","c":"r1"}]'), 'dsd', 'among new ones too');
-SELECT is(pg_temp.rec('[{"i":5,"t":"a.b","c":"r1"},{"i":5,"t":"a.b","c":"r1"},
-                        {"i":5,"t":"a.b","c":"r1","b":"[]"}]'), 'sdq',
+SELECT is(pg_temp.rec('[{"i":5,"t":"system.shutdown","c":"r1"},
+                        {"i":5,"t":"system.shutdown","c":"r1"},
+                        {"i":5,"t":"system.shutdown","c":"r1","b":"[]"}]'), 'sdq',
           'a repetition within a call, and a conflict');
 SELECT is((SELECT count(*) FROM tavus.events WHERE id = pg_temp.id(5)), 1::bigint, 'stored once');
 SELECT is((SELECT reason || convert_from(body, 'UTF8') FROM tavus.quarantine
             WHERE id = pg_temp.id(5)), 'conflict[]', 'the conflict is in quarantine');
-SELECT is(pg_temp.rec('[{"i":5,"t":"a.b","c":"r1","b":"[]"}]'), 'q', 'again a conflict');
+SELECT is(pg_temp.rec('[{"i":5,"t":"system.shutdown","c":"r1","b":"[]"}]'), 'q',
+          'again a conflict');
 SELECT is((SELECT count(*) FROM tavus.quarantine WHERE id = pg_temp.id(5)), 1::bigint,
           'but quarantine does not grow');
 SELECT is(pg_temp.rec('[{"i":6,"t":"system.pal_joined","c":"r1","b":"1"}]'), 's', 'a twin');
@@ -48,7 +50,7 @@ BEGIN
                 's', source, 't', type, 'c', 'r1', 'b', bodies[i])));
         END LOOP;
     END;
-    DELETE FROM tavus.events WHERE id = pg_temp.id(50);
+    DELETE FROM tavus.events e WHERE tavus.uuid_time(e.id) = tavus.uuid_time(pg_temp.id(50));
     RETURN CASE marks WHEN whole THEN marks ELSE whole || ' but ' || marks END;
 END
 $$;
@@ -62,21 +64,23 @@ SELECT is(pg_temp.again('stripe', 'a', '{"data":{"pending_webhooks":1}}',
               '{"data":{"pending_webhooks":2}}'), 'sq', 'nor deeper');
 SELECT is(pg_temp.again('stripe', 'a', '{"webhook_url":"1"}', '{"webhook_url":"2"}'), 'sq',
           'nor what only Tavus sends');
-SELECT is(pg_temp.again('tavus', 'a', '{"properties":{"n":1},"webhook_url":"https://x?token=a"}',
+SELECT is(pg_temp.again('tavus', 'system.shutdown',
+              '{"properties":{"n":1},"webhook_url":"https://x?token=a"}',
               '{"properties":{"n":1},"webhook_url":"https://x?token=***"}',
               '{"properties":{"n":1.0}}',
               '{"signature":"0","properties":{"n":1},"message_type":"system"}'), 'sddd',
           'the URL, the signature, the envelope');
-SELECT is(pg_temp.again('tavus', 'a', '{"event_type":"a","conversation_id":"r1","timestamp":"1",'
+SELECT is(pg_temp.again('tavus', 'system.shutdown',
+              '{"event_type":"a","conversation_id":"r1","timestamp":"1",'
               '"properties":{"shutdown_reason":"x","face_id":"r"}}',
               '{"event_type":"a","timestamp":"1.0","properties":{"reason":"x","replica_id":"r"}}'),
           'sd', 'a copy from the API');
-SELECT is(pg_temp.again('tavus', 'a', '{"properties":{"shutdown_reason":"x"}}',
+SELECT is(pg_temp.again('tavus', 'system.shutdown', '{"properties":{"shutdown_reason":"x"}}',
               '{"properties":{"reason":"y"}}'), 'sq', 'one that says another thing');
-SELECT is(pg_temp.again('tavus', 'a', '{"payload":{"n":1},"signature":"1"}',
+SELECT is(pg_temp.again('tavus', 'system.shutdown', '{"payload":{"n":1},"signature":"1"}',
               '{"payload":{"n":1},"signature":"2"}', '{"payload":{"n":2},"signature":"1"}'),
           'sdq', 'signed by another key');
-SELECT is(pg_temp.again('tavus', 'a', '{"properties":{"webhook_url":"1"}}',
+SELECT is(pg_temp.again('tavus', 'system.shutdown', '{"properties":{"webhook_url":"1"}}',
               '{"properties":{"webhook_url":"2"}}'), 'sq', 'not what it says itself');
 SELECT is(pg_temp.again('standard', 'a', '{"pending_webhooks":1}', '{"pending_webhooks":0}'), 'sq',
           'Standard Webhooks has none of these');
@@ -84,9 +88,10 @@ SELECT is(pg_temp.again('standard', 'a', '{"n":1,"m":[1,2]}', '{ "m" : [1, 2.0],
               '{"n":1,"m":[2,1]}'), 'sdq', 'written otherwise; in another order');
 SELECT is(pg_temp.again('stripe', 'a', '[1]', '[1]', '["pending_webhooks"]', '[]'), 'sdqq',
           'a list');
-SELECT is(pg_temp.again('tavus', 'a', 'no JSON', 'no json', '{}', 'no JSON'), 'sqqd',
+SELECT is(pg_temp.again('tavus', 'system.shutdown', 'no JSON', 'no json', '{}', 'no JSON'), 'sqqd',
           'what is no JSON is compared byte by byte');
-SELECT is(pg_temp.again('tavus', 'a', '{"properties":null}', '{"properties":{}}', '{}'), 'sqq',
+SELECT is(pg_temp.again('tavus', 'system.shutdown', '{"properties":null}', '{"properties":{}}',
+              '{}'), 'sqq',
           'nothing, empty and absent');
 SELECT is(pg_temp.again('browser', 'a', '{"signature":1}', '{"signature":2}'), 'sq', 'browsers');
 SELECT is(pg_temp.again('tavus', 'system.pal_joined', '{"properties":{"face_id":"r1"}}',
@@ -94,33 +99,62 @@ SELECT is(pg_temp.again('tavus', 'system.pal_joined', '{"properties":{"face_id":
           'under one name');
 SELECT is((SELECT count(*) FROM tavus.events WHERE id = pg_temp.id(50)), 0::bigint, 'none is left');
 
+-- of what a conversation may have several at a moment, each is an event
+SELECT is(pg_temp.again('tavus', 'x.new', '{"properties":{"n":1}}', '{"properties":{"n":2}}',
+              '{"properties":{"n":1.0},"webhook_url":"1"}', '{"properties":{"n":2.0}}',
+              '{"properties":{"n":3}}', '[]', 'no JSON', 'no json', 'no JSON'), 'ssddssssd',
+          'several of a moment');
+SELECT is(pg_temp.rec('[{"i":51,"t":"application.recording_ready","c":"r51","b":"{\"n\":1}"}]')
+          || pg_temp.rec('[{"i":51,"t":"application.recording_ready","c":"r51","b":"{\"n\":2}"},
+                           {"i":51,"t":"application.recording_ready","c":"r51","b":"{\"n\":2}"},
+                           {"i":51,"t":"application.recording_ready","c":"r51","b":"{\"n\":1}"},
+                           {"i":52,"t":"application.recording_ready","c":"r51","b":"{\"n\":2}"}]'),
+          'ssdds', 'amid others');
+SELECT is((SELECT string_agg(convert_from(e.body, 'UTF8'), ' ' ORDER BY e.id <> pg_temp.id(51))
+             FROM tavus.events e WHERE tavus.uuid_time(e.id) = tavus.uuid_time(pg_temp.id(51))),
+          '{"n":1} {"n":2}', 'once each, the first one by its own id');
+SELECT is((SELECT recording_id FROM tavus.conversations WHERE id = 'r51'), pg_temp.id(52),
+          'and the conversation knows the latest');
+
 -- floating rows: the receipt time is in the id, the digest tells
-SELECT is(pg_temp.rec('[{"i":20,"t":"f","d":"00112233445566778899aabbccddeeff","b":"1"}]'), 's',
+CREATE FUNCTION pg_temp.floating(i int, digest text, body text) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_build_object('i', i, 't', 'system.shutdown', 'd', digest, 'b', body, 'c', 'f')
+$$;
+SELECT is(pg_temp.rec(jsonb_build_array(pg_temp.floating(20, md5('f'), '1'))), 's',
           'floating: stored');
-SELECT is(pg_temp.rec('[{"i":20,"t":"f","d":"00112233445566778899aabbccddeeff","b":"1"}]'), 'd',
+SELECT is(pg_temp.rec(jsonb_build_array(pg_temp.floating(20, md5('f'), '1'))), 'd',
           'floating: same id');
-SELECT is(pg_temp.rec('[{"i":21,"t":"f","d":"00112233445566778899aabbccddeeff","b":"1"}]'), 'd',
+SELECT is(pg_temp.rec(jsonb_build_array(pg_temp.floating(21, md5('f'), '1'))), 'd',
           'floating: received again later');
-SELECT is(pg_temp.rec('[{"i":22,"t":"f","d":"00112233445566778899aabbccddeeff","b":"2"}]'), 'q',
+SELECT is(pg_temp.rec(jsonb_build_array(pg_temp.floating(22, md5('f'), '2'))), 'q',
           'floating: with another body');
-SELECT is(pg_temp.rec('[{"i":23,"t":"g","d":"00112233445566778899aabbccddeeff","b":"2"}]'), 'd',
+SELECT is(pg_temp.rec(jsonb_build_array(pg_temp.floating(23, md5('f'), '2') || '{"t":"g"}')), 'd',
           'floating: a twin');
-SELECT is(pg_temp.rec('[{"i":25,"t":"f","d":"10","b":"1"},{"i":24,"t":"f","d":"10","b":"1"},
-                        {"i":26,"t":"f","d":"10","b":"2"},{"i":27,"t":"f","d":"11","b":"1"}]'),
+SELECT is(pg_temp.rec(jsonb_build_array(
+              pg_temp.floating(25, '10', '1'), pg_temp.floating(24, '10', '1'),
+              pg_temp.floating(26, '10', '2'), pg_temp.floating(27, '11', '1'))),
           'dsqs', 'floating: all in one call');
-SELECT is((SELECT array_agg(id ORDER BY id) FROM tavus.events WHERE event_type = 'f'),
+SELECT is((SELECT array_agg(id ORDER BY id) FROM tavus.events WHERE conversation_id = 'f'),
           ARRAY[pg_temp.id(20), pg_temp.id(24), pg_temp.id(27)], 'floating: once each');
+
+SELECT is(pg_temp.rec(jsonb_build_array(pg_temp.floating(53, md5('g'), '1') || '{"t":"x"}'))
+          || pg_temp.rec(jsonb_build_array(pg_temp.floating(54, md5('g'), '2') || '{"t":"x"}'))
+          || pg_temp.rec(jsonb_build_array(pg_temp.floating(55, md5('g'), '2') || '{"t":"x"}'))
+          || pg_temp.rec(jsonb_build_array(pg_temp.floating(56, md5('g'), '1') || '{"t":"x"}')),
+          'ssdd', 'floating: several of a moment');
 
 -- at the edges of the time that ids may have: inside at one sending, outside at the other, in any
 -- order; r the number of the receipt's id, own the time of the event
 CREATE FUNCTION pg_temp.outside(own interval, n int, body text DEFAULT '1') RETURNS jsonb
 LANGUAGE sql AS $$
-    SELECT jsonb_build_object('i', n, 't', 'e', 'b', body, 'd', md5(own::text)
+    SELECT jsonb_build_object('i', n, 't', 'system.shutdown', 'c', 'e', 'b', body,
+                              'd', md5(own::text)
                || replace(tavus.uuid_floor(now() + own)::text, '-', ''))
 $$;
 CREATE FUNCTION pg_temp.inside(own interval, body text DEFAULT '1') RETURNS jsonb
 LANGUAGE sql AS $$
-    SELECT jsonb_build_object('id', tavus.uuid_floor(now() + own), 't', 'e', 'b', body)
+    SELECT jsonb_build_object('id', tavus.uuid_floor(now() + own), 't', 'system.shutdown',
+                              'c', 'e', 'b', body)
 $$;
 CREATE FUNCTION pg_temp.edge(own interval, body text DEFAULT '1') RETURNS jsonb
 LANGUAGE sql AS $$
@@ -169,7 +203,7 @@ SELECT is(pg_temp.one_by_one(pg_temp.inside('33 h'), pg_temp.outside('33 h', 75,
 SELECT is(pg_temp.one_by_one(pg_temp.outside('400 days', 76), pg_temp.outside('400 days', 77),
                              pg_temp.outside('-400 days', 78), pg_temp.outside('-400 days', 79)),
           'sdsd', 'far off');
-SELECT is((SELECT count(*) FROM tavus.events WHERE event_type = 'e'), 15::bigint, 'once each');
+SELECT is((SELECT count(*) FROM tavus.events WHERE conversation_id = 'e'), 15::bigint, 'once each');
 SELECT is((SELECT array_agg(stored ORDER BY stored) FROM tavus.elsewhere),
           ARRAY(SELECT pg_temp.id(n) FROM unnest('{60,65,68,70,71,72,73}'::int[]) n),
           'what may be looked for is known');
