@@ -376,9 +376,10 @@ END
 $$;
 
 -- A conversation with its timeline (oldest first, at most 1,000 events, of which 4 MiB are shown as
--- in a list, and then only bodies of up to 2 KiB) and the transcript as Tavus sent it, without the
--- system prompt; NULL if there is no such conversation.  What browsers have relayed takes the places
--- and bytes that others leave: who holds an end token can push nothing out but more of the same.
+-- in a list, and then only bodies of up to 2 KiB) and the transcript: what people said, and apart
+-- from it all other rows; NULL if there is no such conversation.  What browsers have relayed takes
+-- the places and bytes that others leave: who holds an end token can push nothing out but more of the
+-- same.
 CREATE OR REPLACE FUNCTION tavus.admin_conversation(id text) RETURNS text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
@@ -387,10 +388,10 @@ SET enable_bitmapscan = off
 SET jit = off
 AS $$
 DECLARE
-    c          tavus.conversations;
-    doc        json;
-    events     text;
-    transcript text;
+    c      tavus.conversations;
+    events text;
+    said   jsonb;
+    other  jsonb;
 BEGIN
     SELECT k.* INTO c FROM tavus.conversations k WHERE k.id = $1;
     IF NOT FOUND THEN
@@ -414,24 +415,13 @@ BEGIN
                       ORDER BY e.id LIMIT 1000)
                     ORDER BY relayed, id LIMIT 1000) l) t;
 
-    -- What is not an array is no transcript, nor is what json cannot take apart (\u0000).
-    BEGIN
-        SELECT tavus.body_text(e.body)::json #> '{properties,transcript}'
-          INTO doc FROM tavus.events e WHERE e.id = c.transcript_id;
-        IF json_typeof(doc) = 'array' THEN
-            SELECT coalesce(string_agg(t.item::text, ',' ORDER BY t.ord), '')
-              INTO transcript
-              FROM json_array_elements(doc) WITH ORDINALITY AS t (item, ord)
-             WHERE CASE json_typeof(t.item) WHEN 'object'
-                        THEN t.item ->> 'role' IS DISTINCT FROM 'system' ELSE false END;
-        END IF;
-    EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-        transcript := NULL;
-    END;
+    SELECT t.said, t.other INTO said, other
+      FROM tavus.events e, tavus.transcript(e.body, tavus.uuid_time(c.started_id)) t
+     WHERE e.id = c.transcript_id;
 
-    RETURN left(tavus.conversation_json(c)::text, -1)
-           || ',"events":[' || coalesce(events, '')
-           || '],"transcript":' || coalesce('[' || transcript || ']', 'null') || '}';
+    RETURN concat(left(tavus.conversation_json(c)::text, -1), ',"events":[', events,
+                  '],"transcript":', coalesce(said::text, 'null'),
+                  ',"transcript_other":' || other::text, '}');
 END
 $$;
 

@@ -180,6 +180,7 @@ SET LOCAL lock_timeout = '300ms';
 
 \ir uuid.sql
 \ir json.sql
+\ir transcript.sql
 \ir parts.sql
 \ir partitions.sql
 \ir trim.sql

@@ -5,6 +5,7 @@
 use lib 't/lib';
 use Tavus::Test;
 use Mojo::Util qw(encode url_escape);
+use POSIX qw(strftime);
 
 my $t = Tavus::Test->new->start;
 
@@ -27,12 +28,16 @@ unlike $t->admin("/api/admin/conversations/$id")->body,
     qr/\Q$new->{end_token}\E/, 'no end token';
 
 my $token = $t->sandbox->token;
+my $joined = time + 10;
 my @said = (
     {role => 'system', content => 'SYSTEM PROMPT: you are discreet'},
     {role => 'assistant', content => 'Grüß Gott', timestamp => 1767225600.5},
-    {role => 'user', content => 'a "quote" \\ </script> ' . "\x{1F600}"},
+    {role => 'user', content => 'a "quote" \\ </script> ' . "\x{1F600}",
+        timestamp => '2026-01-01T00:00:07Z'},
     {role => 'system', content => 'SYSTEM PROMPT again'},
-    {role => 'tool', content => ''},
+    {role => 'assistant', content => '', tool_calls => [{id => 't1'}]},
+    {role => 'tool', content => '{"ok":true}', tool_call_id => 't1'},
+    {role => 'replica', content => 'Bitte', seconds_from_start => 9.5},
     {content => 'without a role'},
 );
 # not in the order of their times, and one twice
@@ -42,7 +47,7 @@ my @events = (
     tavus_event('system.shutdown', $id, {shutdown_reason => 'done'},
         timestamp => now_iso(20)),
     tavus_event('system.replica_joined', $id, {replica_id => 'r1'},
-        timestamp => now_iso(10)),
+        timestamp => "${joined}.0"),
 );
 is $t->webhook($_, token => $token)->code, 200 for @events, $events[1];
 
@@ -50,10 +55,18 @@ $got = conversation($id);
 is_deeply [map { $_->{event_type} } $got->{events}->@*],
     [qw(conversation.created system.replica_joined system.shutdown
         application.transcription_ready)], 'the timeline, oldest first';
-is_deeply [map { $_->{content} } $got->{transcript}->@*],
-    [map { $_->{content} } grep { ($_->{role} // '') ne 'system' } @said],
-    'what was said, without the prompt';
-is $got->{transcript}[0]{timestamp}, 1767225600.5, 'as Tavus sent it';
+is_deeply [map { [$_->@{qw(n role content)}] } $got->{transcript}->@*],
+    [[1, 'assistant', $said[1]{content}], [2, 'user', $said[2]{content}],
+     [6, 'assistant', 'Bitte']], 'what people said, without the prompt';
+is_deeply [map { $_->{n} } $got->{transcript_other}->@*], [0, 3, 4, 5, 7],
+    'all else is apart';
+is_deeply $got->{transcript_other}[2], {$said[4]->%*, n => 4},
+    'as Tavus sent it';
+is $got->{transcript}[0]{timestamp}, 1767225600.5, 'a time as well';
+is_deeply [map { $_->{at} } $got->{transcript}->@*],
+    ['2026-01-01T00:00:00.500Z', '2026-01-01T00:00:07.000Z',
+     strftime('%Y-%m-%dT%H:%M:%S', gmtime $joined + 9) . '.500Z'],
+    'and as it is to be read';
 is_deeply [$got->@{qw(id status vertical shutdown_reason)}],
     [$id, 'ended', 'healthcare', 'done'];
 is $got->{transcript_event_id}, $got->{events}[3]{id};
@@ -65,13 +78,15 @@ for my $odd ({}, {transcript => {}}, {transcript => 'x'},
     my $c = 'odd-' . ++(state $n);
     is $t->webhook(tavus_event('application.transcription_ready', $c, $odd))
         ->code, 200;
-    is conversation($c)->{transcript}, undef;
+    $got = conversation($c);
+    is $got->{transcript}, undef;
+    ok !exists $got->{transcript_other};
 }
 is $t->webhook(tavus_event('application.transcription_ready', 'mixed',
     {transcript => [1, 'x', undef, [], {role => 'user', content => 'y'}]}))
     ->code, 200;
 is_deeply conversation('mixed')->{transcript},
-    [{role => 'user', content => 'y'}], 'what is no utterance is left out';
+    [{n => 4, role => 'user', content => 'y'}], 'what is no row is left out';
 
 # ids that stand for themselves
 my $res;

@@ -63,7 +63,9 @@ SELECT is(tavus.admin_conversation('c1')::jsonb - 'events', jsonb_build_object(
     'createdAt', pg_temp.at(3), 'endedAt', pg_temp.at(8), 'started_at', pg_temp.at(2),
     'shutdown_reason', 'max_call_duration', 'session_id', 's1', 'utm_source', 'ad',
     'transcript_event_id', pg_temp.id(12),
-    'transcript', '[{"role":"user","content":"hi"}]'::jsonb), 'as the API shows it');
+    'transcript', '[{"n":1,"role":"user","content":"hi"}]'::jsonb,
+    'transcript_other', '[{"n":0,"role":"system","content":"secret"}]'::jsonb),
+          'as the API shows it');
 SELECT is((SELECT jsonb_agg(e -> 'event_type') FROM jsonb_array_elements(
               tavus.admin_conversation('c1')::jsonb -> 'events') e),
           '["system.replica_joined", "conversation.created", "conversation.ended",

@@ -1,0 +1,127 @@
+-- What was said, out of the transcripts that Tavus sends.
+
+-- A time as senders write it, read as tavus_event_time() in the module's core/tavus_event.c reads it
+-- (t/sql/moment.t holds the two together): ISO 8601, where no zone means UTC, or a number since
+-- 1970, of seconds down to nanoseconds, as its size tells.  NULL if it is neither.
+CREATE OR REPLACE FUNCTION tavus.moment(value text) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE STRICT
+AS $$
+DECLARE
+    m      text[];
+    before int;
+    zone   interval := '0';
+BEGIN
+    m := pg_catalog.regexp_match(value,
+        '^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]'
+        '([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?'
+        '(?: ?(?:[Zz]|UTC|([+-])([0-9]{2})(?::?([0-9]{2}))?))?$');
+
+    IF m IS NOT NULL THEN
+        IF m[1] = '0000' OR m[4] > '23' OR m[5] > '59' OR m[6] > '60' OR m[9] > '23'
+           OR m[10] > '59'
+        THEN
+            RETURN NULL;
+        END IF;
+
+        zone := pg_catalog.make_interval(hours => coalesce((m[8] || m[9])::int, 0),
+                                         mins => coalesce((m[8] || m[10])::int, 0));
+        RETURN (pg_catalog.make_date(m[1]::int, m[2]::int, m[3]::int)
+                + pg_catalog.make_interval(
+                      hours => m[4]::int, mins => m[5]::int, secs => coalesce(m[6]::int, 0))
+                + pg_catalog.rpad(pg_catalog.left(coalesce(m[7], '0'), 6), 6, '0')::int
+                  * interval '1 microsecond'
+                - zone) AT TIME ZONE 'UTC';
+    END IF;
+
+    m := pg_catalog.regexp_match(value, '^0*([0-9]*)(\.[0-9]+)?(?:[eE][+]?([0-9]{1,2}))?$');
+    before := pg_catalog.length(m[1]) + coalesce(m[3]::int, 0);
+
+    IF m IS NULL OR before > 20 OR value !~ '^[0-9]' THEN
+        RETURN NULL;
+    END IF;
+
+    RETURN 'epoch'::timestamptz
+           + pg_catalog.trunc(value::numeric * CASE WHEN before > 17 THEN 0.001
+                                                    WHEN before > 14 THEN 1
+                                                    WHEN before > 11 THEN 1000
+                                                    ELSE 1000000 END)::bigint
+             * interval '1 microsecond';
+EXCEPTION WHEN data_exception THEN
+    RETURN NULL;
+END
+$$;
+
+-- What a row of a transcript says, as text: a string, the texts in a list of parts, or the one of a
+-- part; NULL if it says nothing.
+CREATE OR REPLACE FUNCTION tavus.spoken(content jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE jsonb_typeof(content)
+       WHEN 'array' THEN (
+           SELECT string_agg(s.said, ' ' ORDER BY p.ord)
+             FROM jsonb_array_elements(content) WITH ORDINALITY AS p (part, ord),
+                  LATERAL (SELECT CASE jsonb_typeof(p.part)
+                                  WHEN 'string' THEN p.part #>> '{}'
+                                  WHEN 'object' THEN tavus.str(p.part, 'text') END) AS s (said)
+            WHERE s.said ~ '[^[:space:]]')
+       ELSE (SELECT s.said
+               FROM (SELECT CASE jsonb_typeof(content)
+                            WHEN 'object' THEN coalesce(tavus.str(content, 'text'),
+                                                        tavus.str(content, 'content'))
+                            WHEN 'null' THEN NULL
+                            ELSE content #>> '{}' END) AS s (said)
+              WHERE s.said ~ '[^[:space:]]') END;
+
+-- The transcript in the body of an event, as two JSON lists: what people said, in the order that
+-- Tavus gives, and all other rows: the system's, tools' and their calls, and empty ones.  Each row is
+-- as it came but for these: its place in the whole ("n", from 0), of what was said the role (user or
+-- assistant, whatever Tavus calls them) and the content (text), and the time ("at"), if it has one in
+-- any form: its own, or of its seconds from the start, which others with both or else started_ tell.
+-- NULL if there is no list.
+CREATE OR REPLACE FUNCTION tavus.transcript(
+    body bytea, started_ timestamptz, OUT said jsonb, OUT other jsonb)
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    list jsonb := tavus.body_jsonb(body) #> '{properties,transcript}';
+BEGIN
+    IF jsonb_typeof(list) IS DISTINCT FROM 'array' THEN
+        RETURN;
+    END IF;
+
+    WITH item AS MATERIALIZED (
+        SELECT i.item, i.ord - 1 AS n,
+               CASE WHEN lower(tavus.str(i.item, 'role')) IN ('user', 'visitor', 'participant')
+                    THEN 'user'
+                    WHEN lower(tavus.str(i.item, 'role'))
+                         IN ('assistant', 'pal', 'replica', 'persona', 'face')
+                    THEN 'assistant' END AS role,
+               tavus.spoken(i.item -> 'content') AS content,
+               CASE WHEN jsonb_typeof(i.item -> 'timestamp') IN ('string', 'number')
+                    THEN tavus.moment(i.item ->> 'timestamp') END AS at,
+               CASE WHEN i.item ->> 'seconds_from_start' ~ '^[0-9]{1,7}([.][0-9]{1,20})?$'
+                    THEN (i.item ->> 'seconds_from_start')::float8 END AS seconds
+          FROM jsonb_array_elements(list) WITH ORDINALITY AS i (item, ord)
+         WHERE jsonb_typeof(i.item) = 'object'
+    ), begun AS (
+        SELECT coalesce((SELECT i.at - make_interval(secs => i.seconds) FROM item i
+                          WHERE i.at IS NOT NULL AND i.seconds IS NOT NULL
+                          ORDER BY i.n LIMIT 1), started_) AS at
+    ), line AS (
+        SELECT i.n, i.item, i.role, i.content,
+               i.role IS NOT NULL AND i.content IS NOT NULL AS said,
+               jsonb_strip_nulls(jsonb_build_object('n', i.n, 'at', tavus.iso(
+                   coalesce(i.at, b.at + make_interval(secs => i.seconds))))) AS place
+          FROM item i, begun b
+    )
+    SELECT coalesce(jsonb_agg(l.item - 'tool_calls' || l.place || jsonb_build_object(
+                        'role', l.role, 'content', l.content) ORDER BY l.n)
+                        FILTER (WHERE l.said), '[]'),
+           coalesce(jsonb_agg(CASE WHEN l.said THEN l.item - 'content' ELSE l.item END || l.place
+                        ORDER BY l.n)
+                        FILTER (WHERE NOT l.said
+                                   OR jsonb_typeof(l.item -> 'tool_calls') = 'array'
+                                      AND l.item -> 'tool_calls' <> '[]'), '[]')
+      INTO said, other
+      FROM line l;
+END
+$$;
