@@ -24,6 +24,7 @@
 #include "http/ngx_tavus_problem.h"
 #include "http/ngx_tavus_variable.h"
 #include "jobs/ngx_tavus_ends.h"
+#include "jobs/ngx_tavus_repair.h"
 #include "jobs/ngx_tavus_sweep.h"
 #include "jobs/ngx_tavus_upkeep.h"
 #include "service/ngx_tavus_api_conf.h"
@@ -378,6 +379,7 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                    workers;
     ngx_core_conf_t              *ccf;
+    ngx_tavus_repair_conf_t      *rcf;
     ngx_tavus_upkeep_conf_t      *ucf;
     ngx_tavus_api_main_conf_t    *amcf;
     ngx_tavus_auth_main_conf_t   *lmcf;
@@ -398,6 +400,7 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
     lmcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_auth_module);
     smcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_store_module);
     ucf = ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_upkeep_module);
+    rcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_repair_module);
 
     ngx_tavus_metrics_init_process(cycle);
 
@@ -425,6 +428,7 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
     smcf->store.missing = ngx_tavus_upkeep_soon;
 
     ngx_tavus_sweep_init_process(amcf->trusted ? &amcf->api : NULL);
+    ngx_tavus_repair_init_process(rcf, amcf->trusted ? &amcf->api : NULL);
 
     ucf->database = smcf->store.database;
 

@@ -27,6 +27,11 @@ AS $$
                                     ELSE tavus.text_json(tavus.body_text(body)) END)
 $$;
 
+-- The member that says of an event that its callback had not come, if it is so.
+CREATE OR REPLACE FUNCTION tavus.repaired(verification text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN verification = '{"method":"repair"}' THEN ',"repaired":true' ELSE '' END;
+
 -- A page of events, newest first by id; cursor_ is the last id seen.  What an index can answer
 -- (a conversation, or one of the rarer sources or types) narrows the scan; what none can is
 -- looked for in steps, bounded in rows and in bytes of bodies, while there is time (50 ms).  Then
@@ -133,7 +138,8 @@ BEGIN
                         (SELECT s.id FROM s ORDER BY s.id LIMIT 1),
                         ARRAY(SELECT f.id FROM f),
                         ARRAY(SELECT tavus.event_json(f.id, f.received_at, f.kind, f.source,
-                                         f.event_type, f.conversation_id, f.body, 65536) || ''}''
+                                         f.event_type, f.conversation_id, f.body, 65536)
+                                         || tavus.repaired(f.verification) || ''}''
                                 FROM f)', near, weight, far)
                INTO found, seen, edge, keys, page
               USING lo, hi, conversation_id, source, kind, event_type, pattern, chunk,
@@ -401,7 +407,7 @@ BEGIN
     SELECT string_agg(tavus.event_json(t.id, t.received_at, t.kind, t.source, t.event_type,
                                        t.conversation_id, t.body,
                                        CASE WHEN t.upto <= 4194304 THEN 65536 ELSE 2048 END)
-                      || '}', ',' ORDER BY t.id)
+                      || tavus.repaired(t.verification) || '}', ',' ORDER BY t.id)
       INTO events
       FROM (SELECT l.*, sum(least(octet_length(l.body), 65536))
                             OVER (ORDER BY l.relayed, l.id) AS upto
@@ -446,6 +452,7 @@ AS $$
                     AND i.inhrelid = to_regclass('tavus.' || to_char(m.month,
                                                                      '"events_p"YYYYMM')))),
         'quarantined', (SELECT count(*) FROM (SELECT FROM tavus.quarantine LIMIT 10000) q),
+        'repairs_open', tavus.open_repairs(),
         'unsettled', (SELECT count(*) FROM (SELECT FROM tavus.intents WHERE due_at IS NOT NULL
                                              LIMIT 10000) u),
         'silent_nodes', coalesce((

@@ -17,7 +17,8 @@ GRANT EXECUTE ON FUNCTION
     tavus.rotate_digests(),
     tavus.trim(text, interval, int, text),
     tavus.heartbeat(text, int, bigint),
-    tavus.claim_unsettled(text, bigint, int)
+    tavus.claim_unsettled(text, bigint, int),
+    tavus.claim_repairs(int, int, text[], text[], text[], int)
 TO tavus_app;
 
 GRANT EXECUTE ON FUNCTION

@@ -3,7 +3,7 @@
 -- or as a role with CREATEROLE that may create schemas in the database.
 
 -- the newest numbered file
-\set newest 10
+\set newest 11
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -169,6 +169,12 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 10) AS due \gset
     COMMIT;
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 11) AS due \gset
+\if :due
+    \ir 0011_repair.sql
+    INSERT INTO tavus.migrations (version) VALUES (11);
+\endif
+
 -- What is not numbered is replaced each time, all at once.  Rights are changed without a lock on the
 -- table, which upkeep must not change meanwhile.
 
@@ -185,6 +191,7 @@ SET LOCAL lock_timeout = '300ms';
 \ir partitions.sql
 \ir trim.sql
 \ir settle.sql
+\ir repair.sql
 \ir record.sql
 \ir admin.sql
 \ir grants.sql

@@ -153,9 +153,29 @@ $$;
 
 -- Whether two bodies of one identity are the same event.
 CREATE OR REPLACE FUNCTION tavus.same_event(source text, one bytea, two bytea) RETURNS boolean
-LANGUAGE sql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE
 AS $$
-    SELECT one = two OR coalesce(tavus.essence(source, one) = tavus.essence(source, two), false)
+DECLARE
+    a jsonb;
+    b jsonb;
+BEGIN
+    IF one = two THEN
+        RETURN true;
+    END IF;
+
+    a := tavus.essence(source, one);
+    b := tavus.essence(source, two);
+
+    -- a copy from Tavus's API has no envelope, whatever may be in one
+    IF source = 'tavus' AND a <> b AND NOT (tavus.body_jsonb(one) ? 'conversation_id'
+                                            AND tavus.body_jsonb(two) ? 'conversation_id')
+    THEN
+        a := a -> 'properties';
+        b := b -> 'properties';
+    END IF;
+
+    RETURN coalesce(a = b, false);
+END
 $$;
 
 -- Decides about rows that were not inserted: what stands in their place is the same event
@@ -339,7 +359,7 @@ BEGIN
         id, first_id, nonce, announced_id, announced_ended, url, vertical, persona_id,
         replica_id, document_tags, memory_stores, session_id, utm_source, utm_medium,
         utm_campaign, started_id, shutdown_id, shutdown_reason, closed_id, closed_reason,
-        transcript_id, recording_id, perception_id, told_persona, told_replica)
+        transcript_id, recording_id, perception_id, told_persona, told_replica, repair_at)
     SELECT g.conversation_id, g.first_id, g.nonce, g.announced_id,
            coalesce(tavus.str(g.news, 'status') = 'ended', false),
            tavus.str(g.news, 'conversation_url'), tavus.str(g.news, 'vertical'),
@@ -348,14 +368,16 @@ BEGIN
            tavus.str(g.news, 'session_id'), tavus.str(g.news, 'utm_source'),
            tavus.str(g.news, 'utm_medium'), tavus.str(g.news, 'utm_campaign'),
            g.started_id,
-           g.shutdown_id,
-           (SELECT regexp_replace(coalesce(tavus.str(p, 'shutdown_reason'),
-                                           tavus.str(p, 'reason')), ' reached$', '')
-              FROM coalesce(g.shutdown -> 'properties', g.shutdown -> 'payload') p),
+           g.shutdown_id, s.reason,
            g.closed_id, tavus.str(g.closed, 'reason'),
            g.transcript_id, g.recording_id, g.perception_id,
            CASE WHEN n.persona_id IS NULL THEN g.told_persona END,
-           CASE WHEN n.replica_id IS NULL THEN g.told_replica END
+           CASE WHEN n.replica_id IS NULL THEN g.told_replica END,
+           tavus.repair_due(
+               tavus.repair_past(coalesce(g.announced_id, g.first_id), g.news), false,
+               num_nonnulls(g.shutdown_id, g.closed_id) > 0,
+               tavus.whole(coalesce(tavus.str(g.news, 'status') = 'ended', false), g.started_id,
+                           g.shutdown_id, s.reason, g.transcript_id, g.perception_id))
       FROM (SELECT r.conversation_id,
                    coalesce((array_agg(r.id ORDER BY r.id) FILTER (WHERE r.stored))[1],
                             (array_agg(r.id ORDER BY r.id))[1]) AS first_id,
@@ -417,7 +439,12 @@ BEGIN
            LATERAL (SELECT coalesce(tavus.str(g.news, 'persona_id'),
                                     tavus.str(g.news, 'pal_id')) AS persona_id,
                            coalesce(tavus.str(g.news, 'replica_id'),
-                                    tavus.str(g.news, 'face_id')) AS replica_id) n
+                                    tavus.str(g.news, 'face_id')) AS replica_id) n,
+           LATERAL (SELECT regexp_replace(coalesce(tavus.str(p, 'shutdown_reason'),
+                                                   tavus.str(p, 'reason')), ' reached$', '')
+                               AS reason
+                      FROM (SELECT coalesce(g.shutdown -> 'properties',
+                                            g.shutdown -> 'payload') AS p) d) s
      ORDER BY g.conversation_id
     ON CONFLICT (id) DO UPDATE SET
         first_id = least(c.first_id, EXCLUDED.first_id),
@@ -456,7 +483,22 @@ BEGIN
               FROM (SELECT c.announced_id, c.persona_id, c.replica_id
                     UNION ALL
                     SELECT EXCLUDED.announced_id, EXCLUDED.persona_id, EXCLUDED.replica_id) w
-             ORDER BY w.announced_id ASC NULLS LAST LIMIT 1);
+             ORDER BY w.announced_id ASC NULLS LAST LIMIT 1),
+        (repair_at, repair_tries) = (
+            SELECT tavus.repair_due(
+                       CASE WHEN EXCLUDED.announced_id IS NULL OR c.announced_id IS NOT NULL
+                              OR c.ended
+                            THEN c.repair_at ELSE EXCLUDED.repair_at END,
+                       c.ended, c.ended OR EXCLUDED.ended,
+                       tavus.whole(c.announced_ended OR EXCLUDED.announced_ended,
+                                   coalesce(c.started_id, EXCLUDED.started_id),
+                                   coalesce(c.shutdown_id, EXCLUDED.shutdown_id),
+                                   CASE WHEN c.shutdown_id <= EXCLUDED.shutdown_id
+                                          OR EXCLUDED.shutdown_id IS NULL
+                                        THEN c.shutdown_reason ELSE EXCLUDED.shutdown_reason END,
+                                   coalesce(c.transcript_id, EXCLUDED.transcript_id),
+                                   coalesce(c.perception_id, EXCLUDED.perception_id))),
+                   CASE WHEN EXCLUDED.ended AND NOT c.ended THEN 0 ELSE c.repair_tries END);
 END
 $$;
 

@@ -167,6 +167,10 @@ says('"tavus_store_timeout" directive must be from 100ms to 10m',
     qr/tavus_store_timeout/, http(tavus_store_timeout => '99ms'));
 says('"tavus_retention" directive must be at least 60d', qr/tavus_retention/,
     http(tavus_retention => '59d'));
+says('"tavus_repair" directive must be off or rate=', qr/tavus_repair/,
+    http(tavus_repair => 'on'));
+says('"tavus_repair" directive takes for "rate=" from 1r/h to 10r/s',
+    qr/tavus_repair/, http(tavus_repair => 'rate=11r/s'));
 says('"tavus_retention" directive has an unknown parameter',
     qr/tavus_retention/, http(tavus_retention => '60d source=30d'));
 says('"tavus_retention" directive has an invalid time in "browser="',
@@ -376,6 +380,7 @@ my %twice = (
     tavus_database_password => $good,
     tavus_store_timeout => '1s', tavus_store_buffer => '16m',
     tavus_journal => "$dir/j", tavus_retention => '60d',
+    tavus_repair => 'off',
     tavus_api_key => $good, tavus_api_url => 'https://127.0.0.1',
     tavus_api_timeout => '1s', tavus_api_call_limit => '5m',
     tavus_api_names => 'legacy', tavus_sandbox => 'on',

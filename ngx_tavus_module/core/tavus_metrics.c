@@ -125,7 +125,7 @@ static const tavus_label_t  tavus_label_connection = {
 /* in the order of the operations of upkeep */
 
 static const tavus_label_t  tavus_label_operation = {
-    "operation", { "months", "heartbeat", "sweep", "clean" }
+    "operation", { "months", "heartbeat", "sweep", "repair", "clean" }
 };
 
 static const tavus_label_t  tavus_label_upkeep = {
@@ -209,6 +209,10 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
       TAVUS_COUNTER, { &tavus_label_operation, &tavus_label_upkeep },
       NULL, 1 },
 
+    { "repaired_events_total",
+      "Events whose callback had not come, fetched from Tavus.",
+      TAVUS_COUNTER, { NULL, NULL }, NULL, 1 },
+
     { "wait_seconds",
       "Time that senders waited to be told what became of their events.",
       TAVUS_HISTOGRAM, { NULL, NULL }, tavus_bounds_time, 1000000 },
@@ -265,6 +269,11 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
 
     { "node_clash",
       "Whether another node has the id of this one.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "repairs_open",
+      "Conversations that Tavus is to be asked about, as something of them "
+      "has not come.",
       TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 }
 };
 

@@ -36,6 +36,7 @@ typedef enum {
     TAVUS_METRIC_JOURNAL_DAMAGED,       /* bytes */
     TAVUS_METRIC_JOURNAL_FAILED,        /* writes */
     TAVUS_METRIC_UPKEEP,                /* operation, result */
+    TAVUS_METRIC_REPAIRED,              /* events */
 
     /* histograms */
     TAVUS_METRIC_WAIT,                  /* us */
@@ -54,6 +55,7 @@ typedef enum {
     TAVUS_METRIC_JOURNAL_AGE,           /* ms, of the oldest record */
     TAVUS_METRIC_NODES_SILENT,
     TAVUS_METRIC_NODE_CLASH,            /* 0 or 1 */
+    TAVUS_METRIC_REPAIRS_OPEN,          /* conversations */
 
     TAVUS_METRIC_FAMILIES
 } tavus_metric_e;

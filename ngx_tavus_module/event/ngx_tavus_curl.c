@@ -731,8 +731,9 @@ ngx_tavus_curl_abort(void)
 static void
 ngx_tavus_curl_finish(ngx_tavus_curl_t *t, CURLcode rc)
 {
-    long        status, sent;
-    curl_off_t  retry;
+    long                 status, sent;
+    curl_off_t           retry;
+    struct curl_header  *date;
 
     status = 0;
     sent = 0;
@@ -742,6 +743,12 @@ ngx_tavus_curl_finish(ngx_tavus_curl_t *t, CURLcode rc)
         (void) curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
         (void) curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
         (void) curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry);
+
+        if (curl_easy_header(t->easy, "Date", 0, CURLH_HEADER, -1, &date)
+            == CURLHE_OK)
+        {
+            t->date = ngx_max(curl_getdate(date->value, NULL), 0);
+        }
 
         (void) curl_multi_remove_handle(ngx_tavus_curl_multi.multi, t->easy);
         t->added = 0;

@@ -60,6 +60,7 @@ struct ngx_tavus_curl_s {
     ngx_uint_t              status;
     ngx_str_t               answer;
     ngx_uint_t              retry_after;        /* seconds, 0: none */
+    time_t                  date;       /* as the other side has it, 0: none */
     ngx_uint_t              sent;       /* bytes of request on the wire */
     ngx_msec_t              time;       /* ms */
 

@@ -612,6 +612,7 @@ ngx_tavus_call_event(ngx_tavus_call_t *call, ngx_uint_t kind, const char *type,
     event.bound = 1;
     event.cause = call->cause;
     event.once = 0;
+    event.time = 0;
 
     if (call->ends) {
 

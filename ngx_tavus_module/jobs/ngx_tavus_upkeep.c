@@ -9,6 +9,7 @@
 #include "jobs/ngx_tavus_clean.h"
 #include "jobs/ngx_tavus_heartbeat.h"
 #include "jobs/ngx_tavus_months.h"
+#include "jobs/ngx_tavus_repair.h"
 #include "jobs/ngx_tavus_sweep.h"
 #include "event/ngx_tavus_timer.h"
 #include "core/tavus_metrics.h"
@@ -74,6 +75,7 @@ static const ngx_tavus_upkeep_operation_t  ngx_tavus_upkeep_operations[] = {
     { ngx_tavus_heartbeat_wait, ngx_tavus_heartbeat_next,
       ngx_tavus_heartbeat_done },
     { ngx_tavus_sweep_wait, ngx_tavus_sweep_next, ngx_tavus_sweep_done },
+    { ngx_tavus_repair_wait, ngx_tavus_repair_next, ngx_tavus_repair_done },
     { ngx_tavus_clean_wait, ngx_tavus_clean_next, ngx_tavus_clean_done },
 };
 

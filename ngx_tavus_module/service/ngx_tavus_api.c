@@ -17,6 +17,8 @@
 #define NGX_TAVUS_API_ANSWER  65536
 
 
+static ngx_uint_t ngx_tavus_api_refused(ngx_tavus_curl_t *t,
+    const char **words);
 static u_char *ngx_tavus_api_message(ngx_tavus_curl_t *t, cJSON **root);
 static const char *ngx_tavus_api_either(const cJSON *object, const char *old,
     const char *today);
@@ -83,26 +85,41 @@ ngx_tavus_api_end(ngx_tavus_api_t *api, ngx_str_t *conversation_id,
 ngx_uint_t
 ngx_tavus_api_ended(ngx_tavus_curl_t *t)
 {
-    cJSON       *root;
-    u_char      *text;
-    ngx_uint_t   i, found;
-
     static const char  *words[] = {
-        "already ended", "already been ended", "has ended",
+        "already ended", "already been ended", "has ended", NULL
+    };
+
+    if (t->rc == CURLE_OK && (t->status == 200 || t->status == 204)) {
+        return 1;
+    }
+
+    return ngx_tavus_api_refused(t, words) || ngx_tavus_api_unknown(t);
+}
+
+
+ngx_uint_t
+ngx_tavus_api_unknown(ngx_tavus_curl_t *t)
+{
+    static const char  *words[] = {
         "invalid conversation_id", "invalid conversation id",
         "conversation not found", "conversation does not exist",
         "no such conversation", NULL
     };
 
-    if (t->rc != CURLE_OK) {
-        return 0;
-    }
+    return ngx_tavus_api_refused(t, words);
+}
 
-    if (t->status == 200 || t->status == 204) {
-        return 1;
-    }
 
-    if (t->status < 400 || t->status >= 500) {
+/* whether the answer is a refusal with some of these words */
+
+static ngx_uint_t
+ngx_tavus_api_refused(ngx_tavus_curl_t *t, const char **words)
+{
+    cJSON       *root;
+    u_char      *text;
+    ngx_uint_t   i, found;
+
+    if (t->rc != CURLE_OK || t->status < 400 || t->status >= 500) {
         return 0;
     }
 

@@ -49,6 +49,9 @@ ngx_int_t ngx_tavus_api_end(ngx_tavus_api_t *api, ngx_str_t *conversation_id,
  */
 ngx_uint_t ngx_tavus_api_ended(ngx_tavus_curl_t *t);
 
+/* Whether the answer says that Tavus has no such conversation. */
+ngx_uint_t ngx_tavus_api_unknown(ngx_tavus_curl_t *t);
+
 /*
  * What Tavus said of a failure, for a log: printable, at most size bytes,
  * with neither the key nor a token; empty if it said nothing.

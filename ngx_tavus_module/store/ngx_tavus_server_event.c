@@ -49,7 +49,10 @@ ngx_tavus_server_event(ngx_tavus_server_event_t *event, cJSON *data,
 
     row = NULL;
 
-    if (ngx_tavus_store_identify(&ev, -1, parts, 4) == NGX_OK) {
+    if (ngx_tavus_store_identify(&ev, event->time > 0 ? event->time : -1,
+                                 parts, 4)
+        == NGX_OK)
+    {
 
         /* its id is its own: nobody sends it a second time */
 

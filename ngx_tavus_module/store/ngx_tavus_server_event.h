@@ -26,6 +26,7 @@ typedef struct {
     ngx_uint_t       bound;             /* the nonce is the conversation's */
     ngx_str_t        cause;             /* what makes it one of its own */
     ngx_uint_t       once;              /* whenever it is told */
+    int64_t          time;              /* its own, microseconds; or 0 */
 } ngx_tavus_server_event_t;
 
 

@@ -68,6 +68,13 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       "SELECT tavus.claim_unsettled($1, $2::bigint)",
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
 
+    [ngx_tavus_stmt_claim_repairs] =
+    { ngx_tavus_stmt(claim_repairs),
+      "SELECT tavus.claim_repairs($1::int, $2::int, $3::text[], $4::text[], "
+      "$5::text[], $6::int)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
     /* the arguments of the routes in ngx_tavus_admin.c */
 
     [ngx_tavus_stmt_admin_events] =

@@ -40,6 +40,7 @@ typedef enum {
     ngx_tavus_stmt_trim,
     ngx_tavus_stmt_heartbeat,
     ngx_tavus_stmt_claim,
+    ngx_tavus_stmt_claim_repairs,
 
     ngx_tavus_stmt_admin_events,
     ngx_tavus_stmt_admin_event,

@@ -15,6 +15,7 @@
 
 #include "fuzz.h"
 #include "tavus_json.h"
+#include "tavus_json_array.h"
 #include "tavus_json_unique.h"
 #include "tavus_signature.h"
 
@@ -23,6 +24,8 @@ static void fuzz_members(const char *text, tavus_json_member_t *members,
     size_t n, json_t *root);
 static void fuzz_cut(const char *text, size_t len,
     tavus_json_member_t *member, json_t *root);
+static void fuzz_array(const char *text, tavus_json_member_t *member,
+    json_t *root);
 
 
 int
@@ -80,6 +83,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (root && status == TAVUS_JSON_OK && json_is_object(root)) {
         fuzz_members(text, members, FUZZ_COUNT(members), root);
         fuzz_cut(text, size, &members[0], root);
+        fuzz_array(text, &members[2], root);
     }
 
     if (!valid) {
@@ -176,4 +180,33 @@ fuzz_cut(const char *text, size_t len, tavus_json_member_t *member,
 
     json_decref(left);
     free(rest);
+}
+
+
+static void
+fuzz_array(const char *text, tavus_json_member_t *member, json_t *root)
+{
+    size_t               n, len;
+    json_t              *value, *one;
+    const char          *element;
+    tavus_json_array_t   array;
+
+    value = json_object_get(root, "a");
+
+    if (member->count > 1) {
+        return;
+    }
+
+    tavus_json_array(&array, text, member);
+
+    for (n = 0; tavus_json_next(&array, &element, &len); n++) {
+
+        one = json_loadb(element, len, JSON_DECODE_ANY | JSON_ALLOW_NUL,
+                         NULL);
+
+        fuzz_assert(one && json_equal(one, json_array_get(value, n)));
+        json_decref(one);
+    }
+
+    fuzz_assert(n == json_array_size(value));
 }

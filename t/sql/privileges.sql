@@ -20,7 +20,7 @@ SELECT is((SELECT array_agg(p.proname::text) FROM pg_proc p,
           'PUBLIC may execute nothing');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p, aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_app'::regrole),
-          '{claim_unsettled,drop_months,heartbeat,maintain,make_months,record,rotate_digests,'
+          '{claim_repairs,claim_unsettled,drop_months,heartbeat,maintain,make_months,record,rotate_digests,'
               'schema_version,trim}', 'tavus_app: intake and upkeep only');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p,
     aclexplode(p.proacl) a

@@ -6,6 +6,7 @@
 
 #include "test.h"
 #include "tavus_json.h"
+#include "tavus_json_array.h"
 #include "tavus_json_unique.h"
 
 
@@ -594,6 +595,59 @@ test_members_absent(void **state)
 
 
 static void
+test_array(void **state)
+{
+    char                 *text;
+    size_t                i, n, len;
+    const char           *element;
+    tavus_json_array_t    array;
+    tavus_json_member_t   member;
+
+    static const struct {
+        const char  *text;
+        const char  *elements[6];
+    } arrays[] = {
+        { "{}", { NULL } },
+        { "{\"a\":[]}", { NULL } },
+        { "{\"a\":[ \n]}", { NULL } },
+        { "{\"a\":null}", { NULL } },
+        { "{\"a\":{\"a\":[1]}}", { NULL } },
+        { "{\"a\":\"[1]\"}", { NULL } },
+        { "{\"a\":[1]}", { "1", NULL } },
+        { "{\"a\":[ 1 , -2.5e3\t,true ,null]}",
+          { "1", "-2.5e3", "true", "null", NULL } },
+        { "{\"a\":[\"\",\"],[\",\"\\\"]\",\"\\\\\" ]}",
+          { "\"\"", "\"],[\"", "\"\\\"]\"", "\"\\\\\"", NULL } },
+        { "{\"a\":[{},[],[[1,2],[ ]], {\"]\":\"}\", \"x\" : [1] } ]}",
+          { "{}", "[]", "[[1,2],[ ]]", "{\"]\":\"}\", \"x\" : [1] }", NULL } },
+        { "{\"b\":[3],\"a\":[1,2],\"c\":4}", { "1", "2", NULL } }
+    };
+
+    for (i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++) {
+
+        text = test_copy(arrays[i].text, strlen(arrays[i].text));
+        member.name = "a";
+
+        assert_int_equal(tavus_json_check(text, strlen(arrays[i].text),
+                                          &member, 1, NULL), TAVUS_JSON_OK);
+
+        tavus_json_array(&array, text, &member);
+
+        for (n = 0; arrays[i].elements[n]; n++) {
+            assert_int_equal(tavus_json_next(&array, &element, &len), 1);
+            assert_int_equal(len, strlen(arrays[i].elements[n]));
+            assert_memory_equal(element, arrays[i].elements[n], len);
+        }
+
+        assert_int_equal(tavus_json_next(&array, &element, &len), 0);
+        assert_int_equal(tavus_json_next(&array, &element, &len), 0);
+
+        free(text);
+    }
+}
+
+
+static void
 test_string(void **state)
 {
     int                  n;
@@ -926,6 +980,7 @@ main(void)
         cmocka_unit_test(test_long_numbers),
         cmocka_unit_test(test_members),
         cmocka_unit_test(test_members_absent),
+        cmocka_unit_test(test_array),
         cmocka_unit_test(test_string),
         cmocka_unit_test(test_duplicates),
         cmocka_unit_test(test_many_names),

@@ -1,0 +1,73 @@
+#!/usr/bin/perl
+
+# What callbacks did not bring is fetched from Tavus, and is the same event as
+# the callback would have made; one that comes late is a duplicate.
+
+use lib 't/lib';
+use Tavus::Test;
+use Tavus::Test::Metrics;
+use Tavus::Test::Repair;
+use Mojo::JSON qw(decode_json encode_json false true);
+
+my $t = repair_test(locations => {'= /metrics' => 'tavus_metrics;'});
+my ($box, $db) = ($t->sandbox, $t->db);
+
+my @lost = talk($t, lost => 1);
+my $id = $lost[0]{conversation_id};
+my $token = $box->token;
+is $db->selectrow_array(q{SELECT count(*) FROM tavus.events
+    WHERE source = 'tavus'}), 0, 'nothing came';
+my $at = $db->selectrow_array('SELECT extract(epoch FROM repair_at
+    - tavus.uuid_time(created_id))::int FROM tavus.conversations');
+is $at, 600 + 900, 'it is asked about when its time is over';
+
+due($t);
+wait_ok { whole($t, $id) } 'all is there', 30;
+wait_ok { metrics($t)->('tavus_repaired_events_total') == @lost } 'counted';
+is scalar fetched($t, $id), 1, 'asked for once';
+is $db->selectrow_array(q{SELECT count(*) FROM tavus.events
+    WHERE verification = '{"method":"repair"}' AND source = 'tavus'}),
+    scalar @lost, 'by repair, of the source that tells';
+like join("\n", $t->grep_log(qr/was repaired/)),
+    qr/"$id" was repaired: ${\scalar @lost} events had not come/, 'and told';
+
+my $c = $t->admin("/api/admin/conversations/$id")->json;
+is $c->{status}, 'ended';
+is $c->{shutdown_reason}, 'participant_left_timeout';
+ok $c->{transcript}->@*, 'with its transcript';
+is_deeply [map { $_->{repaired} } grep { $_->{source} eq 'tavus' }
+    $c->{events}->@*], [(true) x @lost], 'the timeline says repaired';
+is_deeply [grep { $_->{repaired} } grep { $_->{source} ne 'tavus' }
+    $c->{events}->@*], [], 'of nothing else';
+my ($event) = grep { $_->{source} eq 'tavus' } $c->{events}->@*;
+is $t->admin("/api/admin/events/$event->{id}")->json->{verification}{method},
+    'repair';
+my $list = $t->admin("/api/admin/events?conversation_id=$id")->json->{events};
+is scalar(grep { $_->{repaired} } @$list), scalar @lost, 'as does the list';
+
+# the callbacks themselves, late
+my $before = events($t);
+is $t->webhook(encode_json($_), token => $token)->code, 200 for @lost;
+is_deeply events($t), $before, 'what comes late changes nothing';
+is $db->selectrow_array('SELECT count(*) FROM tavus.quarantine'), 0,
+    'and is no conflict';
+
+# one without a loss is not asked for, whatever happens
+my @whole = talk($t);
+$id = $whole[0]{conversation_id};
+wait_ok { whole($t, $id) } 'another, all of which came';
+is $db->selectrow_array('SELECT count(*) FROM tavus.conversations
+    WHERE repair_at IS NOT NULL'), 0, 'nothing is left to be asked';
+
+# a callback that says another thing than was fetched
+my ($other) = grep { $_->{event_type} eq 'application.transcription_ready' }
+    @lost;
+$other = decode_json(encode_json($other));
+$other->{properties}{transcript} = [{role => 'user', content => 'other'}];
+is $t->webhook(encode_json($other), token => $token)->code, 200;
+is_deeply $db->selectcol_arrayref('SELECT reason FROM tavus.quarantine'),
+    ['conflict'], 'is kept, and never put in its place';
+is_deeply [grep { /^$lost[0]{conversation_id}/ } events($t)->@*],
+    [grep { /^$lost[0]{conversation_id}/ } @$before];
+
+done_testing;
