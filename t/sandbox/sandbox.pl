@@ -20,19 +20,26 @@
 #                       once, answered when all is sent, with its events
 #   POST   /_events     {conversation_id, events, status?}: what the verbose
 #                       GET has from now on; null is the truth again
+#   POST   /_document   {document_id, status?, error_message?, progress?,
+#                       crawled?}: what a document is from now on; crawled is
+#                       so many seconds ago
 #   *      /_sink       a callback_url that takes everything
 #   POST   /_config     {name: value}, of
 #
 #     callback_attempts, callback_retry_ms   how often, and when again
 #     callback_drop        the share of callbacks that are lost, 0 to 1
 #     credits              0: none are left
+#     document_ms          that each step of a document takes
 #     errors               error or message: the name they stand under; either
 #     line_ms              between two lines in a room
 #     max_concurrent       conversations that may be active at once
+#     max_crawling         sites that may be read at once
+#     max_crawls           documents that are crawled sites
 #     names                in answers and callbacks: new (pal, face), old
 #                          (persona, replica), mixed, or as it was asked
 #     plan_limit   longer ones are cut, and nothing is said
 #     record_answers       1: /_calls has the answers, too
+#     recrawl_seconds      before a site is read again
 #     row_times            of a transcript: epoch, iso or mixed
 #     seed                 of what is random from now on
 #     story                in rooms: plain, full or all (lib/Sandbox/Script.pm)
@@ -59,9 +66,8 @@ use v5.36;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 
-# with others, signals wait until something else happens; and what is never
-# spoken on loopback need not be read by each test
-BEGIN { @ENV{qw(MOJO_REACTOR MOJO_NO_TLS)} = ('Mojo::Reactor::Poll', 1) }
+# with others, signals wait until something else happens
+BEGIN { $ENV{MOJO_REACTOR} = 'Mojo::Reactor::Poll' }
 
 use Getopt::Long qw(GetOptions);
 use Mojo::Server::Daemon;

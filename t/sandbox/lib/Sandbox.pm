@@ -12,6 +12,7 @@ use Mojo::Util qw(decode);
 use Socket qw(SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(time);
 
+use Sandbox::Documents;
 use Sandbox::Script;
 use Sandbox::Tavus;
 
@@ -44,12 +45,16 @@ my %KNOBS = (
     callback_drop      => [0, $share],
     callback_retry_ms  => [200, $whole],
     credits            => [1, $whole],
+    document_ms        => [1500, $whole],
     errors             => ['either', $among->(qw(either error message))],
     line_ms            => [2500, $whole],
     max_concurrent     => [undef, $maybe],
+    max_crawling       => [5, $whole],
+    max_crawls         => [100, $whole],
     names              => ['asked', $among->(qw(asked new old mixed))],
     plan_limit => [undef, $maybe],
     record_answers     => [0, $whole],
+    recrawl_seconds    => [3600, $whole],
     row_times          => ['epoch', $among->(qw(epoch iso mixed))],
     seed               => [undef, $maybe],
     story              => ['full', $among->(Sandbox::Script::stories())],
@@ -70,6 +75,7 @@ sub startup ($self) {
 
     my $r = $self->routes;
     my $tavus = Sandbox::Tavus->new(sandbox => $self);
+    my $documents = Sandbox::Documents->new(tavus => $tavus);
 
     $r->get('/_health')->to(cb => sub ($c) { $c->render(json => {ok => \1}) });
 
@@ -103,7 +109,7 @@ sub startup ($self) {
     $r->delete('/_state')->to(cb => sub ($c) {
         $self->$_([]) for qw(calls callbacks faults);
         $self->config_now({knobs()->%*});
-        $tavus->reset;
+        $_->reset for $tavus, $documents;
         $c->render(json => {});
     });
 
@@ -122,11 +128,14 @@ sub startup ($self) {
     $r->post('/_play')->to(cb => sub ($c) { $tavus->play($c) });
     $r->post('/_events')->to(cb => sub ($c) { $tavus->show($c) });
 
+    $r->post('/_document')->to(cb => sub ($c) { $documents->set($c) });
+
     $tavus->rooms->mount($r);
 
     # the services; what stands above is not theirs and has no faults
     my $services = $r->under('/' => sub ($c) { $self->fault_before($c) });
 
+    $documents->mount($services);
     $tavus->mount($services);
     $services->any('/*any' => {any => ''} => sub ($c) {
         $self->answer($c, 404, {message => 'Not Found'});

@@ -10,6 +10,7 @@ package Tavus::Test::Sandbox;
 #   $s->callback(conversation_id => …, event_type => …, properties => {…});
 #   $s->play(conversation_id => …, story => 'all')      the events of its life
 #   $s->events(conversation_id => …, events => […])     for the verbose GET
+#   $s->document(document_id => …, status => 'error', …)    what it is now
 #   $s->sink                        a callback_url that takes all
 #   $s->conversations('active')     as Tavus lists them
 #   $s->callback_url                the last create's, with its token
@@ -108,6 +109,10 @@ sub play ($self, %in) {
 
 sub events ($self, %in) {
     return $self->_call(POST => '/_events', json => \%in);
+}
+
+sub document ($self, %in) {
+    return $self->_call(POST => '/_document', json => \%in);
 }
 
 sub sink ($self) { return $self->url . '/_sink' }
