@@ -93,7 +93,7 @@ static ngx_tavus_endpoint_t  ngx_tavus_endpoints[] = {
       NULL },
 
     { ngx_string("tavus_admin"), ngx_tavus_admin_handler,
-      NGX_HTTP_GET|NGX_HTTP_POST|NGX_HTTP_DELETE,
+      NGX_HTTP_GET|NGX_HTTP_POST|NGX_HTTP_PATCH|NGX_HTTP_DELETE,
       NGX_TAVUS_ASKS_LOGIN|NGX_TAVUS_NEEDS_DATABASE,
       ngx_tavus_admin_check },
 

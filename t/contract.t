@@ -13,7 +13,6 @@ use Mojo::UserAgent;
 use Sandbox;
 use Tavus::Test::Contract;
 use Tavus::Test::Process qw(slurp);
-use Tavus::Test::Repair qw(due);
 
 my $CONTRACT = 't/contract/tavus.yml';
 my $contract = Tavus::Test::Contract->new($CONTRACT);
@@ -33,8 +32,7 @@ my %verticals = (
 my $t = Tavus::Test->new(
     http => {tavus_vertical =>
         [map { "$_ { $verticals{$_} }" } sort keys %verticals],
-        tavus_api_timeout => '500ms', tavus_store_timeout => '200ms',
-        tavus_repair => 'rate=10r/s'},
+        tavus_api_timeout => '500ms', tavus_store_timeout => '200ms'},
 )->start;
 my $box = $t->sandbox;
 $box->config(record_answers => 1);
@@ -75,15 +73,6 @@ $box->fault(kind => 'hang', method => 'POST', path => '/v2/conversations',
 is $t->create->code, 502, 'a lost answer';
 wait_ok { grep { $_->{method} eq 'GET' && $_->{path} eq '/v2/conversations'
     && $_->{answer} } $box->calls('/v2/') } 'the list', 60;
-
-# one whose callbacks are lost is asked about
-$box->config(callback_drop => 1);
-my $lost = $t->create->json->{conversation_id};
-$box->play(conversation_id => $lost, story => 'all');
-$box->config(callback_drop => 0);
-due($t);
-wait_ok { grep { $_->{path} eq "/v2/conversations/$lost" && $_->{answer} }
-    $box->calls('/v2/') } 'the verbose GET', 60;
 
 my $ua = Mojo::UserAgent->new;
 
@@ -176,6 +165,53 @@ $box->config(max_concurrent => 0);
 is ask(POST => '/v2/conversations', {pal_id => 'p1'})->code, 400, 'too many';
 $box->config(credits => 0);
 is ask(POST => '/v2/conversations', {pal_id => 'p1'})->code, 402, 'no credits';
+
+# ---- the knowledge base, as an administrator keeps it
+
+$box->config(document_ms => 0, recrawl_seconds => 0);
+my $docs = '/api/admin/documents';
+my $docs_there = '/v2/documents';
+sub keep ($method, $below, $json = undef) {
+    return $t->request($method => "$docs$below", $json, {$t->admin_headers->%*,
+        'Content-Type' => 'application/json'});
+}
+
+my $site = keep(POST => '', {document_url => 'https://x.example/',
+    document_name => 'Site', tags => ['t'], crawl => {depth => 2,
+    max_pages => 3}})->json->{document_id};
+is keep(PATCH => "/$site", {document_name => 'x', tags => ['u']})->code, 200;
+is keep(GET => "?$_")->code, 200, "documents?$_"
+    for '', 'limit=1&page=0&sort=ascending&status=ready&tags=u&q=x';
+is keep(GET => "/$site")->code, 200;
+is keep(POST => "/$site/recrawl", $_)->code, 202
+    for undef, {crawl => {depth => 1, max_pages => 1}};
+my $plain = ask(POST => $docs_there, {document_url => 'https://x.example/',
+    callback_url => $box->sink})->json->{document_id};
+is keep(POST => "/$plain/recrawl")->json->{code}, 'not_crawled';
+$box->document(document_id => $site, status => 'processing');
+is keep(GET => "/$site")->json->{progress}, 50;
+is keep(POST => "/$site/recrawl")->json->{code}, 'document_busy';
+is ask(POST => "$docs_there/$plain/recrawl", {crawl => {depth => 1}})->code,
+    202;
+$box->document(document_id => $plain, status => 'error',
+    error_message => 'file_empty');
+is keep(GET => "/$plain")->json->{error_message}, 'file_empty';
+$box->config(max_crawling => 0);
+$box->document(document_id => $site, status => 'ready');
+is keep(POST => "/$site/recrawl")->json->{code}, 'crawl_busy';
+is keep(POST => '', {document_url => 'https://x.example/', crawl => {}})
+    ->json->{code}, 'crawl_busy';
+is keep(DELETE => "/$site")->code, 200;
+is ask(POST => $docs_there, {})->code, 400;
+is ask(GET => "$docs_there?limit=0")->code, 400;
+is ask(PATCH => "$docs_there/$plain", {tags => 1})->code, 400;
+for (['GET', ''], ['PATCH', ''], ['DELETE', ''], ['POST', '/recrawl']) {
+    my ($method, $below) = @$_;
+    is ask($method => "$docs_there/d0-0$below", {})->code, 404;
+    is ask($method => "$docs_there/d0-0$below", {}, 'x-api-key' => 'x')->code,
+        401;
+}
+is ask($_ => $docs_there, {}, 'x-api-key' => 'x')->code, 401 for qw(GET POST);
 
 my @calls = grep { $_->{answer} || $_->{headers}{'user-agent'} =~ /^nginx/ }
     $box->calls('/v2/');

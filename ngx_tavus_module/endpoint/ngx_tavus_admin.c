@@ -6,7 +6,9 @@
 
 
 #include "endpoint/ngx_tavus_admin.h"
+#include "endpoint/ngx_tavus_admin_documents.h"
 #include "guard/ngx_tavus_users.h"
+#include "http/ngx_tavus_args.h"
 #include "http/ngx_tavus_problem.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_response.h"
@@ -77,8 +79,6 @@ static ngx_int_t ngx_tavus_admin_args(ngx_http_request_t *r,
     ngx_int_t *sent);
 static ngx_int_t ngx_tavus_admin_value(ngx_tavus_admin_query_t *query,
     ngx_uint_t n, ngx_tavus_admin_arg_t *arg, const char *value, size_t len);
-static ngx_int_t ngx_tavus_admin_invalid(ngx_http_request_t *r,
-    const char *code, const char *detail, const char *name, size_t len);
 static void ngx_tavus_admin_answer(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_admin_gone(void *data, ngx_http_request_t *r);
@@ -157,6 +157,12 @@ ngx_tavus_admin_handler(ngx_http_request_t *r)
     if (path.len && path.data[0] == '/') {
         path.data++;
         path.len--;
+    }
+
+    rc = ngx_tavus_admin_documents(r, &path);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     for (route = ngx_tavus_admin_routes; route->path.len; route++) {
@@ -286,12 +292,9 @@ static ngx_int_t
 ngx_tavus_admin_args(ngx_http_request_t *r, ngx_tavus_admin_query_t *query,
     ngx_tavus_admin_route_t *route, ngx_int_t *sent)
 {
-    char                  *buf;
-    size_t                 bad_len;
-    const char            *bad, *value, *code, *detail;
-    ngx_uint_t             i, n;
-    tavus_query_arg_t      table[NGX_TAVUS_ADMIN_MAX_ARGS];
-    tavus_query_status_t   status;
+    const char         *value;
+    ngx_uint_t          i, n;
+    tavus_query_arg_t   table[NGX_TAVUS_ADMIN_MAX_ARGS];
 
     n = ngx_tavus_pg_params(&ngx_tavus_statements[route->stmt]);
 
@@ -302,45 +305,7 @@ ngx_tavus_admin_args(ngx_http_request_t *r, ngx_tavus_admin_query_t *query,
         table[i].max = route->args[i].max;
     }
 
-    buf = ngx_pnalloc(query->pool, r->args.len + 1);
-    if (buf == NULL) {
-        *sent = NGX_HTTP_INTERNAL_SERVER_ERROR;
-        return NGX_DECLINED;
-    }
-
-    bad = NULL;
-    bad_len = 0;
-
-    status = tavus_query_parse((char *) r->args.data, r->args.len, table, n,
-                               buf, &bad, &bad_len);
-
-    code = "invalid_parameter";
-
-    switch (status) {
-
-    case TAVUS_QUERY_OK:
-        detail = NULL;
-        break;
-
-    case TAVUS_QUERY_UNKNOWN:
-        code = "unknown_parameter";
-        detail = "There is no such parameter.";
-        break;
-
-    case TAVUS_QUERY_TWICE:
-        detail = "The parameter is given twice.";
-        break;
-
-    case TAVUS_QUERY_TOO_LONG:
-        detail = "The parameter is too long.";
-        break;
-
-    default: /* TAVUS_QUERY_MALFORMED */
-        detail = "The query string is malformed.";
-    }
-
-    if (detail) {
-        *sent = ngx_tavus_admin_invalid(r, code, detail, bad, bad_len);
+    if (ngx_tavus_args_read(r, query->pool, table, n, sent) != NGX_OK) {
         return NGX_DECLINED;
     }
 
@@ -362,10 +327,7 @@ ngx_tavus_admin_args(ngx_http_request_t *r, ngx_tavus_admin_query_t *query,
                                   table[i].len)
             != NGX_OK)
         {
-            *sent = ngx_tavus_admin_invalid(r, code,
-                                            "The parameter's value is not "
-                                            "valid.", route->args[i].name,
-                                         ngx_strlen(route->args[i].name));
+            *sent = ngx_tavus_args_invalid(r, route->args[i].name);
             return NGX_DECLINED;
         }
     }
@@ -454,40 +416,6 @@ ngx_tavus_admin_value(ngx_tavus_admin_query_t *query, ngx_uint_t n,
     }
 
     return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_tavus_admin_invalid(ngx_http_request_t *r, const char *code,
-    const char *detail, const char *name, size_t len)
-{
-    cJSON      *extra;
-    u_char     *p;
-    ngx_uint_t  i;
-
-    extra = NULL;
-    p = ngx_pnalloc(r->pool, len + 1);
-
-    /* a name of the caller's is repeated only if it is a plain word */
-
-    if (name != NULL && p != NULL && len <= 64) {
-
-        for (i = 0; i < len; i++) {
-            if (!((name[i] >= 'a' && name[i] <= 'z') || name[i] == '_')) {
-                break;
-            }
-        }
-
-        if (i == len) {
-            ngx_cpystrn(p, (u_char *) name, len + 1);
-
-            extra = cJSON_CreateObject();
-            (void) cJSON_AddStringToObject(extra, "parameter", (char *) p);
-        }
-    }
-
-    return ngx_tavus_send_problem_with(r, NGX_HTTP_BAD_REQUEST, code, 0,
-                                       detail, extra);
 }
 
 
@@ -613,10 +541,7 @@ ngx_tavus_admin_failed(ngx_http_request_t *r, ngx_int_t rc, PGresult *res)
     /* invalid_parameter_value: the only one that SQL itself judges */
 
     if (state && ngx_strcmp(state, "22023") == 0) {
-        return ngx_tavus_admin_invalid(r, "invalid_parameter",
-                                       "The parameter's value is not "
-                                       "valid.", "cursor",
-                                       sizeof("cursor") - 1);
+        return ngx_tavus_args_invalid(r, "cursor");
     }
 
     message = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)

@@ -81,6 +81,7 @@ static const char  *ngx_tavus_track_prefixes[] = {
     "application.",
     "contact.",
     "conversation.",
+    "document.",
     "system.",
     NULL
 };

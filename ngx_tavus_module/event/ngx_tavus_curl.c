@@ -297,6 +297,7 @@ ngx_tavus_curl_options(ngx_tavus_curl_t *t)
         || curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION,
                             ngx_tavus_curl_write)
         || curl_easy_setopt(easy, CURLOPT_WRITEDATA, t)
+        || curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, (long) t->fresh)
         || curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, t->method))
     {
         return NGX_ERROR;

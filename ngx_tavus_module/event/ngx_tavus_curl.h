@@ -52,6 +52,7 @@ struct ngx_tavus_curl_s {
     struct curl_slist      *headers;    /* see ngx_tavus_curl_header() */
     ngx_msec_t              timeout;
     size_t                  max;        /* bytes of answer body */
+    unsigned                fresh:1;    /* on a connection of its own */
     ngx_tavus_curl_pt       handler;
     void                   *data;
 
@@ -105,7 +106,8 @@ ngx_int_t ngx_tavus_curl_header(ngx_tavus_curl_t *t, const char *line);
 /*
  * Starts a transfer.  On NGX_OK the handler will be called, once, by the
  * deadline at the latest; on NGX_ERROR it will not, and the transfer is
- * freed.  A request with a body is never sent twice.
+ * freed.  A request with a body is never sent twice; one without may be, if
+ * a kept connection turns out to be dead, unless it is fresh.
  */
 ngx_int_t ngx_tavus_curl_send(ngx_tavus_curl_t *t);
 

@@ -149,6 +149,34 @@ ngx_tavus_cors_asks(ngx_http_request_t *r)
 }
 
 
+ngx_uint_t
+ngx_tavus_cors_same_origin(ngx_http_request_t *r)
+{
+    ngx_str_t               origin;
+    ngx_uint_t              n;
+    ngx_tavus_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
+
+    n = ngx_tavus_cors_get_origin(r, &origin);
+
+    if (n > 1
+        || (n == 1
+            && (origin.len != mcf->public_origin.len
+                || ngx_memcmp(origin.data, mcf->public_origin.data,
+                              origin.len)
+                   != 0)))
+    {
+        return 0;
+    }
+
+    return ngx_tavus_cors_fetch_site(r, "same-origin")
+           || ngx_tavus_find_header(r, "sec-fetch-site",
+                                    sizeof("sec-fetch-site") - 1)
+              == NULL;
+}
+
+
 static ngx_uint_t
 ngx_tavus_cors_allowed(ngx_http_request_t *r, ngx_str_t *origin)
 {
@@ -364,7 +392,8 @@ ngx_tavus_cors_allow(ngx_http_request_t *r)
            ? lcf->endpoint->methods
            : NGX_HTTP_GET|NGX_HTTP_HEAD|NGX_HTTP_POST;
 
-    methods.data = ngx_pnalloc(r->pool, sizeof("GET, HEAD, POST, DELETE"));
+    methods.data = ngx_pnalloc(r->pool,
+                               sizeof("GET, HEAD, POST, PATCH, DELETE"));
     if (methods.data == NULL) {
         return NGX_ERROR;
     }
@@ -399,6 +428,7 @@ ngx_tavus_cors_methods(ngx_uint_t mask, u_char *buf)
         { NGX_HTTP_GET, "GET" },
         { NGX_HTTP_HEAD, "HEAD" },
         { NGX_HTTP_POST, "POST" },
+        { NGX_HTTP_PATCH, "PATCH" },
         { NGX_HTTP_DELETE, "DELETE" },
         { 0, NULL }
     };

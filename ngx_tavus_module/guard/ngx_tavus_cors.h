@@ -26,6 +26,12 @@ ngx_int_t ngx_tavus_cors_headers(ngx_http_request_t *r,
 /* Whether origins are judged in the location that r is in. */
 ngx_uint_t ngx_tavus_cors_asks(ngx_http_request_t *r);
 
+/*
+ * Whether a change that needs a login may come from where it does: from a
+ * page of tavus_public_origin, or from no page at all.
+ */
+ngx_uint_t ngx_tavus_cors_same_origin(ngx_http_request_t *r);
+
 /* What is wrong with an origin that stands in a configuration, or NULL. */
 const char *ngx_tavus_cors_check_origin(ngx_str_t *origin);
 
