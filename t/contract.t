@@ -13,6 +13,7 @@ use Mojo::UserAgent;
 use Sandbox;
 use Tavus::Test::Contract;
 use Tavus::Test::Process qw(slurp);
+use Tavus::Test::Repair qw(due);
 
 my $CONTRACT = 't/contract/tavus.yml';
 my $contract = Tavus::Test::Contract->new($CONTRACT);
@@ -32,7 +33,8 @@ my %verticals = (
 my $t = Tavus::Test->new(
     http => {tavus_vertical =>
         [map { "$_ { $verticals{$_} }" } sort keys %verticals],
-        tavus_api_timeout => '500ms', tavus_store_timeout => '200ms'},
+        tavus_api_timeout => '500ms', tavus_store_timeout => '200ms',
+        tavus_repair => 'rate=10r/s'},
 )->start;
 my $box = $t->sandbox;
 $box->config(record_answers => 1);
@@ -73,6 +75,15 @@ $box->fault(kind => 'hang', method => 'POST', path => '/v2/conversations',
 is $t->create->code, 502, 'a lost answer';
 wait_ok { grep { $_->{method} eq 'GET' && $_->{path} eq '/v2/conversations'
     && $_->{answer} } $box->calls('/v2/') } 'the list', 60;
+
+# one whose callbacks are lost is asked about
+$box->config(callback_drop => 1);
+my $lost = $t->create->json->{conversation_id};
+$box->play(conversation_id => $lost, story => 'all');
+$box->config(callback_drop => 0);
+due($t);
+wait_ok { grep { $_->{path} eq "/v2/conversations/$lost" && $_->{answer} }
+    $box->calls('/v2/') } 'the verbose GET', 60;
 
 my $ua = Mojo::UserAgent->new;
 

@@ -56,8 +56,9 @@ test('from the first visit to the transcript in the panel', async ({ page, reque
     await expect(page.locator('[data-event="system.shutdown"]')).toBeVisible({ timeout: 1000 });
   }).toPass({ timeout: 30_000 });
   await expect(page.locator('[data-transcript]')).toContainText(said);
+  await expect(page.locator('[data-transcript] li').filter({ hasText: /^\s*Agent\s*$/ }), 'no row without words').toHaveCount(0);
   await expect(page.getByText('end conversation endpoint hit').first()).toBeVisible();
-  await expect(page.locator('[data-event="system.replica_joined"]')).toBeVisible();
+  await expect(page.locator('[data-event="system.pal_joined"]')).toBeVisible();
   await expect(page.locator('[data-event="application.transcription_ready"]')).toBeVisible();
 
   const { violations } = await new AxeBuilder({ page }).analyze();
