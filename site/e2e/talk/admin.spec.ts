@@ -1,8 +1,18 @@
 import { createHmac } from 'node:crypto';
 
 import AxeBuilder from '@axe-core/playwright';
+import type { APIRequestContext } from '@playwright/test';
 
 import { ADMIN, BASE, expect, Sandbox, test } from '../fixtures';
+
+async function callback(request: APIRequestContext, event: Record<string, unknown>): Promise<void> {
+  const body = JSON.stringify(event);
+  const mac = createHmac('sha256', process.env.WEBHOOK_SECRET!).update(body).digest('hex');
+
+  expect((await request.post('/api/tavus/webhook', {
+    data: Buffer.from(body), headers: { 'Content-Type': 'application/json', 'X-Tavus-Signature': mac }
+  })).status()).toBe(200);
+}
 
 test('the panel is for who can log in', async ({ request }) => {
   for (const path of ['/admin', '/admin?view=conversations', '/api/admin/events']) {
@@ -59,17 +69,10 @@ test.describe('logged in', () => {
   });
 
   test('a text that only an old event has is found behind large ones', async ({ page, request }) => {
-    const post = async (n: number, days: number, text: string) => {
-      const body = JSON.stringify({
-        event_type: 'application.transcription_ready', conversation_id: `search-${n}`,
-        timestamp: new Date(Date.now() - days * 86_400_000 + n).toISOString(), properties: { text }
-      });
-      const mac = createHmac('sha256', process.env.WEBHOOK_SECRET!).update(body).digest('hex');
-
-      expect((await request.post('/api/tavus/webhook', {
-        data: Buffer.from(body), headers: { 'Content-Type': 'application/json', 'X-Tavus-Signature': mac }
-      })).status()).toBe(200);
-    };
+    const post = (n: number, days: number, text: string) => callback(request, {
+      event_type: 'application.transcription_ready', conversation_id: `search-${n}`,
+      timestamp: new Date(Date.now() - days * 86_400_000 + n).toISOString(), properties: { text }
+    });
     await post(0, 21, 'the needle of the haystack');
     // below what the sample configuration takes of webhooks from one address in a minute
     for (let n = 1; n <= 6; n++) await post(n, 20, 'x'.repeat(8_000_000));
@@ -114,6 +117,57 @@ test.describe('logged in', () => {
     await page.goto('/admin?view=conversations&vertical=ecommerce');
     await expect(page.locator('tbody tr').first()).toContainText('ecommerce');
     await expect(page.locator('tbody tr', { hasNotText: 'ecommerce' })).toHaveCount(0);
+  });
+
+  test('a transcript shows what people said, and the rest on demand', async ({ page, request }) => {
+    await callback(request, {
+      event_type: 'application.transcription_ready', conversation_id: 'panel-1', timestamp: new Date().toISOString(),
+      properties: {
+        face_id: 'r0fa', pal_id: 'p0a1', transcript: [
+          { role: 'system', content: 'You are discreet.' },
+          { role: 'replica', content: 'Hello, how can I help?', timestamp: 1767225601.5 },
+          { role: 'user', content: [{ type: 'text', text: 'What does it <b>cost</b>?' }], timestamp: '2026-01-01T00:01:05' },
+          { role: 'assistant', content: '', tool_calls: [{ id: 't1', function: { name: 'find_price', arguments: '{}' } }] },
+          { role: 'tool', content: '{"price":25}', tool_call_id: 't1' },
+          { role: 'assistant', content: 'Twenty-five a month.' },
+          { role: 'user', content: null }
+        ]
+      }
+    });
+    await page.goto('/admin?view=conversation&id=panel-1');
+
+    const rows = page.locator('[data-transcript] > li');
+    await expect(rows).toHaveText([/^Agent 00:00:01Hello, how can I help\?$/, /^Visitor 00:01:05What does it <b>cost<\/b>\?$/,
+      /^Agent Twenty-five a month\.$/]);
+    await expect(page.locator('dl')).toContainText('p0a1');
+    await expect(page.locator('dl')).toContainText('r0fa');
+
+    const show = page.getByRole('button', { name: 'Show 4 rows of system and tools' });
+    await expect(show).toHaveAttribute('aria-pressed', 'false');
+    await show.click();
+    await expect(rows).toHaveCount(7);
+    await expect(rows.locator('summary')).toHaveText(['System', 'Calls find_price', 'Tool', 'user, nothing said'].map((s) => new RegExp(`^${s} ?$`)));
+    await rows.nth(4).locator('summary').click();
+    await expect(rows.nth(4).locator('pre')).toHaveText('{"price":25}');
+
+    const { violations } = await new AxeBuilder({ page }).analyze();
+    expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' | ')}`)).toEqual([]);
+
+    await page.getByRole('button', { name: 'Hide 4 rows of system and tools' }).click();
+    await expect(rows).toHaveCount(3);
+  });
+
+  test('odd transcripts do no harm', async ({ page, request, watch }) => {
+    await callback(request, {
+      event_type: 'application.transcription_ready', conversation_id: 'panel-2', timestamp: new Date().toISOString(),
+      properties: { transcript: [1, null, {}, { role: 7, content: {}, tool_calls: 'x' }, { role: 'tool', tool_calls: [null, { name: 1 }] },
+        { role: 'user', content: 'after twelve', seconds_from_start: 72.9 }, { role: 'user', content: 'oddly', seconds_from_start: 'x' }] }
+    });
+    await page.goto('/admin?view=conversation&id=panel-2');
+    await expect(page.locator('[data-transcript] > li')).toHaveText([/^Visitor \+1:12after twelve$/, /^Visitor oddly$/]);
+    await page.getByRole('button', { name: 'Show 3 rows of system and tools' }).click();
+    await expect(page.locator('[data-other] summary')).toHaveText([/^No role ?$/, /^No role ?$/, /^Calls \?, \? ?$/]);
+    expect(watch.errors).toEqual([]);
   });
 
   for (const colorScheme of ['light', 'dark'] as const) {

@@ -30,11 +30,16 @@ export interface Conversation {
   utm_campaign?: string | null;
 }
 
-export interface Line { role: string; content: string; timestamp?: number | string; seconds_from_start?: number }
+// n: the row's place in the whole transcript; at: its time, if it has one
+export interface Line { n: number; role: 'user' | 'assistant'; content: string; at?: string; seconds_from_start?: unknown }
+
+// what nobody said, as Tavus sent it
+export interface OtherLine { n: number; role?: unknown; content?: unknown; at?: string; seconds_from_start?: unknown; tool_calls?: unknown }
 
 export interface ConversationDetail extends Conversation {
   events: SystemEvent[];
   transcript?: Line[] | null;
+  transcript_other?: OtherLine[];
 }
 
 // searched_to: the search paused there

@@ -8,7 +8,8 @@ import { CONVERSATION_FILTERS, type ConversationDetail, type ConversationPage, E
 
 import { EventRows } from './EventList';
 import { type Filter, Filters } from './Filters';
-import { Failed, Go, StatusBadge, Time } from './parts';
+import { Empty, Failed, Go, StatusBadge, Time } from './parts';
+import { Transcript } from './Transcript';
 import { type Asking, useAsk } from './use-ask';
 import { useUrl } from './use-url';
 
@@ -53,9 +54,6 @@ function Pages({ page, busy, first }: { page: Page; busy: boolean; first: boolea
     </nav>
   );
 }
-
-const Empty = ({ children }: { children: string }) =>
-  <Card className="text-center text-muted">{children}</Card>;
 
 const searchEvents: Asking<EventPage> = (path, signal, show) => search(path, 'events', signal, show);
 const searchConversations: Asking<ConversationPage> = (path, signal, show) => search(path, 'conversations', signal, show);
@@ -113,8 +111,6 @@ function Conversations({ turn }: { turn: number }) {
 
 function OneConversation({ id, turn }: { id: string; turn: number }) {
   const { data: c, error, busy } = useAsk<ConversationDetail>(`conversations/${encodeURIComponent(id)}`, turn);
-  // what the agent was told is no part of the talk
-  const lines = c?.transcript?.filter((l) => l.role === 'user' || l.role === 'assistant') ?? [];
 
   return (
     <div aria-busy={busy} className="flex flex-col gap-6">
@@ -134,17 +130,7 @@ function OneConversation({ id, turn }: { id: string; turn: number }) {
               ))}
             </dl>
           </Card>
-          <section aria-labelledby="transcript" className="flex flex-col gap-3">
-            <h2 id="transcript" className="font-display text-xl font-bold">Transcript</h2>
-            {lines.length === 0 && <Empty>No transcript has come yet. It follows some time after the end.</Empty>}
-            <ol className="flex flex-col gap-2.5" data-transcript>
-              {lines.map((l, i) => (
-                <li key={i} className={l.role === 'user' ? 'max-w-2xl self-end rounded-2xl rounded-br-md bg-good-wash px-4 py-2.5' : 'max-w-2xl self-start rounded-2xl rounded-bl-md border border-line bg-surface px-4 py-2.5'}>
-                  <span className="block text-sm font-semibold text-muted">{l.role === 'user' ? 'Visitor' : 'Agent'}</span>{l.content}
-                </li>
-              ))}
-            </ol>
-          </section>
+          <Transcript said={c.transcript ?? []} other={c.transcript_other ?? []} />
           <section aria-labelledby="timeline" className="flex flex-col gap-3">
             <h2 id="timeline" className="font-display text-xl font-bold">Timeline</h2>
             <EventRows events={c.events} showConversation={false} />

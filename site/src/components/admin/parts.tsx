@@ -1,5 +1,6 @@
 import { Alert } from '@/components/ui/alert';
 import { Badge } from '@/components/ui/badge';
+import { Card } from '@/components/ui/card';
 import type { AdminError } from '@/lib/admin';
 
 import { go } from './use-url';
@@ -29,6 +30,9 @@ export function Go({ to, children, className = 'link' }: { to: string; children:
     }}>{children}</a>
   );
 }
+
+export const Empty = ({ children }: { children: string }) =>
+  <Card className="text-center text-muted">{children}</Card>;
 
 export function Failed({ error }: { error: AdminError }) {
   return <Alert live tone="bad" title={error.status === 400 ? 'A filter was not understood' : 'That could not be read'}>{error.message}</Alert>;
