@@ -1038,7 +1038,10 @@ tavus_json_find(tavus_json_scan_t *s, const uint8_t *name, size_t len)
 
         if (!s->escaped) {
 
-            if (strncmp(expected, (const char *) name, len) == 0
+            /* most differ in the first letter */
+
+            if ((len == 0 || (uint8_t) expected[0] == name[0])
+                && strncmp(expected, (const char *) name, len) == 0
                 && expected[len] == '\0')
             {
                 return &s->members[i];
