@@ -286,6 +286,31 @@ subtest 'what is not so is found' => sub {
     done_testing;
 };
 
+subtest 'callbacks' => sub {
+    my $type = $contract->data->{'x-callbacks'};
+    my $bare = $contract->data->{'x-bare'};
+    my $envelope = {'$ref' => '#/components/schemas/Envelope'};
+    my (%seen, %wrong);
+
+    for my $body (map { $_->{body} } $box->callbacks) {
+        my $name = $body->{event_type}
+            // ($body->{objective_name} ? 'objective' : 'guardrail');
+        $seen{$name} = 1;
+        my @why = $body->{event_type}
+            ? ($contract->wrong($envelope, $body), $contract->wrong(
+                ($type->{$name} // {})->{schema}, $body->{properties}))
+            : $contract->wrong($bare->{$name}{schema}, $body);
+        $wrong{$name} = \@why if @why;
+    }
+    is_deeply \%wrong, {}, 'all are as the contract says';
+    is_deeply [sort keys %seen], [sort keys %$type, keys %$bare],
+        'and all that stand there were sent';
+    my %body = (face_id => 'r1', extra => 1);
+    ok scalar $contract->wrong($type->{'system.pal_joined'}{schema}, \%body),
+        'what is not so is found';
+    done_testing;
+};
+
 # From the sources: nothing is asked for that is not in the contract.
 subtest 'every path' => sub {
     my $unknown = sub (@paths) {
@@ -332,9 +357,12 @@ subtest 'gaps' => sub {
         ok scalar(grep { "$_ " =~ /^\Q$where\E[ \/]/ }
             keys $contract->seen->%*), 'in the traffic';
     }
-    for my $o ($contract->operations->@*) {
-        ok $source{$o->{op}{'x-source'}}, "$o->{name} has a source";
-        $whence{$o->{op}{'x-source'}} = 1;
+    my %from = ((map { $_->{name} => $_->{op}{'x-source'} }
+        $contract->operations->@*), map { my $all = $contract->data->{$_};
+        map { $_ => $all->{$_}{source} } keys %$all } qw(x-callbacks x-bare));
+    for (sort keys %from) {
+        ok $source{$from{$_} // ''}, "$_ has a source";
+        $whence{$from{$_} // ''} = 1;
     }
     is_deeply [grep { !$whence{$_} } sort keys %source], [],
         'all sources are used';

@@ -9,6 +9,7 @@ package Tavus::Test::Contract;
 #   $c->seen                all that was there, {"operation part path" => n}
 #   $c->named               all that the document names, likewise
 #   $c->operation($call)    its name there, or undef
+#   $c->wrong($schema, $data)   what is wrong with it, a list of texts
 #
 # A part is "request", "query" or a status; a path is that of a value in the
 # body, with * for any item of a list, or the name of a parameter.  Schemas are
@@ -212,6 +213,12 @@ sub seen_in ($self, $value, $at, $path = '') {
     if (ref $value eq 'ARRAY') {
         $self->seen_in($_, $at, "$path/*") for @$value;
     }
+}
+
+sub wrong ($self, $schema, $data) {
+    return 'is not there' unless $schema;
+    return map { "$_" }
+        $self->validator->validate($data, $self->resolve($schema));
 }
 
 # The validator stops at the first fields that are not allowed: they are taken
