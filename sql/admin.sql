@@ -396,8 +396,8 @@ AS $$
 DECLARE
     c      tavus.conversations;
     events text;
-    said   jsonb;
-    other  jsonb;
+    said   text;
+    other  text;
 BEGIN
     SELECT k.* INTO c FROM tavus.conversations k WHERE k.id = $1;
     IF NOT FOUND THEN
@@ -426,8 +426,8 @@ BEGIN
      WHERE e.id = c.transcript_id;
 
     RETURN concat(left(tavus.conversation_json(c)::text, -1), ',"events":[', events,
-                  '],"transcript":', coalesce(said::text, 'null'),
-                  ',"transcript_other":' || other::text, '}');
+                  '],"transcript":', coalesce(said, 'null'), ',"transcript_other":' || other,
+                  '}');
 END
 $$;
 

@@ -218,7 +218,7 @@ $$;
 
 -- Stores what shares a moment with another event, and no id that tells the two apart, beside it: its
 -- id is made of the other's and of what it says.  So the first one of a moment has the id of that
--- moment, and a redelivery of any is recognised.
+-- moment, and a redelivery or a copy of any is recognised.
 CREATE OR REPLACE FUNCTION tavus.record_beside(
     INOUT marks text[], INOUT ids uuid[], received timestamptz[], digests bytea[],
     kinds smallint[], sources text[], event_types text[], conversation_ids text[],
@@ -237,7 +237,8 @@ BEGIN
                                  (SELECT b.id FROM tavus.digests_before b
                                    WHERE b.digest = substr(r.digest, 1, 16)),
                                  (SELECT x.stored FROM tavus.elsewhere x WHERE x.id = r.id)),
-                        coalesce(tavus.essence(r.source, bodies[r.ord]),
+                        coalesce(tavus.essence(r.source, bodies[r.ord]) -> 'properties',
+                                 tavus.essence(r.source, bodies[r.ord]),
                                  to_jsonb(sha256(bodies[r.ord])::text)))
                ELSE r.id END
           FROM unnest(marks, ids, digests, sources) WITH ORDINALITY

@@ -9,76 +9,90 @@ AS $$
 DECLARE
     m      text[];
     before int;
+    day    date;
     zone   interval := '0';
 BEGIN
-    m := pg_catalog.regexp_match(value,
-        '^([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt ]'
-        '([0-9]{2}):([0-9]{2})(?::([0-9]{2})(?:[.,]([0-9]+))?)?'
-        '(?: ?(?:[Zz]|UTC|([+-])([0-9]{2})(?::?([0-9]{2}))?))?$');
+    IF pg_catalog.strpos(value, '-') = 0 THEN
+        m := pg_catalog.regexp_match(value, '^0*([0-9]*)(\.[0-9]+)?(?:[eE][+]?([0-9]{1,2}))?$');
+        before := pg_catalog.length(m[1]) + coalesce(m[3]::int, 0);
 
-    IF m IS NOT NULL THEN
-        IF m[1] = '0000' OR m[4] > '23' OR m[5] > '59' OR m[6] > '60' OR m[9] > '23'
-           OR m[10] > '59'
-        THEN
+        IF m IS NULL OR before > 20 OR value !~ '^[0-9]' THEN
             RETURN NULL;
         END IF;
 
-        zone := pg_catalog.make_interval(hours => coalesce((m[8] || m[9])::int, 0),
-                                         mins => coalesce((m[8] || m[10])::int, 0));
-        RETURN (pg_catalog.make_date(m[1]::int, m[2]::int, m[3]::int)
-                + pg_catalog.make_interval(
-                      hours => m[4]::int, mins => m[5]::int, secs => coalesce(m[6]::int, 0))
-                + pg_catalog.rpad(pg_catalog.left(coalesce(m[7], '0'), 6), 6, '0')::int
-                  * interval '1 microsecond'
-                - zone) AT TIME ZONE 'UTC';
+        RETURN 'epoch'::timestamptz
+               + pg_catalog.trunc(value::numeric * CASE WHEN before > 17 THEN 0.001
+                                                        WHEN before > 14 THEN 1
+                                                        WHEN before > 11 THEN 1000
+                                                        ELSE 1000000 END)::bigint
+                 * interval '1 microsecond';
     END IF;
 
-    m := pg_catalog.regexp_match(value, '^0*([0-9]*)(\.[0-9]+)?(?:[eE][+]?([0-9]{1,2}))?$');
-    before := pg_catalog.length(m[1]) + coalesce(m[3]::int, 0);
+    m := pg_catalog.regexp_match(value,
+        '^([0-9]{4})-(0[1-9]|1[0-2])-([0-2][0-9]|3[01])[Tt ]'
+        '([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9]|60)(?:[.,]([0-9]+))?)?'
+        '(?: ?(?:[Zz]|UTC|([+-])([01][0-9]|2[0-3])(?::?([0-5][0-9]))?))?$');
 
-    IF m IS NULL OR before > 20 OR value !~ '^[0-9]' THEN
+    IF m IS NULL OR m[1] = '0000' OR m[3] = '00' THEN
         RETURN NULL;
     END IF;
 
-    RETURN 'epoch'::timestamptz
-           + pg_catalog.trunc(value::numeric * CASE WHEN before > 17 THEN 0.001
-                                                    WHEN before > 14 THEN 1
-                                                    WHEN before > 11 THEN 1000
-                                                    ELSE 1000000 END)::bigint
-             * interval '1 microsecond';
-EXCEPTION WHEN data_exception THEN
-    RETURN NULL;
+    -- of a month that has not so many days it is another
+    day := pg_catalog.make_date(m[1]::int, m[2]::int, 1) + (m[3]::int - 1);
+
+    IF pg_catalog.date_part('month', day) <> m[2]::int THEN
+        RETURN NULL;
+    END IF;
+
+    IF m[8] IS NOT NULL THEN
+        zone := pg_catalog.make_interval(hours => (m[8] || m[9])::int,
+                                         mins => (m[8] || coalesce(m[10], '0'))::int);
+    END IF;
+
+    RETURN (day + pg_catalog.make_interval(
+                      hours => m[4]::int, mins => m[5]::int, secs => coalesce(m[6]::int, 0))
+            + pg_catalog.rpad(pg_catalog.left(coalesce(m[7], '0'), 6), 6, '0')::int
+              * interval '1 microsecond'
+            - zone) AT TIME ZONE 'UTC';
 END
 $$;
 
 -- What a row of a transcript says, as text: a string, the texts in a list of parts, or the one of a
 -- part; NULL if it says nothing.
 CREATE OR REPLACE FUNCTION tavus.spoken(content jsonb) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE jsonb_typeof(content)
-       WHEN 'array' THEN (
-           SELECT string_agg(s.said, ' ' ORDER BY p.ord)
-             FROM jsonb_array_elements(content) WITH ORDINALITY AS p (part, ord),
-                  LATERAL (SELECT CASE jsonb_typeof(p.part)
-                                  WHEN 'string' THEN p.part #>> '{}'
-                                  WHEN 'object' THEN tavus.str(p.part, 'text') END) AS s (said)
-            WHERE s.said ~ '[^[:space:]]')
-       ELSE (SELECT s.said
-               FROM (SELECT CASE jsonb_typeof(content)
-                            WHEN 'object' THEN coalesce(tavus.str(content, 'text'),
-                                                        tavus.str(content, 'content'))
-                            WHEN 'null' THEN NULL
-                            ELSE content #>> '{}' END) AS s (said)
-              WHERE s.said ~ '[^[:space:]]') END;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+DECLARE
+    said text;
+BEGIN
+    CASE jsonb_typeof(content)
+    WHEN 'object' THEN
+        said := coalesce(tavus.str(content, 'text'), tavus.str(content, 'content'));
+    WHEN 'array' THEN
+        SELECT string_agg(s.said, ' ' ORDER BY p.ord) INTO said
+          FROM jsonb_array_elements(content) WITH ORDINALITY AS p (part, ord),
+               LATERAL (SELECT CASE jsonb_typeof(p.part)
+                               WHEN 'string' THEN p.part #>> '{}'
+                               WHEN 'object' THEN tavus.str(p.part, 'text') END) AS s (said)
+         WHERE s.said ~ '[^[:space:]]';
+    WHEN 'null' THEN
+        said := NULL;
+    ELSE
+        said := content #>> '{}';
+    END CASE;
 
--- The transcript in the body of an event, as two JSON lists: what people said, in the order that
--- Tavus gives, and all other rows: the system's, tools' and their calls, and empty ones.  Each row is
--- as it came but for these: its place in the whole ("n", from 0), of what was said the role (user or
--- assistant, whatever Tavus calls them) and the content (text), and the time ("at"), if it has one in
--- any form: its own, or of its seconds from the start, which others with both or else started_ tell.
--- NULL if there is no list.
+    RETURN CASE WHEN said ~ '[^[:space:]]' THEN said END;
+END
+$$;
+
+-- The transcript in the body of an event, of 10,000 rows at most, as two lists in JSON: what people
+-- said, in the order that Tavus gives, and all other rows: the system's, tools' and their calls, and
+-- empty ones.  Each row is as it came but for these: its place in the whole ("n", from 0), of what was
+-- said the role (user or assistant, whatever Tavus calls them) and the content (text), and the time
+-- ("at"), if it has one in any form: its own, or of its seconds from the start, which the first row
+-- with both tells, or else started_.  NULL if there is no list.
 CREATE OR REPLACE FUNCTION tavus.transcript(
-    body bytea, started_ timestamptz, OUT said jsonb, OUT other jsonb)
+    body bytea, started_ timestamptz, OUT said text, OUT other text)
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
@@ -90,19 +104,18 @@ BEGIN
 
     WITH item AS MATERIALIZED (
         SELECT i.item, i.ord - 1 AS n,
-               CASE WHEN lower(tavus.str(i.item, 'role')) IN ('user', 'visitor', 'participant')
-                    THEN 'user'
-                    WHEN lower(tavus.str(i.item, 'role'))
-                         IN ('assistant', 'pal', 'replica', 'persona', 'face')
+               CASE WHEN i.role IN ('user', 'visitor', 'participant') THEN 'user'
+                    WHEN i.role IN ('assistant', 'pal', 'replica', 'persona', 'face')
                     THEN 'assistant' END AS role,
                tavus.spoken(i.item -> 'content') AS content,
                CASE WHEN jsonb_typeof(i.item -> 'timestamp') IN ('string', 'number')
                     THEN tavus.moment(i.item ->> 'timestamp') END AS at,
                CASE WHEN i.item ->> 'seconds_from_start' ~ '^[0-9]{1,7}([.][0-9]{1,20})?$'
                     THEN (i.item ->> 'seconds_from_start')::float8 END AS seconds
-          FROM jsonb_array_elements(list) WITH ORDINALITY AS i (item, ord)
-         WHERE jsonb_typeof(i.item) = 'object'
-    ), begun AS (
+          FROM (SELECT e.item, e.ord, lower(tavus.str(e.item, 'role')) AS role
+                  FROM jsonb_array_elements(list) WITH ORDINALITY AS e (item, ord)
+                 WHERE jsonb_typeof(e.item) = 'object' AND e.ord <= 10000) i
+    ), begun AS MATERIALIZED (
         SELECT coalesce((SELECT i.at - make_interval(secs => i.seconds) FROM item i
                           WHERE i.at IS NOT NULL AND i.seconds IS NOT NULL
                           ORDER BY i.n LIMIT 1), started_) AS at
@@ -110,17 +123,19 @@ BEGIN
         SELECT i.n, i.item, i.role, i.content,
                i.role IS NOT NULL AND i.content IS NOT NULL AS said,
                jsonb_strip_nulls(jsonb_build_object('n', i.n, 'at', tavus.iso(
-                   coalesce(i.at, b.at + make_interval(secs => i.seconds))))) AS place
-          FROM item i, begun b
+                   coalesce(i.at, (SELECT b.at FROM begun b)
+                                  + make_interval(secs => i.seconds))))) AS place
+          FROM item i
+         ORDER BY i.n
     )
-    SELECT coalesce(jsonb_agg(l.item - 'tool_calls' || l.place || jsonb_build_object(
-                        'role', l.role, 'content', l.content) ORDER BY l.n)
-                        FILTER (WHERE l.said), '[]'),
-           coalesce(jsonb_agg(CASE WHEN l.said THEN l.item - 'content' ELSE l.item END || l.place
-                        ORDER BY l.n)
-                        FILTER (WHERE NOT l.said
-                                   OR jsonb_typeof(l.item -> 'tool_calls') = 'array'
-                                      AND l.item -> 'tool_calls' <> '[]'), '[]')
+    SELECT '[' || coalesce(string_agg((l.item - 'tool_calls' || l.place
+                                       || jsonb_build_object('role', l.role, 'content', l.content)
+                                      )::text, ',') FILTER (WHERE l.said), '') || ']',
+           '[' || coalesce(string_agg((CASE WHEN l.said THEN l.item - 'content' ELSE l.item END
+                                       || l.place)::text, ',')
+                               FILTER (WHERE NOT l.said
+                                          OR jsonb_typeof(l.item -> 'tool_calls') = 'array'
+                                             AND l.item -> 'tool_calls' <> '[]'), '') || ']'
       INTO said, other
       FROM line l;
 END

@@ -1,6 +1,6 @@
 -- What tavus.record() stores, and what it answers for repetitions.
 \ir setup.sql
-SELECT plan(63);
+SELECT plan(64);
 
 SELECT is(pg_temp.rec('[{"i":3,"t":"a.b","c":"r1","b":" {\"x\" : 1.0}\n","v":"{\"by\":\"token\"}"},
                         {"i":1,"t":"a.b","c":"r1"}, {"i":2,"t":"t","s":"browser","k":2}]'),
@@ -104,6 +104,11 @@ SELECT is(pg_temp.again('tavus', 'x.new', '{"properties":{"n":1}}', '{"propertie
               '{"properties":{"n":1.0},"webhook_url":"1"}', '{"properties":{"n":2.0}}',
               '{"properties":{"n":3}}', '[]', 'no JSON', 'no json', 'no JSON'), 'ssddssssd',
           'several of a moment');
+SELECT is(pg_temp.again('tavus', 'x.new', '{"conversation_id":"r1","properties":{"n":1},"seq":1}',
+              '{"conversation_id":"r1","properties":{"n":2},"seq":2}', '{"properties":{"n":2}}',
+              '{"properties":{"n":1}}', '{"properties":{"n":3}}',
+              '{"conversation_id":"r1","properties":{"n":3},"seq":3}'), 'ssddsd',
+          'and copies of them from the API');
 SELECT is(pg_temp.rec('[{"i":51,"t":"application.recording_ready","c":"r51","b":"{\"n\":1}"}]')
           || pg_temp.rec('[{"i":51,"t":"application.recording_ready","c":"r51","b":"{\"n\":2}"},
                            {"i":51,"t":"application.recording_ready","c":"r51","b":"{\"n\":2}"},

@@ -1,10 +1,10 @@
 -- What a conversation's transcript shows: what people said, and apart from it all other rows.
 \ir setup.sql
-SELECT plan(20);
+SELECT plan(21);
 
 -- said and other rows of a transcript, of a conversation that began at 2026-01-01
 CREATE FUNCTION pg_temp.read(rows text, OUT said jsonb, OUT other jsonb) LANGUAGE sql AS $$
-    SELECT t.said, t.other
+    SELECT t.said::jsonb, t.other::jsonb
       FROM tavus.transcript(convert_to('{"properties":{"transcript":' || rows || '}}', 'UTF8'),
                             '2026-01-01 00:00:00+00') t
 $$;
@@ -67,6 +67,9 @@ SELECT is((pg_temp.read(v))::text, '(,)', 'no list: ' || v)
 SELECT is((tavus.transcript(v::bytea, now()))::text, '(,)', 'no transcript')
   FROM unnest('{"no JSON","[]","{\"properties\":[]}"}'::text[]) v;
 
+SELECT is(jsonb_array_length((pg_temp.read('[' || repeat('{"role":"user","content":"x"},', 10001)
+                                           || '7]')).said), 10000, 'there is an end to it');
+
 -- times
 SELECT is((SELECT array_agg(DISTINCT pg_temp.moment('{"role":"user","content":"x","timestamp":' || v
                                                 || '}'))
@@ -91,7 +94,7 @@ SELECT is((SELECT array_agg(r ->> 'at' ORDER BY o) FROM jsonb_array_elements((pg
               WITH ORDINALITY AS x (r, o)),
           '{2026-01-01T00:01:36.000Z,2026-01-01T00:03:20.000Z}', 'or as a row with both has it');
 SELECT is((tavus.transcript('{"properties":{"transcript":[{"role":"user","content":"x",
-              "seconds_from_start":1}]}}', NULL)).said -> 0,
+              "seconds_from_start":1}]}}', NULL)).said::jsonb -> 0,
           '{"n":0,"role":"user","content":"x","seconds_from_start":1}', 'a start that nobody knows');
 SELECT * FROM finish();
 ROLLBACK;
