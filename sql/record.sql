@@ -115,10 +115,16 @@ BEGIN
 END
 $$;
 
+-- The cause of an end, which Tavus says with and without "reached".
+CREATE OR REPLACE FUNCTION tavus.reason_said(reason jsonb) RETURNS jsonb
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN jsonb_typeof(reason) = 'string'
+            THEN to_jsonb(regexp_replace(reason #>> '{}', ' reached$', '')) ELSE reason END;
+
 -- What an event says, without what differs between two sendings of it by nature: how many
 -- deliveries are left (Stripe); of Tavus the envelope, which the identity holds or which a copy
--- from its API lacks, the URL with its token, a signature among the members, and the older or newer
--- of two names for one thing.
+-- from its API lacks, the URL with its token, a signature among the members, the older or newer of
+-- two names for one thing, and whether a time-out is said to be reached.
 CREATE OR REPLACE FUNCTION tavus.essence(source text, body bytea) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE
 AS $$
@@ -142,7 +148,10 @@ BEGIN
                 SELECT coalesce(jsonb_object_agg(CASE p.key WHEN 'face_id' THEN 'replica_id'
                                                             WHEN 'pal_id' THEN 'persona_id'
                                                             WHEN 'reason' THEN 'shutdown_reason'
-                                                            ELSE p.key END, p.value), '{}')
+                                                            ELSE p.key END,
+                                                CASE WHEN p.key IN ('reason', 'shutdown_reason')
+                                                     THEN tavus.reason_said(p.value)
+                                                     ELSE p.value END), '{}')
                   FROM jsonb_each(doc -> 'properties') p));
         END IF;
     END IF;
@@ -151,6 +160,15 @@ BEGIN
 END
 $$;
 
+-- Whether all members of one are those of the other, which may have more.
+CREATE OR REPLACE FUNCTION tavus.says_less(one jsonb, other jsonb) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN CASE WHEN one IS NULL OR one = 'null' THEN true
+            WHEN jsonb_typeof(one) = 'object' AND jsonb_typeof(other) = 'object'
+            THEN NOT EXISTS (SELECT FROM jsonb_each(one) m
+                              WHERE other -> m.key IS DISTINCT FROM m.value)
+            ELSE coalesce(one = other, false) END;
+
 -- Whether two bodies of one identity are the same event.
 CREATE OR REPLACE FUNCTION tavus.same_event(source text, one bytea, two bytea) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE
@@ -158,6 +176,7 @@ AS $$
 DECLARE
     a jsonb;
     b jsonb;
+    enveloped boolean[];
 BEGIN
     IF one = two THEN
         RETURN true;
@@ -166,12 +185,21 @@ BEGIN
     a := tavus.essence(source, one);
     b := tavus.essence(source, two);
 
-    -- a copy from Tavus's API has no envelope, whatever may be in one
-    IF source = 'tavus' AND a <> b AND NOT (tavus.body_jsonb(one) ? 'conversation_id'
-                                            AND tavus.body_jsonb(two) ? 'conversation_id')
-    THEN
-        a := a -> 'properties';
-        b := b -> 'properties';
+    -- a copy from Tavus's API has no envelope, whatever may be in one, and may say less
+    IF source = 'tavus' AND a <> b THEN
+        enveloped := ARRAY[tavus.body_jsonb(one) ? 'conversation_id',
+                           tavus.body_jsonb(two) ? 'conversation_id'];
+
+        IF NOT enveloped[1] OR NOT enveloped[2] THEN
+            a := a -> 'properties';
+            b := b -> 'properties';
+        END IF;
+
+        IF enveloped[1] AND NOT enveloped[2] THEN
+            RETURN tavus.says_less(b, a);
+        ELSIF enveloped[2] AND NOT enveloped[1] THEN
+            RETURN tavus.says_less(a, b);
+        END IF;
     END IF;
 
     RETURN coalesce(a = b, false);

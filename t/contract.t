@@ -144,7 +144,10 @@ for (@creates) {
         Accept => '*/*')->code, 409;
     $box->play(conversation_id => $res->json->{conversation_id},
         story => 'all');
-    is ask(GET => "$path?verbose=true")->code, 200, 'a whole life';
+    for my $form (qw(example replayed)) {
+        $box->config(verbose => $form);
+        is ask(GET => "$path?verbose=true")->code, 200, "a whole life: $form";
+    }
     is ask(GET => "$path/canvas/interactions")->code, 200;
     is ask(POST => "$path/end")->code, 400, 'over';
     is ask(POST => "$path/canvas/interactions", \%tap, Accept => '*/*')->code,

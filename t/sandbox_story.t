@@ -132,6 +132,13 @@ subtest 'a life at once' => sub {
     is_deeply $v->{events}[2]{properties}, {replica_id => 'r01',
         reason => 'max_call_duration reached'}, 'the cause has another name';
     ok !exists $call->(GET => "/v2/conversations/$id")->json->{events};
+
+    $s->config(verbose => 'example');
+    $v = verbose($id);
+    is $v->{shutdown_reason}, 'max_call_duration', 'as in the example';
+    ok !exists $v->{events}[0]{properties}, 'nobody is named';
+    is_deeply $v->{events}[2]{properties}, {reason => 'max_call_duration'};
+    is_deeply [keys $v->{events}[3]{properties}->%*], ['transcript'];
     done_testing;
 };
 

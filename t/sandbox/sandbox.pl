@@ -44,6 +44,8 @@
 #     seed                 of what is random from now on
 #     story                in rooms: plain, full or all (lib/Sandbox/Script.pm)
 #     twins                0: no system.replica_joined after system.pal_joined
+#     verbose              replayed: the GET has what was called back; example:
+#                          what the documents' example has of it
 #
 #   DELETE /_state      as if just started
 #

@@ -1,6 +1,6 @@
 -- What tavus.record() stores, and what it answers for repetitions.
 \ir setup.sql
-SELECT plan(64);
+SELECT plan(66);
 
 SELECT is(pg_temp.rec('[{"i":3,"t":"a.b","c":"r1","b":" {\"x\" : 1.0}\n","v":"{\"by\":\"token\"}"},
                         {"i":1,"t":"a.b","c":"r1"}, {"i":2,"t":"t","s":"browser","k":2}]'),
@@ -75,6 +75,18 @@ SELECT is(pg_temp.again('tavus', 'system.shutdown',
               '"properties":{"shutdown_reason":"x","face_id":"r"}}',
               '{"event_type":"a","timestamp":"1.0","properties":{"reason":"x","replica_id":"r"}}'),
           'sd', 'a copy from the API');
+SELECT is(pg_temp.again('tavus', 'system.shutdown',
+              '{"properties":{"reason":"participant_left_timeout"}}',
+              '{"conversation_id":"r1","properties":{"replica_id":"r",'
+              '"shutdown_reason":"participant_left_timeout reached"}}',
+              '{"conversation_id":"r1","properties":{"replica_id":"r",'
+              '"shutdown_reason":"max_call_duration reached"}}'),
+          'sdq', 'a copy that says less, and otherwise');
+SELECT is(pg_temp.again('tavus', 'system.shutdown',
+              '{"conversation_id":"r1","properties":{"face_id":"r","shutdown_reason":"x"}}',
+              '{"properties":{"shutdown_reason":"x"}}', '{"properties":{}}', '{}',
+              '{"properties":{"shutdown_reason":"x","more":1}}', '{"properties":[]}'),
+          'sdddqq', 'before or after; but no more, and no other thing');
 SELECT is(pg_temp.again('tavus', 'system.shutdown', '{"properties":{"shutdown_reason":"x"}}',
               '{"properties":{"reason":"y"}}'), 'sq', 'one that says another thing');
 SELECT is(pg_temp.again('tavus', 'system.shutdown', '{"payload":{"n":1},"signature":"1"}',

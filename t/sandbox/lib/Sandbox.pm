@@ -59,6 +59,7 @@ my %KNOBS = (
     seed               => [undef, $maybe],
     story              => ['full', $among->(Sandbox::Script::stories())],
     twins              => [1, $whole],
+    verbose            => ['replayed', $among->(qw(replayed example))],
 );
 
 sub knobs () { return {map { $_ => $KNOBS{$_}[0] } keys %KNOBS} }

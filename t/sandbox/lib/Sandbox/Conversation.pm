@@ -111,14 +111,32 @@ sub describe ($self) {
 sub verbose ($self) {
     return $self->{shown} if $self->{shown};
 
-    my @events = map {
-        my %p = $_->{properties}->%*;
-        $p{reason} = delete $p{shutdown_reason} if exists $p{shutdown_reason};
-        +{$_->%{qw(event_type timestamp)}, properties => \%p};
-    } grep { $_->{event_type} !~ /^canvas\./ } $self->{events}->@*;
+    my $terse = $self->knob('verbose') eq 'example';
+    my @events = map { $terse ? terse($_) : again($_) }
+        grep { $_->{event_type} !~ /^canvas\./ } $self->{events}->@*;
+    my $reason = $self->{reason} // '';
+    $reason =~ s/ reached\z// if $terse;
 
     return {events => @events ? \@events : undef,
-        $self->{reason} ? (shutdown_reason => $self->{reason}) : ()};
+        length $reason ? (shutdown_reason => $reason) : ()};
+}
+
+# As it was called back, as those say who have looked.
+sub again ($event) {
+    my %p = $event->{properties}->%*;
+    $p{reason} = delete $p{shutdown_reason} if exists $p{shutdown_reason};
+    return {$event->%{qw(event_type timestamp)}, properties => \%p};
+}
+
+# As the example of the documents has it: nobody is named, and what nothing is
+# left of is absent.
+sub terse ($event) {
+    my $again = again($event);
+    my $p = $again->{properties};
+    delete $p->@{qw(face_id replica_id)};
+    $p->{reason} =~ s/ reached\z// if exists $p->{reason};
+    delete $again->{properties} unless %$p;
+    return $again;
 }
 
 # ---- its life --------------------------------------------------------------
