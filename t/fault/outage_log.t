@@ -9,7 +9,9 @@ use Tavus::Test;
 use Tavus::Test::Fault;
 
 my $t = Tavus::Test->new(sandbox => 0,
-    http => {tavus_journal => '%%DIR%%/journal'})->start;
+    http => {tavus_journal => '%%DIR%%/journal'},
+    locations => {'= /healthz' =>
+        'tavus_health; tavus_admin_users %%SECRETS%%/admin.htpasswd;'})->start;
 wait_ok { $t->get('/healthz')->code == 200 } 'ready';
 
 my $n = 0;
@@ -29,19 +31,27 @@ ok !$said->(qr/the database/), 'nothing to say';
 $t->pg->freeze;
 is $send->(), 200, 'journaled';
 wait_ok { $said->(qr/\[error\].*journaled.*no answer to 1 events.*1 records/) }
-    'a frozen server is named, and how much waits', 1.5;
+    'a frozen server is named, and how much waits';
+my ($since) = substr($t->error_log, $mark)
+    =~ /no answer to \d+ events sent (\d+) ms/;
+cmp_ok $since, '<', 3000, 'soon';
 
 $here->();
 $t->pg->thaw;
 wait_ok { $said->(qr/\[notice\].*events reach the database again/) }
     'and that it is over';
+# what the frozen server took in the end is in the journal until that knows
+wait_ok { $t->admin('/healthz?full')->json->{journal}{records} == 0 }
+    'the journal holds nothing';
 
 # gone
 
 $here->();
 $t->pg->stop;
 wait_ok { $said->(qr/\[error\].*events are journaled.*\(.*\.s\.PGSQL.*\)/) }
-    'a stopped server is named', 3;
+    'a stopped server is named';
+($since) = substr($t->error_log, $mark) =~ /the database since (\d+) ms/;
+cmp_ok $since, '<', 3000, 'soon';
 
 # a log that was rotated away
 
