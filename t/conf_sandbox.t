@@ -69,6 +69,17 @@ refused('another server', qr/allows only loopback/, qr/tavus_sandbox/,
 refused('a server without a listen', qr/allows only loopback/,
     qr/tavus_sandbox/, http_extra => 'server { server_name x; }');
 
+# what is said of the sandbox counts where no location is ours yet, too
+my %bare = map { $_ => undef } qw(/api/admin/), map { "= $_" }
+    '/healthz', '/.problem', '/api/track', '/api/contact', map { "/api/tavus/$_" }
+    qw(create-conversation end-conversation webhook);
+refused('a site without our locations', qr/allows only loopback/,
+    qr/tavus_sandbox/, listen_on($port), locations => \%bare);
+refused('a key for anybody, without our locations',
+    qr/"tavus_api_url" must be https/, $url, api('http://192.0.2.1', 'off'),
+    locations => \%bare);
+accepted('neither', locations => \%bare);
+
 refused('sandbox maybe', qr/invalid value "maybe"/, qr/tavus_sandbox/,
     http => {tavus_sandbox => 'maybe'});
 refused('sandbox in a server', qr/not allowed here/, qr/tavus_sandbox/,
