@@ -1,6 +1,6 @@
 -- Who may judge an intent, and when.
 \ir setup.sql
-SELECT plan(33);
+SELECT plan(36);
 
 -- the nth intent, of a node, due since, seen since, with an outcome
 CREATE FUNCTION pg_temp.wish(n int, node text, due interval, seen interval DEFAULT '1 minute',
@@ -141,5 +141,17 @@ SELECT pg_temp.rec('[{"i":3,"t":"conversation.requested","s":"server","n":"0a",
     "b":"{\"patience\":30,\"node\":[]}"}]') \g /dev/null
 SELECT is((SELECT array_agg(node) FROM tavus.intents WHERE nonce <> '\x09'), '{NULL,NULL}',
           'a wish of who says nothing');
+-- what comes only when a conversation is over spares it another end, by whatever name it is bound
+DELETE FROM tavus.intents;
+SELECT pg_temp.wish(n, '', '1 minute', failed => true) FROM generate_series(21, 26) n \g /dev/null
+SELECT is(pg_temp.rec((SELECT jsonb_agg(jsonb_build_object('i', 20 + o, 't', t, 'c', 'over' || o,
+                                                            'n', encode(int4send(20 + o::int), 'hex')))
+    FROM unnest('{application.transcription_ready,application.perception_analysis,
+                  application.post_call_action_executed,application.recording_ready,
+                  application.perception_unavailable,system.pal_joined}'::text[])
+         WITH ORDINALITY AS u (t, o))), 'ssssss', 'what Tavus tells of six whose end failed');
+SELECT is(pg_temp.claim('', 0), '24 25 26', 'of three it shows that they are over');
+SELECT is((SELECT array_agg(('x' || encode(nonce, 'hex'))::bit(32)::int ORDER BY nonce)
+             FROM tavus.intents WHERE closed AND due_at IS NULL), '{21,22,23}', 'which are settled');
 SELECT * FROM finish();
 ROLLBACK;
