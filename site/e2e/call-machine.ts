@@ -55,8 +55,8 @@ function machine({ replica }: { replica: Replica }): void {
 
 // The policy is that of a deployment with Tavus itself, as t/sandbox/run writes it;
 // the sandbox's lets nothing of Daily in.
-export async function standIn(page: Page, replica: Replica = 'late'): Promise<void> {
-  await page.route((url) => url.pathname === '/', async (route: Route) => {
+export async function standIn(page: Page, replica: Replica = 'late', path = '/'): Promise<void> {
+  await page.route((url) => url.pathname === path, async (route: Route) => {
     const response = await route.fetch();
     const headers = response.headers();
     const policy = headers['content-security-policy']!

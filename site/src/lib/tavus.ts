@@ -8,6 +8,8 @@ export interface Created {
   conversation_url: string;
   status: 'pending' | 'active';
   end_token: string;
+  // of a private room, which is not entered without it
+  meeting_token?: string;
 }
 
 export interface Problem {
@@ -82,9 +84,11 @@ export function endConversation(id: string, token: string): void {
   }
 }
 
-export interface Room { url: string; daily: boolean; sandbox: boolean }
+// The token is handed to the room alone: in an address it would be kept, and
+// told to others.
+export interface Room { url: string; daily: boolean; sandbox: boolean; token: string | undefined }
 
-export function roomOf(text: string): Room {
+export function roomOf(text: string, token?: string): Room {
   const url = new URL(text);
   const sandbox = /^(127\.0\.0\.1|localhost|\[::1\])$/.test(url.hostname);
 
@@ -94,6 +98,7 @@ export function roomOf(text: string): Room {
   return {
     url: url.href,
     daily: url.hostname === 'daily.co' || url.hostname.endsWith('.daily.co'),
-    sandbox
+    sandbox,
+    token
   };
 }

@@ -46,13 +46,18 @@ export function Conversation({ room, audioOnly, onMet, onLeave, onFail }: {
     const said = (event: MessageEvent) => {
       const data = event.data as { room?: unknown; why?: unknown } | null;
 
-      if (frame.current && event.source === frame.current.contentWindow
-        && event.origin === new URL(room.url).origin && data?.room === 'ended') onLeave(whyOf(data.why));
+      const from = frame.current?.contentWindow;
+
+      if (!from || event.source !== from || event.origin !== new URL(room.url).origin) return;
+
+      if (data?.room === 'ended') onLeave(whyOf(data.why));
+      // a private one asks who is there
+      if (data?.room === 'door' && room.token !== undefined) from.postMessage({ token: room.token }, event.origin);
     };
 
     addEventListener('message', said);
     return () => removeEventListener('message', said);
-  }, [room.url, onLeave]);
+  }, [room.url, room.token, onLeave]);
 
   // Esc that is pressed in the frame stays there: the dialog around it, if
   // there is one, keeps the focus and is left with a single key.
@@ -63,7 +68,7 @@ export function Conversation({ room, audioOnly, onMet, onLeave, onFail }: {
   if (room.daily) {
     return (
       <Suspense fallback={<p className="grid h-full place-items-center" role="status">Opening the room…</p>}>
-        <DailyRoom url={room.url} audioOnly={audioOnly} onStage={setStage} onLeave={onLeave} onFail={onFail} />
+        <DailyRoom url={room.url} token={room.token} audioOnly={audioOnly} onStage={setStage} onLeave={onLeave} onFail={onFail} />
       </Suspense>
     );
   }

@@ -16,6 +16,7 @@ export type Stage = 'opening' | 'joined' | 'met';
 
 export interface RoomProps {
   url: string;
+  token: string | undefined;
   audioOnly: boolean;
   onStage: (stage: Stage) => void;
   onLeave: (why: Why) => void;
@@ -100,7 +101,7 @@ function WithCall(props: RoomProps) {
 
 export default function DailyRoom(props: RoomProps) {
   return (
-    <CVIProvider audioOnly={props.audioOnly}>
+    <CVIProvider audioOnly={props.audioOnly} token={props.token}>
       <WithCall {...props} />
     </CVIProvider>
   );

@@ -72,7 +72,7 @@ export function useConversation(vertical: Vertical, reveal: () => void): Convers
       call.current = { id: created.conversation_id, token: created.end_token };
       inConversation(call.current);
       track('video_demo_connected', { vertical, ms: Math.round(performance.now() - began) });
-      setState({ at: 'room', room: roomOf(created.conversation_url), id: created.conversation_id });
+      setState({ at: 'room', room: roomOf(created.conversation_url, created.meeting_token), id: created.conversation_id });
     } catch (error) {
       if (mine.signal.aborted) return;
 
