@@ -190,6 +190,7 @@ SET LOCAL lock_timeout = '300ms';
 \ir parts.sql
 \ir partitions.sql
 \ir trim.sql
+\ir length.sql
 \ir settle.sql
 \ir repair.sql
 \ir record.sql

@@ -50,6 +50,20 @@ RETURN CASE projection
         END
     END;
 
+-- What says when a call was over, what says how long it might last, and what the database tells by
+-- itself where it was cut short.
+CREATE OR REPLACE FUNCTION tavus.end_types() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{system.shutdown,conversation.ended}'::text[];
+
+CREATE OR REPLACE FUNCTION tavus.announce_types() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{conversation.created}'::text[];
+
+CREATE OR REPLACE FUNCTION tavus.cut_short_type() RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 'conversation.cut_short';
+
 -- Whether a conversation has one such event at a moment: a second one with another body contradicts
 -- it.  Of all others of Tavus there may be several, known and unknown ones.
 CREATE OR REPLACE FUNCTION tavus.alone(source text, event_type text) RETURNS boolean

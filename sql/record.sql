@@ -664,6 +664,14 @@ BEGIN
     IF news THEN
         PERFORM tavus.record_conversations(marks, ids, sources, event_types, conversation_ids,
                                            nonces, bodies);
+
+        -- no call is over as soon as it is announced, unless the word of it was kept in a journal
+        IF event_types && tavus.end_types()
+           OR event_types && tavus.announce_types()
+              AND tavus.uuid_floor(now() - interval '5 seconds') > ANY (ids)
+        THEN
+            PERFORM tavus.record_cut_short(conversation_ids);
+        END IF;
     END IF;
 
     IF wishes THEN

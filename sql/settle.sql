@@ -48,8 +48,9 @@ BEGIN
 END
 $$;
 
--- After such a silence a node is gone for good.  It is longer than any call can last, which is an
--- hour, so that what its journal may still tell is of calls that are over.
+-- After such a silence a node is gone for good.  It is longer than a call of an hour can last, so that
+-- what its journal may still tell is of calls that are over; of those that may be longer it is judged
+-- once they are.
 CREATE OR REPLACE FUNCTION tavus.gone_after() RETURNS interval
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN '3 hours'::interval;
@@ -124,9 +125,9 @@ BEGIN
 END
 $$;
 
--- Leases what is due to the caller, for longer each time; after the eighth a conversation that
--- Tavus had begun has run into its own time limit, and a day later it is given up.  Answers a JSON
--- list.
+-- Leases what is due to the caller, for longer each time: eight times in an hour, after which what is
+-- not among the conversations that run never began, or is over, and then for a day, which is the
+-- longest that one may last.  Answers a JSON list.
 --
 -- A create that nothing more is known of is judged by its own node alone, as that one's journal may
 -- tell: if it was due clean milliseconds ago, when the folder was last seen empty (NULL: never).
@@ -154,6 +155,8 @@ BEGIN
            AND (i.unended OR i.outcome = 'unknown' OR i.node = ''
                 OR i.node = node AND i.due_at <= now() - clean * interval '1 millisecond'
                 OR i.seen_at < now() - tavus.gone_after()
+                   AND i.seen_at < now() - interval '2 hours'
+                                   - coalesce(tavus.call_length(i.requested_id), '1 hour')
                    AND NOT EXISTS (SELECT FROM tavus.nodes n
                                     WHERE n.name = i.node
                                       AND n.beat_at > now() - tavus.gone_after()))

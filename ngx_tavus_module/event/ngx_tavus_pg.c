@@ -714,7 +714,17 @@ ngx_tavus_pg_notice(void *arg, const PGresult *res)
     ngx_tavus_pg_t  *pg = arg;
 
     size_t       len;
-    const char  *message, *function;
+    const char  *message, *function, *state;
+
+    state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+    message = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+
+    /* a class of our own: what the schema's functions have to tell */
+
+    if (state && message && ngx_strncmp(state, "TV", 2) == 0) {
+        ngx_log_error(NGX_LOG_WARN, pg->log, 0, "%s", message);
+        return;
+    }
 
     message = PQresultErrorMessage(res);
     len = ngx_strlen(message);

@@ -385,10 +385,16 @@ sub messages () {
             my $message = join '', $format =~ /"((?:[^"\\]|\\.)*)"/g;
             $message =~ s/\\(.)/$1/g;
             $message =~ s/%[0-9.*]*[uxX]*[a-zA-Z]/…/g;
-            $there{$level}{$message} = $file;
+            # what another has to say is read where it is said, below
+            $there{$level}{$message} = $file if $message ne '…';
         }
         bad($file, 1, "$calls calls of ngx_log_error() could not be read")
             if $calls;
+    }
+
+    for my $file (files(qr/\.sql\z/, 'sql')) {
+        $there{warn}{$_ =~ s/%[sLI]/…/gr} = $file for slurp($file)
+            =~ /ERRCODE = 'TV\d+', MESSAGE = format\(\s*'((?:[^']|'')*)'/g;
     }
 
     for my $row (split /\n/, part($RUNBOOK, '## Messages')) {
