@@ -32,10 +32,13 @@ tavus_json_next(tavus_json_array_t *array, const char **element, size_t *len)
 {
     const char  *p, *end;
 
+    p = array->pos;
     end = array->end;
 
-    for (p = array->pos; p < end && memchr(" \t\r\n,", *p, 5); p++) {
-        /* void */
+    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'
+                       || *p == ','))
+    {
+        p++;
     }
 
     array->pos = p;
