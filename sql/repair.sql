@@ -160,7 +160,8 @@ BEGIN
                'id', l.id, 'nonce', encode(l.nonce, 'hex'), 'tries', l.repair_tries,
                'limit', (SELECT extract(epoch FROM
                                         tavus.call_limit(tavus.body_jsonb(e.body)))::int
-                           FROM tavus.events e WHERE e.id = l.announced_id))))
+                           FROM tavus.events e WHERE e.id = l.announced_id)))
+               ORDER BY array_position(ask, l.id))
       INTO items
       FROM leased l;
 

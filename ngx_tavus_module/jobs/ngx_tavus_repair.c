@@ -16,6 +16,7 @@
 #include "core/tavus_signature.h"
 
 
+#define NGX_TAVUS_REPAIR_FIRST    2000
 #define NGX_TAVUS_REPAIR_PERIOD   5000
 #define NGX_TAVUS_REPAIR_BUSY     100
 #define NGX_TAVUS_REPAIR_RATE     1800      /* an hour */
@@ -173,7 +174,7 @@ ngx_tavus_repair_init_process(ngx_tavus_repair_conf_t *conf,
 
     s->conf = conf;
     s->api = conf->rate ? api : NULL;
-    s->next = ngx_current_msec + NGX_TAVUS_REPAIR_PERIOD;
+    s->next = ngx_current_msec + NGX_TAVUS_REPAIR_FIRST;
 
     ngx_sprintf((u_char *) s->rate, "%i%Z", conf->rate);
     ngx_sprintf((u_char *) s->limit, "%d%Z", NGX_TAVUS_REPAIR_LIMIT);
@@ -520,13 +521,12 @@ ngx_tavus_repair_refused(ngx_tavus_repair_item_t *item, ngx_tavus_curl_t *t,
         item->state = NGX_TAVUS_REPAIR_WAITS;
         seconds = NGX_TAVUS_REPAIR_REFUSED;
 
+    } else if (s->failures == 1) {
+        return;
+
     } else {
         seconds = NGX_TAVUS_REPAIR_FAILED;
-        seconds <<= ngx_min(s->failures - 1, 7);
-
-        if (s->failures == 1) {
-            return;
-        }
+        seconds <<= ngx_min(s->failures - 2, 7);
     }
 
     ngx_tavus_repair_rest(t->retry_after ? t->retry_after : seconds);

@@ -1,6 +1,6 @@
 -- When Tavus is asked about a conversation, by whom, how often, and until when.
 \ir setup.sql
-SELECT plan(52);
+SELECT plan(53);
 
 UPDATE tavus.repair_pace SET next_at = now() - interval '1 hour';
 
@@ -138,6 +138,12 @@ SELECT is((SELECT repair_tries FROM tavus.conversations), 2::smallint);
 SELECT pg_temp.ended('e2') \g /dev/null
 SELECT is((SELECT row(repair_tries, pg_temp.due(id))::text FROM tavus.conversations), '(0,10)',
           'begins anew when it has ended');
+DELETE FROM tavus.conversations;
+
+SELECT pg_temp.ended('e' || n) FROM generate_series(3, 5) n \g /dev/null
+UPDATE tavus.conversations SET repair_at = now() - interval '1 minute' * (id = 'e4')::int;
+SELECT is(tavus.claim_repairs(36000, 2, '{}', '{}', '{}', 0)::jsonb #> '{items,0,id}', '"e4"',
+          'what waits for longest comes first');
 DELETE FROM tavus.conversations;
 
 -- how fast, over all nodes

@@ -8,6 +8,7 @@ export interface SystemEvent {
   conversationId?: string | null;
   event_type?: string;
   received_at?: string;
+  repaired?: true; // no callback brought it
   data: unknown;
 }
 

@@ -14,7 +14,7 @@ export function EventRows({ events, showConversation = true }: { events: SystemE
             <Td><Time iso={e.timestamp} /></Td>
             <Td><TypeBadge type={e.type} /></Td>
             <Td className="font-semibold">{e.event_type}</Td>
-            <Td>{e.source}</Td>
+            <Td>{e.source}{e.repaired && ', repaired'}</Td>
             {showConversation && <Td>{e.conversationId ? <Go to={`?view=conversation&id=${encodeURIComponent(e.conversationId)}`}>{e.conversationId}</Go> : '–'}</Td>}
             <Td className="min-w-48">
               <details>

@@ -6,7 +6,10 @@ package Tavus::Test::Repair;
 #   my @callbacks = talk($t, lost => 1);    a conversation, made, held and
 #                                   ended; the bodies that Tavus has sent, and
 #                                   with lost => 1 nobody took
+#   lost($t, $n)                    the ids of so many such conversations
 #   due($t);                        all that may be asked about are, at once
+#   ask($t, @ids)                   these are, in this order, and no others
+#   row($t, $id, $columns)          of a conversation
 #   whole($t, $id);                 nothing of a conversation is missing
 #   fetched($t, $id);               the verbose GETs
 #   events($t);                     "conversation type id" of Tavus's, sorted
@@ -18,7 +21,7 @@ use Exporter qw(import);
 use Tavus::Test ();
 use Tavus::Test::Process qw(spew wait_for);
 
-our @EXPORT = qw(repair_test lose talk due whole fetched events);
+our @EXPORT = qw(repair_test lose talk lost due ask row whole fetched events);
 
 sub repair_test (%opt) {
     my %http = (tavus_repair => 'rate=10r/s', ($opt{http} // {})->%*);
@@ -55,6 +58,25 @@ sub talk ($t, %opt) {
     } 20 or croak 'the callbacks do not come';
     lose($t, 0);
     return map { $_->{body} } @sent;
+}
+
+sub lost ($t, $n) {
+    return map { (talk($t, lost => 1))[0]{conversation_id} } 1 .. $n;
+}
+
+sub ask ($t, @id) {
+    my $db = $t->db;
+    $db->do('UPDATE tavus.conversations SET repair_at = NULL');
+    $db->do('UPDATE tavus.repair_pace SET paused_until = now()');
+    $db->do(q{UPDATE tavus.conversations SET repair_at = now()
+        - interval '1 second' * ? WHERE id = ?}, undef, @id - $_, $id[$_])
+        for 0 .. $#id;
+    return;
+}
+
+sub row ($t, $id, $what) {
+    return $t->db->selectrow_array("SELECT $what FROM tavus.conversations
+        WHERE id = ?", undef, $id);
 }
 
 sub due ($t) {

@@ -30,7 +30,8 @@ sub new ($class, %opt) {
         api_key => 'sandbox-key-0123456789abcdef',
         port    => free_port(),
         dir     => new_dir(),
-        ua      => Mojo::UserAgent->new(inactivity_timeout => 30),
+        ua      => Mojo::UserAgent->new(inactivity_timeout => 30,
+            max_connections => 0),  # of a thousand requests each
         owner   => $$,
         %opt,
     }, $class;
