@@ -182,6 +182,7 @@ is ask(POST => '/v2/conversations', {pal_id => 'p1'})->code, 402, 'no credits';
 
 # ---- the knowledge base, as an administrator keeps it
 
+$t->configure(http => {tavus_api_timeout => undef})->reload(drained => 1);
 $box->config(document_ms => 0, recrawl_seconds => 0);
 my $docs = '/api/admin/documents';
 my $docs_there = '/v2/documents';

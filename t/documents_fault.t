@@ -10,7 +10,7 @@ use lib 't/lib';
 use Tavus::Test;
 use Mojo::JSON qw(encode_json false from_json true);
 
-my $t = Tavus::Test->new(http => {tavus_api_timeout => '2s'})->start;
+my $t = Tavus::Test->new(http => {tavus_api_timeout => '3s'})->start;
 my ($box, $db) = ($t->sandbox, $t->db);
 my $list = '/api/admin/documents';
 my %json = ($t->admin_headers->%*, 'Content-Type' => 'application/json');
