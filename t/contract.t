@@ -33,7 +33,6 @@ my %verticals = (
 my $t = Tavus::Test->new(
     http => {tavus_vertical =>
         [map { "$_ { $verticals{$_} }" } sort keys %verticals],
-        tavus_api_timeout => '500ms', tavus_store_timeout => '200ms',
         tavus_repair => 'rate=10r/s'},
 )->start;
 my $box = $t->sandbox;
@@ -69,21 +68,25 @@ for my $names (qw(current legacy)) {
     }
 }
 
-# one whose answer is lost is looked for
-$box->fault(kind => 'hang', method => 'POST', path => '/v2/conversations',
-    times => 1, after => 1);
-is $t->create->code, 502, 'a lost answer';
-wait_ok { grep { $_->{method} eq 'GET' && $_->{path} eq '/v2/conversations'
-    && $_->{answer} } $box->calls('/v2/') } 'the list', 60;
-
 # one whose callbacks are lost is asked about
-$box->config(callback_drop => 1);
 my $lost = $t->create->json->{conversation_id};
+$box->config(callback_drop => 1);
 $box->play(conversation_id => $lost, story => 'all');
 $box->config(callback_drop => 0);
 due($t);
 wait_ok { grep { $_->{path} eq "/v2/conversations/$lost" && $_->{answer} }
     $box->calls('/v2/') } 'the verbose GET', 60;
+
+# one whose answer is lost is looked for
+$t->configure(http => {tavus_api_timeout => '500ms',
+    tavus_store_timeout => '200ms'})->reload(drained => 1);
+$box->fault(kind => 'hang', method => 'POST', path => '/v2/conversations',
+    times => 1, after => 1);
+is $t->create->code, 502, 'a lost answer';
+wait_ok { grep { $_->{method} eq 'GET' && $_->{path} eq '/v2/conversations'
+    && $_->{answer} } $box->calls('/v2/') } 'the list', 60;
+$t->configure(http => {map { $_ => undef } qw(tavus_api_timeout
+    tavus_store_timeout)})->reload(drained => 1);
 
 my $ua = Mojo::UserAgent->new;
 
