@@ -403,7 +403,7 @@ BEGIN
            CASE WHEN n.persona_id IS NULL THEN g.told_persona END,
            CASE WHEN n.replica_id IS NULL THEN g.told_replica END,
            tavus.repair_due(
-               tavus.repair_past(coalesce(g.announced_id, g.first_id), g.news), false,
+               tavus.repair_past(g.news), false,
                num_nonnulls(g.shutdown_id, g.closed_id) > 0,
                tavus.whole(coalesce(tavus.str(g.news, 'status') = 'ended', false), g.started_id,
                            g.shutdown_id, s.reason, g.transcript_id, g.perception_id))

@@ -27,11 +27,10 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN interval '1 second' * CASE WHEN news ->> 'max_call_duration' ~ '^[0-9]{1,6}$'
                                   THEN (news ->> 'max_call_duration')::int ELSE 3600 END;
 
--- When a conversation is past its time.  One that was told of late has time from then on.
-CREATE OR REPLACE FUNCTION tavus.repair_past(created uuid, news jsonb) RETURNS timestamptz
+-- When a conversation that is told of now is past its time.
+CREATE OR REPLACE FUNCTION tavus.repair_past(news jsonb) RETURNS timestamptz
 LANGUAGE sql STABLE PARALLEL SAFE
-RETURN greatest(tavus.uuid_time(created) + tavus.call_limit(news) + interval '5 minutes', now())
-       + tavus.repair_grace();
+RETURN now() + tavus.call_limit(news) + interval '5 minutes' + tavus.repair_grace();
 
 -- When Tavus is asked next, after an event of a conversation was stored: not at all if it is whole; if
 -- it is over now and was not, after the grace; else as it was.

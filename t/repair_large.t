@@ -31,10 +31,6 @@ sub transcript ($id, $size) {
         properties => {transcript => [{role => 'user', content => 'PAD'}]}});
     return $text =~ s/PAD/'x' x ($size - length($text) + 3)/er;
 }
-sub row ($id, $what) {
-    return $db->selectrow_array("SELECT $what FROM tavus.conversations
-        WHERE id = ?", undef, $id);
-}
 sub known ($id, $text) {
     $api->file($id, $text);
     is $t->webhook(tavus_event('system.replica_joined', $id))->code, 200, $id;
@@ -46,15 +42,15 @@ known('many', answer('many', map { {event_type => "x.$_",
     timestamp => "$at.2Z"} } 1 .. 1001));
 due($t);
 
-wait_ok { row('many', 'repair_answers') } 'the last is answered', 60;
-is row('most', 'transcript_id IS NOT NULL'), 1,
+wait_ok { row($t, 'many', 'repair_answers') } 'the last is answered', 60;
+is row($t, 'most', 'transcript_id IS NOT NULL'), 1,
     '8 MiB are taken';
 is $db->selectrow_array(q{SELECT octet_length(body) FROM tavus.events
     WHERE conversation_id = 'most'
       AND event_type = 'application.transcription_ready'}),
     $MAX - length answer('most') , 'as they came';
-is row('large', 'ended'), 0, 'nothing is known of what is larger';
-is row('large', 'repair_tries'), 1;
+is row($t, 'large', 'ended'), 0, 'nothing is known of what is larger';
+is row($t, 'large', 'repair_tries'), 1;
 is scalar $t->grep_log(qr/failed: its answer is too large/), 1, 'why';
 is $db->selectrow_array(q{SELECT count(*) FROM tavus.events
     WHERE event_type LIKE 'x.%'}), 1000, 'a thousand events';

@@ -5,63 +5,15 @@
 
 use lib 't/lib';
 use Tavus::Test;
-use Tavus::Test::Process qw(new_dir spew);
+use Tavus::Test::Clock;
 use Mojo::Date;
 
 plan skip_all => 'another library comes first'
-    if defined $ENV{ASAN_OPTIONS} || $ENV{TAVUS_CHECKED};
+    unless Tavus::Test::Clock::possible();
 
-my $dir = new_dir();
-spew("$dir/clock.c", <<'EOF');
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/time.h>
-
-static const char  *file;
-
-__attribute__((constructor)) static void begin(void)
-{
-    /* where the environment was nginx writes its title */
-    file = getenv("CLOCK_STEP");
-    file = file ? strdup(file) : NULL;
-}
-
-int gettimeofday(struct timeval *tv, void *tz)
-{
-    static int  (*real)(struct timeval *, void *);
-    FILE         *in;
-    long          step = 0;
-
-    if (!real) {
-        real = (int (*)(struct timeval *, void *)) dlsym(RTLD_NEXT,
-                                                         "gettimeofday");
-    }
-
-    if (file && (in = fopen(file, "r"))) {
-        if (fscanf(in, "%ld", &step) != 1) {
-            step = 0;
-        }
-        fclose(in);
-    }
-
-    if (real(tv, tz)) {
-        return -1;
-    }
-
-    tv->tv_sec += step;
-    return 0;
-}
-EOF
-is system('cc', '-shared', '-fPIC', '-o', "$dir/clock.so", "$dir/clock.c",
-    '-ldl'), 0, 'a clock';
-chmod 0755, $dir;
-spew("$dir/step", "0\n", 0644);
-
+my $clock = Tavus::Test::Clock->new;
 my $t = Tavus::Test->new(sandbox => 0,
-    env => {LD_PRELOAD => "$dir/clock.so", CLOCK_STEP => "$dir/step"},
+    env => $clock->env,
     http => {tavus_store_timeout => '200ms',
         tavus_journal => '%%DIR%%/journal'},
     locations => {'= /metrics' => 'tavus_metrics;', '= /healthz' =>
@@ -72,7 +24,7 @@ my $ahead = sub {
     return Mojo::Date->new($t->get('/')->headers->date)->epoch - time;
 };
 my $set = sub ($step) {
-    spew("$dir/step", "$step\n", 0644);
+    $clock->set($step);
     wait_ok { abs($ahead->() - $step) < 100 } "the clock is set by $step s";
 };
 my $metric = sub {

@@ -60,7 +60,7 @@ SELECT is(pg_temp.due('c2'), '75', 'or Tavus''s own, if it has none');
 SELECT pg_temp.made('c3', '"x"') \g /dev/null
 SELECT is(pg_temp.due('c3'), '75', 'or what is no number');
 SELECT pg_temp.made('c4', '600', 300) \g /dev/null
-SELECT is(pg_temp.due('c4'), '10', 'one that was told of late has time, too');
+SELECT is(pg_temp.due('c4'), '25', 'from when it was told of');
 SELECT pg_temp.made('c5', '600', 0, 'ended') \g /dev/null
 SELECT is(pg_temp.due('c5'), NULL, 'one that never began');
 SELECT pg_temp.tell('c6', 'x.y') \g /dev/null
