@@ -92,8 +92,14 @@ is $db->selectrow_array('SELECT count(*) FROM tavus.quarantine'), 0,
 
 my %leased = map { @$_ } $db->selectall_arrayref('SELECT id, count(*)
     FROM public.leases GROUP BY id')->@*;
-my @often_asked = grep { fetched($A->t, $_) > ($leased{$_} // 0) } @id;
-is_deeply \@often_asked, [], 'none was asked for more often than leased';
+# curl sends a GET again, once, if a connection that it had kept is reset
+my $more = 0;
+for my $id (@id) {
+    my $over = fetched($A->t, $id) - ($leased{$id} // 0);
+    $more += $over if $over > 0;
+}
+cmp_ok $more, '<=', $count{reset} // 0,
+    'none was asked for more often than leased';
 my ($most) = sort { $b <=> $a } map { scalar fetched($A->t, $_) } @id;
 note "asked for at most $most times";
 
