@@ -434,9 +434,9 @@ for my $file (split /\n/, `find $ROOT/ngx_tavus_module -name '*.c'`) {
     # of bodies, not of configurations
     next if $file =~ m{/core/tavus_json\w*\.c\z};
 
-    # what a "%s" of them says
+    # what a "%s" of them says; sentences are for people, in answers
     my $assigned = qr/return|\*?(?:error|reason) =/;
-    $reasons{$_}++ for grep { /\w .*\w/ } map { unquote($_) }
+    $reasons{$_}++ for grep { /\w .*\w/ && !/\.\z/ } map { unquote($_) }
         $text =~ /$assigned\s+(?:\([^;"]*\?\s*NULL\s*:\s*)?($sentence);/g,
         $text =~ /\{ "\w+", ($literal) \}/g;
 }

@@ -177,7 +177,10 @@ $case->('as its API shows it' => same =>
         type => 'system.shutdown'),
     tavus('"properties":{"reason":"x reached","replica_id":"r1"}',
         type => 'system.shutdown'));
-$case->('properties' => conflict => tavus($say), tavus($say =~ s/9/10/r));
+$case->('properties' => another => tavus($say), tavus($say =~ s/9/10/r));
+$case->('properties of what there is one of' => conflict =>
+    map { tavus("\"properties\":{\"shutdown_reason\":\"$_\"}",
+        type => 'system.shutdown') } 'x', 'y');
 $case->('time' => another => tavus($say),
     tavus($say, time => qq("$ISO.123457Z")));
 
@@ -200,7 +203,7 @@ for (['canvas.interaction', 'interaction_id'],
         }
         $case->("$name, written otherwise" => same =>
             $make->('properties', '"1"'), $make->('properties', '"\u0031"'));
-        $case->("$name, with another number" => conflict =>
+        $case->("$name, with another number" => another =>
             $make->('properties', '"1"'), $make->('properties', '"1"', 2));
     }
 }
