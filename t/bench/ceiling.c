@@ -34,6 +34,7 @@
 #include <openssl/sha.h>
 
 #include "store/ngx_tavus_encode.h"
+#include "store/ngx_tavus_statements.h"
 
 
 #define MAX_BATCHES  (1 << 18)
@@ -187,8 +188,11 @@ batches_encode(ngx_tavus_event_t *events, size_t n, size_t rows)
 static PGconn *
 database(const char *conninfo)
 {
-    PGconn    *conn;
-    PGresult  *res;
+    PGconn                     *conn;
+    PGresult                   *res;
+    const ngx_tavus_pg_stmt_t  *stmt;
+
+    stmt = &ngx_tavus_statements[ngx_tavus_stmt_record];
 
     conn = PQconnectdb(conninfo);
     if (PQstatus(conn) != CONNECTION_OK) {
@@ -197,9 +201,8 @@ database(const char *conninfo)
 
     PQclear(PQexec(conn, "SET synchronous_commit = on"));
 
-    res = PQprepare(conn, "record", "SELECT tavus.record($1, $2, $3, $4, $5, "
-                    "$6, $7, $8, $9, $10, $11)", NGX_TAVUS_ENCODE_COLUMNS,
-                    ngx_tavus_encode_types);
+    res = PQprepare(conn, stmt->name, stmt->sql, NGX_TAVUS_ENCODE_COLUMNS,
+                    stmt->types);
     if (PQresultStatus(res) != PGRES_COMMAND_OK) {
         errx(1, "%s", PQerrorMessage(conn));
     }
