@@ -68,7 +68,7 @@ unlike $t->error_log, qr/\Q$token\E/, 'nor its token logged';
 $t->configure(locations => {'= /api/tavus/webhook' => undef,
     '= /api/tavus/create-conversation' => undef,
     '= /api/tavus/end-conversation' => undef})->reload(drained => 1);
-wait_for { $t->get('/healthz')->code == 200 } 10;
+wait_for { $t->get('/healthz')->code == 200 };
 is $t->post($path, relay(conversation_id => $id, end_token => $token))->code,
     401, 'no webhook, no token';
 is $t->post($path, {events => [event('plain')]})->code, 202, 'the rest goes on';
@@ -77,7 +77,7 @@ is $t->post($path, {events => [event('plain')]})->code, 202, 'the rest goes on';
 $t->configure(locations => {'= /hook' => 'tavus_webhook tavus; '
     . 'client_max_body_size 8m;', '= /api/track' => 'tavus_track; '
     . 'tavus_callback /hook;'})->reload(drained => 1);
-wait_for { $t->get('/healthz')->code == 200 } 10;
+wait_for { $t->get('/healthz')->code == 200 };
 is $t->post($path, relay(conversation_id => $id, end_token => $token))->code,
     202, 'as tavus_callback says';
 

@@ -111,6 +111,8 @@ test('closing while the room is being made ends it as well', async ({ page }) =>
   await sandbox.fault({ kind: 'delay', ms: 1500, times: 1 });
   await start(page);
   await expect(dialog(page).getByText('Preparing your room')).toBeVisible();
+  // who closes before the other tabs were asked has asked for no room at all
+  await expect.poll(async () => (await sandbox.calls()).length).toBe(1);
   await page.keyboard.press('Escape');
   await expect(dialog(page)).toBeHidden();
   // as soon as the answer is there

@@ -170,7 +170,7 @@ sub kill_worker ($self, $signal = 'KILL') {
     wait_for {
         my @now = $self->workers;
         @now >= $count && !grep { $_ == $pid } @now;
-    } 10 or croak 'no new worker';
+    } 30 or croak 'no new worker';
     return $pid;
 }
 

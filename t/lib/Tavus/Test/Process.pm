@@ -124,7 +124,7 @@ sub pause ($seconds) { select undef, undef, undef, $seconds }
 
 # Calls the block until it returns something true, and returns that; after the
 # deadline (10 s) returns nothing.
-sub wait_for :prototype(&;$) ($block, $seconds = 10) {
+sub wait_for :prototype(&;$) ($block, $seconds = 30) {
     my $deadline = time + $seconds;
     my $gap = 0.005;
 

@@ -64,7 +64,7 @@ sub more ($self, $deadline) {
 }
 
 # Reads on until the pattern matches, the end, or the deadline; the bytes.
-sub read_until ($self, $pattern, $seconds = 10) {
+sub read_until ($self, $pattern, $seconds = 30) {
     my $deadline = time + $seconds;
     1 until $self->{in} =~ $pattern || !$self->more($deadline);
     return $self->{in};
@@ -78,7 +78,7 @@ sub fill ($self, $n, $deadline) {
 sub eof ($self) { return $self->{eof} }
 
 # The next response on this connection; undef if it does not come whole.
-sub response ($self, $seconds = 10) {
+sub response ($self, $seconds = 30) {
     my $deadline = time + $seconds;
 
     my ($status, $lines) = (100);
