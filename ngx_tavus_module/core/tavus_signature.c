@@ -50,6 +50,9 @@ static int tavus_key_id_valid(const char *id, size_t len);
 static tavus_verify_t tavus_key_named(tavus_key_t **keys, size_t nkeys,
     tavus_use_t use, const char *id, size_t id_len, const char *text,
     size_t text_len, const char *mac, size_t *match);
+static void tavus_standard_parts(tavus_part_t parts[5], const char *id,
+    size_t id_len, const char *timestamp, size_t timestamp_len,
+    const char *body, size_t body_len);
 static int tavus_timestamp(const char *p, size_t len, int64_t *t);
 static int tavus_timely(int64_t t, int64_t now, int64_t tolerance);
 static void tavus_hex_encode(char *dst, const uint8_t *src, size_t len);
@@ -583,15 +586,8 @@ tavus_standard_verify(tavus_key_t **keys, size_t nkeys, const char *id,
         return TAVUS_VERIFY_UNKNOWN_KEY;
     }
 
-    parts[0].data = id;
-    parts[0].len = id_len;
-    parts[1].data = ".";
-    parts[1].len = 1;
-    parts[2].data = timestamp;
-    parts[2].len = timestamp_len;
-    parts[3] = parts[1];
-    parts[4].data = body;
-    parts[4].len = body_len;
+    tavus_standard_parts(parts, id, id_len, timestamp, timestamp_len, body,
+                         body_len);
 
     for (i = 0; i < nkeys; i++) {
 
@@ -616,6 +612,50 @@ tavus_standard_verify(tavus_key_t **keys, size_t nkeys, const char *id,
     }
 
     return TAVUS_VERIFY_MISMATCH;
+}
+
+
+int
+tavus_standard_sign(tavus_key_t **keys, size_t nkeys, const char *id,
+    size_t id_len, const char *timestamp, size_t timestamp_len,
+    const char *body, size_t body_len, char *dst)
+{
+    size_t         i;
+    int64_t        t;
+    uint8_t        mac[TAVUS_MAC_LEN];
+    uint8_t        text[TAVUS_BASE64_LEN(TAVUS_MAC_LEN) + 1];
+    char          *p;
+    tavus_part_t   parts[5];
+
+    if (nkeys == 0 || nkeys > TAVUS_MAX_SIGNATURES || id_len == 0
+        || memchr(id, '.', id_len) != NULL
+        || tavus_timestamp(timestamp, timestamp_len, &t) != 0)
+    {
+        return -1;
+    }
+
+    tavus_standard_parts(parts, id, id_len, timestamp, timestamp_len, body,
+                         body_len);
+    p = dst;
+
+    for (i = 0; i < nkeys; i++) {
+
+        if (tavus_key_mac(keys[i], TAVUS_USE_SENDER, parts, 5, mac) != 0) {
+            return -1;
+        }
+
+        EVP_EncodeBlock(text, mac, TAVUS_MAC_LEN);
+
+        if (i) {
+            *p++ = ' ';
+        }
+
+        memcpy(p, "v1,", 3);
+        memcpy(p + 3, text, sizeof(text) - 1);
+        p += 3 + sizeof(text) - 1;
+    }
+
+    return (int) (p - dst);
 }
 
 
@@ -862,6 +902,23 @@ tavus_key_named(tavus_key_t **keys, size_t nkeys, tavus_use_t use,
     }
 
     return rc;
+}
+
+
+static void
+tavus_standard_parts(tavus_part_t parts[5], const char *id, size_t id_len,
+    const char *timestamp, size_t timestamp_len, const char *body,
+    size_t body_len)
+{
+    parts[0].data = id;
+    parts[0].len = id_len;
+    parts[1].data = ".";
+    parts[1].len = 1;
+    parts[2].data = timestamp;
+    parts[2].len = timestamp_len;
+    parts[3] = parts[1];
+    parts[4].data = body;
+    parts[4].len = body_len;
 }
 
 

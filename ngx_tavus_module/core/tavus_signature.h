@@ -26,6 +26,9 @@
 /* <key id>.<mac, 64 hex> */
 #define TAVUS_TICKET_MAX      (TAVUS_KEY_ID_MAX + 1 + 64)
 
+/* v1,<mac, 44 of base64>, and what stands between it and the next */
+#define TAVUS_STANDARD_SIGNATURE  (3 + 44 + 1)
+
 
 /*
  * What a MAC is for.  SENDER is the secret itself, as the other side uses
@@ -149,6 +152,16 @@ tavus_verify_t tavus_standard_verify(tavus_key_t **keys, size_t nkeys,
     size_t timestamp_len, const char *signature, size_t signature_len,
     const char *body, size_t body_len, int64_t now, int64_t tolerance,
     size_t *match);
+
+/*
+ * The value of webhook-signature, made with each key, so that a secret can
+ * be rolled: dst needs TAVUS_STANDARD_SIGNATURE bytes a key.  Returns its
+ * length, or -1: no key or more than a receiver looks at, an id or a
+ * timestamp that tavus_standard_verify() would not take, OpenSSL.
+ */
+int tavus_standard_sign(tavus_key_t **keys, size_t nkeys, const char *id,
+    size_t id_len, const char *timestamp, size_t timestamp_len,
+    const char *body, size_t body_len, char *dst);
 
 /* A stable snake_case word for a result, for logs and error bodies. */
 const char *tavus_verify_reason(tavus_verify_t result);

@@ -1014,6 +1014,86 @@ test_standard(void **state)
 
 
 static void
+test_standard_sign(void **state)
+{
+    int           n;
+    char          dst[16 * TAVUS_STANDARD_SIGNATURE + 1];
+    size_t        i, j;
+    tavus_key_t  *keys[17];
+
+    static const char  id[] = "msg_p5jXN8AQM9LWM0D4loKWxJek";
+    static const char  payload[] = "{\"test\": 2432232314}";
+
+    static const struct {
+        const char  *id;
+        const char  *time;
+    } bad[] = {
+        { "", "1614265330" }, { "a.b", "1614265330" }, { "a", "" },
+        { "a", "1614265330.0" }, { "a", "-1" }
+    };
+
+    keys[0] = key_create("w1", STANDARD, TAVUS_SECRET_STANDARD);
+    assert_non_null(keys[0]);
+
+    /* the vector of the reference libraries */
+
+    n = tavus_standard_sign(keys, 1, id, sizeof(id) - 1, "1614265330", 10,
+                            payload, sizeof(payload) - 1, dst);
+    assert_int_equal(n, 47);
+    assert_memory_equal(dst,
+                        "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+                        47);
+
+    /* a secret is rolled: openssl's, with a key of 32 zeros, comes first */
+
+    keys[1] = keys[0];
+    keys[0] = key_create("w2",
+                         "whsec_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+                         TAVUS_SECRET_STANDARD);
+    assert_non_null(keys[0]);
+
+    n = tavus_standard_sign(keys, 2, "msg_1", 5, "1777712345", 10, "{}", 2,
+                            dst);
+    assert_int_equal(n, 2 * TAVUS_STANDARD_SIGNATURE - 1);
+    assert_memory_equal(dst, "v1,pAHeqoGodCbTOjCueR3LgotUoPy7hDaXX5jATBrE3IU="
+                             " v1,", 51);
+
+    /* either key is enough for who receives it */
+
+    for (i = 0; i < 2; i++) {
+        match = UNSET;
+        assert_int_equal(tavus_standard_verify(&keys[i], 1, "msg_1", 5,
+                                               "1777712345", 10, dst, n, "{}",
+                                               2, NOW, 0, &match),
+                         TAVUS_VERIFY_OK);
+        assert_int_equal(match, 0);
+    }
+
+    for (i = 2; i < 17; i++) {
+        keys[i] = keys[1];
+    }
+
+    assert_int_equal(tavus_standard_sign(keys, 16, "a", 1, "1", 1, "", 0,
+                                         dst),
+                     16 * TAVUS_STANDARD_SIGNATURE - 1);
+    assert_int_equal(tavus_standard_sign(keys, 17, "a", 1, "1", 1, "", 0,
+                                         dst), -1);
+    assert_int_equal(tavus_standard_sign(keys, 0, "a", 1, "1", 1, "", 0,
+                                         dst), -1);
+
+    for (j = 0; j < TEST_COUNT(bad); j++) {
+        assert_int_equal(tavus_standard_sign(keys, 1, bad[j].id,
+                                             strlen(bad[j].id), bad[j].time,
+                                             strlen(bad[j].time), "{}", 2,
+                                             dst), -1);
+    }
+
+    tavus_key_free(keys[0]);
+    tavus_key_free(keys[1]);
+}
+
+
+static void
 test_reasons(void **state)
 {
     int          i, j;
@@ -1046,6 +1126,7 @@ main(void)
         cmocka_unit_test(test_cut),
         cmocka_unit_test(test_stripe),
         cmocka_unit_test(test_standard),
+        cmocka_unit_test(test_standard_sign),
         cmocka_unit_test(test_reasons)
     };
 
