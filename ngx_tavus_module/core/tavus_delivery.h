@@ -138,6 +138,30 @@ tavus_delivery_judgement_t tavus_delivery_judge(
     tavus_delivery_kind_t kind, const char **reason);
 
 /*
+ * What properties are taken from, apart from the visitor's: the body, or of
+ * a callback of Tavus its "properties", and of that only what is named, as
+ * what it says unasked is not known.  *object is within *root, which the
+ * caller frees with cJSON_Delete(), and NULL where there is nothing, or more
+ * than TAVUS_DELIVERY_FACTS bytes of it.  *numbers tells whether numbers are
+ * taken that nobody has named.
+ */
+#define TAVUS_DELIVERY_FACTS  (64 * 1024)
+
+tavus_delivery_status_t tavus_delivery_facts(const tavus_delivery_t *delivery,
+    int named, cJSON **root, const cJSON **object, int *numbers,
+    const char **reason);
+
+/*
+ * A copy of a name or an id with a NUL, freed with free().  BAD if it holds
+ * a NUL or is not UTF-8, ERROR; then it is NULL.
+ */
+tavus_delivery_status_t tavus_delivery_text(const tavus_part_t *part,
+    char **text);
+
+/* The length of the longest part of at most max bytes that is UTF-8 too. */
+size_t tavus_delivery_cut(const char *text, size_t len, size_t max);
+
+/*
  * An id that stands for another one at a destination, and leads back to it
  * nowhere: a UUIDv8 of SHA-256 over salt and id.  0, or -1 if OpenSSL fails.
  */
