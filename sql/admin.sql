@@ -274,6 +274,8 @@ AS $$
                'utm_source', CASE WHEN k.known THEN c.utm_source ELSE i.utm_source END,
                'utm_medium', CASE WHEN k.known THEN c.utm_medium ELSE i.utm_medium END,
                'utm_campaign', CASE WHEN k.known THEN c.utm_campaign ELSE i.utm_campaign END,
+               'consent', CASE WHEN k.known THEN c.consent ELSE i.consent END,
+               'user_id', CASE WHEN k.known THEN c.user_id ELSE i.user_id END,
                'transcript_event_id', c.transcript_id,
                'recording_event_id', c.recording_id,
                'perception_event_id', c.perception_id))

@@ -3,7 +3,7 @@
 -- or as a role with CREATEROLE that may create schemas in the database.
 
 -- the newest numbered file
-\set newest 11
+\set newest 13
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -175,6 +175,14 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 11) AS due \gset
     INSERT INTO tavus.migrations (version) VALUES (11);
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 13) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0013_consent.sql
+    INSERT INTO tavus.migrations (version) VALUES (13);
+    COMMIT;
+\endif
+
 -- What is not numbered is replaced each time, all at once.  Rights are changed without a lock on the
 -- table, which upkeep must not change meanwhile.
 
@@ -193,6 +201,7 @@ SET LOCAL lock_timeout = '300ms';
 \ir length.sql
 \ir settle.sql
 \ir repair.sql
+\ir consent.sql
 \ir record.sql
 \ir admin.sql
 \ir grants.sql

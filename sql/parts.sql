@@ -64,6 +64,15 @@ CREATE OR REPLACE FUNCTION tavus.cut_short_type() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 'conversation.cut_short';
 
+-- What a visitor decides of being counted, in a browser.
+CREATE OR REPLACE FUNCTION tavus.consent_types() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{consent}'::text[];
+
+CREATE OR REPLACE FUNCTION tavus.decides(source text, event_type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN source = 'browser' AND event_type = 'consent';
+
 -- Whether a conversation has one such event at a moment: a second one with another body contradicts
 -- it.  Of all others of Tavus there may be several, known and unknown ones.
 CREATE OR REPLACE FUNCTION tavus.alone(source text, event_type text) RETURNS boolean

@@ -3,7 +3,7 @@
 --
 -- Locks are taken in one order, so that no two calls can deadlock: intents by nonce, digests by
 -- digest, elsewhere by id, events by id, those of the same moment by id, conversations by id,
--- quarantine by digest.
+-- consents by subject, quarantine by digest.
 --
 -- A row's mark: '.' to be inserted, '~' a redelivery of what has another id, 's' stored, 'd'
 -- duplicate, 'q' quarantined, 'b' bound to another conversation, '+' another event of the moment of
@@ -311,14 +311,15 @@ AS $$
 BEGIN
     INSERT INTO tavus.intents AS i (
         nonce, requested_id, vertical, persona_id, replica_id, document_tags, memory_stores,
-        session_id, utm_source, utm_medium, utm_campaign, request_id,
+        session_id, utm_source, utm_medium, utm_campaign, consent, user_id, request_id,
         failed_id, outcome, reason, http_status)
     SELECT g.nonce, g.requested_id,
            tavus.str(g.wish, 'vertical'), tavus.str(g.wish, 'persona_id'),
            tavus.str(g.wish, 'replica_id'), tavus.strs(g.wish, 'document_tags'),
            tavus.strs(g.wish, 'memory_stores'), tavus.str(g.wish, 'session_id'),
            tavus.str(g.wish, 'utm_source'), tavus.str(g.wish, 'utm_medium'),
-           tavus.str(g.wish, 'utm_campaign'), tavus.str(g.wish, 'request_id'),
+           tavus.str(g.wish, 'utm_campaign'), tavus.str(g.wish, 'consent'),
+           tavus.str(g.wish, 'user_id'), tavus.str(g.wish, 'request_id'),
            g.failed_id,
            CASE WHEN g.failed_id IS NOT NULL
                 THEN CASE tavus.str(g.failure, 'outcome') WHEN 'unknown' THEN 'unknown'
@@ -345,16 +346,17 @@ BEGIN
      ORDER BY g.nonce
     ON CONFLICT (nonce) DO UPDATE SET
         (requested_id, vertical, persona_id, replica_id, document_tags, memory_stores,
-         session_id, utm_source, utm_medium, utm_campaign, request_id) = (
+         session_id, utm_source, utm_medium, utm_campaign, consent, user_id, request_id) = (
             SELECT w.* FROM (
                 SELECT i.requested_id, i.vertical, i.persona_id, i.replica_id, i.document_tags,
                        i.memory_stores, i.session_id, i.utm_source, i.utm_medium,
-                       i.utm_campaign, i.request_id
+                       i.utm_campaign, i.consent, i.user_id, i.request_id
                 UNION ALL
                 SELECT EXCLUDED.requested_id, EXCLUDED.vertical, EXCLUDED.persona_id,
                        EXCLUDED.replica_id, EXCLUDED.document_tags, EXCLUDED.memory_stores,
                        EXCLUDED.session_id, EXCLUDED.utm_source, EXCLUDED.utm_medium,
-                       EXCLUDED.utm_campaign, EXCLUDED.request_id) w
+                       EXCLUDED.utm_campaign, EXCLUDED.consent, EXCLUDED.user_id,
+                       EXCLUDED.request_id) w
              ORDER BY w.requested_id ASC NULLS LAST LIMIT 1),
         (failed_id, outcome, reason, http_status) = (
             SELECT w.* FROM (
@@ -387,7 +389,7 @@ BEGIN
     INSERT INTO tavus.conversations AS c (
         id, first_id, nonce, announced_id, announced_ended, url, vertical, persona_id,
         replica_id, document_tags, memory_stores, session_id, utm_source, utm_medium,
-        utm_campaign, started_id, shutdown_id, shutdown_reason, closed_id, closed_reason,
+        utm_campaign, consent, user_id, started_id, shutdown_id, shutdown_reason, closed_id, closed_reason,
         transcript_id, recording_id, perception_id, told_persona, told_replica, repair_at)
     SELECT g.conversation_id, g.first_id, g.nonce, g.announced_id,
            coalesce(tavus.str(g.news, 'status') = 'ended', false),
@@ -396,6 +398,7 @@ BEGIN
            tavus.strs(g.news, 'document_tags'), tavus.strs(g.news, 'memory_stores'),
            tavus.str(g.news, 'session_id'), tavus.str(g.news, 'utm_source'),
            tavus.str(g.news, 'utm_medium'), tavus.str(g.news, 'utm_campaign'),
+           tavus.str(g.news, 'consent'), tavus.str(g.news, 'user_id'),
            g.started_id,
            g.shutdown_id, s.reason,
            g.closed_id, tavus.str(g.closed, 'reason'),
@@ -479,16 +482,17 @@ BEGIN
         first_id = least(c.first_id, EXCLUDED.first_id),
         nonce = least(c.nonce, EXCLUDED.nonce),
         (announced_id, announced_ended, url, vertical, persona_id, replica_id, document_tags,
-         memory_stores, session_id, utm_source, utm_medium, utm_campaign) = (
+         memory_stores, session_id, utm_source, utm_medium, utm_campaign, consent, user_id) = (
             SELECT w.* FROM (
                 SELECT c.announced_id, c.announced_ended, c.url, c.vertical, c.persona_id,
                        c.replica_id, c.document_tags, c.memory_stores, c.session_id,
-                       c.utm_source, c.utm_medium, c.utm_campaign
+                       c.utm_source, c.utm_medium, c.utm_campaign, c.consent, c.user_id
                 UNION ALL
                 SELECT EXCLUDED.announced_id, EXCLUDED.announced_ended, EXCLUDED.url,
                        EXCLUDED.vertical, EXCLUDED.persona_id, EXCLUDED.replica_id,
                        EXCLUDED.document_tags, EXCLUDED.memory_stores, EXCLUDED.session_id,
-                       EXCLUDED.utm_source, EXCLUDED.utm_medium, EXCLUDED.utm_campaign) w
+                       EXCLUDED.utm_source, EXCLUDED.utm_medium, EXCLUDED.utm_campaign,
+                       EXCLUDED.consent, EXCLUDED.user_id) w
              ORDER BY w.announced_id ASC NULLS LAST LIMIT 1),
         started_id = least(c.started_id, EXCLUDED.started_id),
         shutdown_id = least(c.shutdown_id, EXCLUDED.shutdown_id),
@@ -583,6 +587,7 @@ DECLARE
     news   boolean;     -- a conversation may change
     fates  boolean;     -- an intent may change
     wishes boolean;     -- by what is asked for, or was not made
+    words  boolean := event_types && tavus.consent_types();     -- a visitor may have decided
     marks  text[];
     fresh  uuid[];
 BEGIN
@@ -640,7 +645,7 @@ BEGIN
     SELECT array_agg(a.id) INTO fresh FROM added a;
 
     IF cardinality(fresh) = n THEN
-        IF NOT coalesce(news OR fates, false) THEN
+        IF NOT coalesce(news OR fates OR words, false) THEN
             RETURN repeat('s', n);
         END IF;
         marks := array_fill('s'::text, ARRAY[n]);
@@ -680,6 +685,10 @@ BEGIN
 
     IF fates THEN
         PERFORM tavus.record_settle(marks, sources, event_types, nonces, bodies);
+    END IF;
+
+    IF words THEN
+        PERFORM tavus.record_consents(marks, ids, sources, event_types, bodies);
     END IF;
 
     IF 'q' = ANY (marks) THEN

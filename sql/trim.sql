@@ -43,9 +43,9 @@ END
 $$;
 
 -- Deletes what is older than keep in one of: browser (events of browsers, but conversions),
--- quarantine, intents, conversations, elsewhere.  It looks at so many rows and answers how many of them it
--- deleted, and, if there may be more, after which to go on: from the beginning it would meet again
--- what is deleted, but not yet vacuumed.  What is locked is left for another time.
+-- quarantine, intents, conversations, elsewhere, consents.  It looks at so many rows and answers how
+-- many of them it deleted, and, if there may be more, after which to go on: from the beginning it
+-- would meet again what is deleted, but not yet vacuumed.  What is locked is left for another time.
 CREATE OR REPLACE FUNCTION tavus.trim(what text, keep interval, bite int, after text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
@@ -132,6 +132,17 @@ BEGIN
         last := ids[looked];
 
         DELETE FROM tavus.elsewhere x WHERE x.id = ANY (ids);
+
+    WHEN 'consents' THEN
+        -- one event may have decided for two
+        SELECT array_agg(o.subject), array_agg(o.decided_id) INTO names, ids
+          FROM (SELECT c.subject, c.decided_id FROM tavus.consents c
+                 WHERE c.decided_id < bound AND c.decided_id >= coalesce(after::uuid, since)
+                 ORDER BY c.decided_id LIMIT bite FOR UPDATE SKIP LOCKED) o;
+        looked := cardinality(ids);
+        last := ids[looked];
+
+        DELETE FROM tavus.consents c WHERE c.subject = ANY (names);
     END CASE;
 
     GET DIAGNOSTICS trimmed = ROW_COUNT;

@@ -46,6 +46,10 @@ received({%form, name => 'é' x 200, message => '語' x 5000}, 'the longest');
 received({%form, email => $_}, $_) for 'a@b.co', 'ann+news@mail.example.com',
     "o'hara\@example.com", 'a.b@ex-ample.com', 'x' x 64 . '@example.com';
 
+received({%form, session_id => 's' x 128, user_id => 'u1', utm_source => 'ad',
+    utm_medium => 'é' x 100, utm_campaign => '', consent => $_}, "who, and $_")
+    for qw(granted denied);
+
 my $count = () = stored();
 
 sub issues {
@@ -71,6 +75,11 @@ issues({%form, message => $_}, 'message')
     for '', 'too short', ' ' x 20, "\n" x 20, 'x' x 5001, "0123456789\x01";
 issues({%form, phone => $_}, 'phone') for '0' x 41, "1\n2";
 issues({%form, company => $_}, 'company') for 'x' x 201, "a\r\nb";
+issues({%form, $_ => 'é' x 65}, $_) for qw(session_id user_id);
+issues({%form, $_ => 'x' x 201}, $_), issues({%form, $_ => 1}, $_),
+    issues({%form, $_ => "a\n"}, $_) for qw(utm_source utm_medium utm_campaign);
+issues({%form, consent => $_}, 'consent')
+    for undef, '', 'yes', 'GRANTED', 1, ['granted'];
 issues({%form, email => $_}, 'email')
     for '', 'ann', 'ann@', '@example.com', 'ann@example', 'ann@example.',
         'ann@.com', 'ann@example..com', 'ann.@example.com', '.ann@example.com',

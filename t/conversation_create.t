@@ -130,11 +130,13 @@ subtest 'what a visitor may choose' => sub {
 
 subtest 'where the visitor came from' => sub {
     my %from = (session_id => 's-1', utm_source => 'x' x 200,
-        utm_medium => 'e-mail "ü"', utm_campaign => '');
+        utm_medium => 'e-mail "ü"', utm_campaign => '',
+        user_id => 'u' x 128, consent => 'granted');
     my ($got, $asked) = created(%from);
     ok !exists $asked->{$_}, "Tavus does not learn $_" for keys %from;
     is_deeply $t->db->selectrow_hashref(q{SELECT session_id, utm_source,
-        utm_medium, utm_campaign, vertical, persona_id, replica_id, url
+        utm_medium, utm_campaign, user_id, consent, vertical, persona_id,
+        replica_id, url
         FROM tavus.conversations WHERE id = ?}, undef,
         $got->{conversation_id}),
         {%from, vertical => 'general', persona_id => 'p04',

@@ -93,6 +93,10 @@ for my $field (qw(session_id utm_source utm_medium utm_campaign)) {
         for 1, undef, [], {}, 'x' x 201, "\x{fc}" x 101;
     is $got->{field}, $field;
 }
+is refused({user_id => $_}, 400, 'invalid_field')->{field}, 'user_id'
+    for 1, undef, [], 'x' x 129;
+is refused({consent => $_}, 400, 'invalid_field')->{field}, 'consent'
+    for 1, undef, Mojo::JSON->true, '', 'yes', 'Granted', ['granted'];
 refused({properties => $_}, 400, 'invalid_field') for 1, 'x', [], undef;
 refused({properties => {enable_transcription => $_}}, 400, 'invalid_field')
     for 1, 'true', undef, [];

@@ -59,6 +59,19 @@ refused(properties(session_id => $_->[1]), "session: $_->[0]", %event,
 refused(with(event_id => $_->[1]), "event_id: $_->[0]", %event,
     field => 'event_id') for ['empty', ''], ['null', undef], ['a number', 1],
     ['of 129 bytes', 'x' x 129];
+refused(properties(user_id => $_->[1]), "user: $_->[0]", %event,
+    field => 'properties.user_id') for ['empty', ''], ['null', undef],
+    ['a number', 1], ['of 129 bytes', 'x' x 129];
+refused({events => [$good], consent => $_->[1]}, "consent: $_->[0]",
+    code => 'invalid_field', field => 'consent') for ['null', undef],
+    ['true', Mojo::JSON->true], ['empty', ''], ['another word', 'yes'],
+    ['in capitals', 'GRANTED'], ['a list', ['granted']];
+refused(properties(consent => 'granted'), 'consent as a property', %event,
+    field => 'properties.consent');
+refused({properties(consent => 'granted')->%*, consent => 'granted'},
+    'twice', %event, field => 'properties.consent');
+refused(with(name => 'consent'), 'a decision that is none', %event,
+    field => 'name');
 refused(properties(x => 'x' x 16400), 'over 16 KiB', %event,
     field => 'properties');
 refused('{"events":[' . encode_json($good) . ',{"name":"a","properties":'

@@ -21,11 +21,19 @@
 #define NGX_TAVUS_CONTACT_BODY  65536
 
 
+typedef enum {
+    NGX_TAVUS_CONTACT_LINE = 0,
+    NGX_TAVUS_CONTACT_LINES,        /* line ends are allowed */
+    NGX_TAVUS_CONTACT_LABEL,        /* max is in bytes */
+    NGX_TAVUS_CONTACT_CONSENT
+} ngx_tavus_contact_kind_e;
+
+
 typedef struct {
     const char   *name;
     size_t        min;              /* characters; 0: may be absent */
     size_t        max;
-    ngx_uint_t    lines;            /* line ends are allowed */
+    ngx_uint_t    kind;             /* ngx_tavus_contact_kind_e */
     const char   *issue;
 } ngx_tavus_contact_field_t;
 
@@ -41,16 +49,28 @@ static void ngx_tavus_contact_stored(ngx_http_request_t *r,
 
 
 static ngx_tavus_contact_field_t  ngx_tavus_contact_fields[] = {
-    { "name", 2, 200, 0,
+    { "name", 2, 200, NGX_TAVUS_CONTACT_LINE,
       "The name must have 2 to 200 characters." },
-    { "email", 3, 254, 0,
+    { "email", 3, 254, NGX_TAVUS_CONTACT_LINE,
       "The email must be an address such as name@example.com." },
-    { "message", 10, 5000, 1,
+    { "message", 10, 5000, NGX_TAVUS_CONTACT_LINES,
       "The message must have 10 to 5000 characters." },
-    { "phone", 0, 40, 0,
+    { "phone", 0, 40, NGX_TAVUS_CONTACT_LINE,
       "The phone number must have at most 40 characters." },
-    { "company", 0, 200, 0,
+    { "company", 0, 200, NGX_TAVUS_CONTACT_LINE,
       "The company must have at most 200 characters." },
+    { "session_id", 0, 128, NGX_TAVUS_CONTACT_LABEL,
+      "The session_id must have at most 128 bytes." },
+    { "user_id", 0, 128, NGX_TAVUS_CONTACT_LABEL,
+      "The user_id must have at most 128 bytes." },
+    { "utm_source", 0, 200, NGX_TAVUS_CONTACT_LABEL,
+      "The utm_source must have at most 200 bytes." },
+    { "utm_medium", 0, 200, NGX_TAVUS_CONTACT_LABEL,
+      "The utm_medium must have at most 200 bytes." },
+    { "utm_campaign", 0, 200, NGX_TAVUS_CONTACT_LABEL,
+      "The utm_campaign must have at most 200 bytes." },
+    { "consent", 0, 0, NGX_TAVUS_CONTACT_CONSENT,
+      "The consent must be \"granted\" or \"denied\"." },
     { NULL, 0, 0, 0, NULL }
 };
 
@@ -166,10 +186,14 @@ static ngx_uint_t
 ngx_tavus_contact_fit(ngx_tavus_contact_field_t *field, cJSON *item)
 {
     size_t       n, first, last;
-    const char  *p;
+    const char  *p, *word;
 
     if (item == NULL) {
         return field->min == 0;
+    }
+
+    if (field->kind == NGX_TAVUS_CONTACT_CONSENT) {
+        return ngx_tavus_consent(item, &word) == NGX_OK;
     }
 
     if (!cJSON_IsString(item)) {
@@ -183,14 +207,16 @@ ngx_tavus_contact_fit(ngx_tavus_contact_field_t *field, cJSON *item)
     for (p = item->valuestring; *p; p++) {
 
         if (((unsigned char) *p < ' ' || *p == 0x7f)
-            && !(field->lines && (*p == LF || *p == CR || *p == '\t')))
+            && !(field->kind == NGX_TAVUS_CONTACT_LINES
+                 && (*p == LF || *p == CR || *p == '\t')))
         {
             return 0;
         }
 
         /* continuation bytes of UTF-8 are no characters */
 
-        n += ((unsigned char) *p & 0xc0) != 0x80;
+        n += ((unsigned char) *p & 0xc0) != 0x80
+             || field->kind == NGX_TAVUS_CONTACT_LABEL;
 
         /* nor do blanks at the ends make a name */
 

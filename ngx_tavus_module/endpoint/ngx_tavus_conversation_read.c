@@ -9,6 +9,7 @@
 #include "endpoint/ngx_tavus_conversation_conf.h"
 #include "http/ngx_tavus_endpoint.h"
 #include "http/ngx_tavus_problem.h"
+#include "http/ngx_tavus_request.h"
 #include "jobs/ngx_tavus_call.h"
 #include "service/ngx_tavus_api_conf.h"
 #include "store/ngx_tavus_node.h"
@@ -19,6 +20,7 @@
 
 #define NGX_TAVUS_CREATE_PATIENCE  15
 #define NGX_TAVUS_CREATE_LABEL     200       /* bytes */
+#define NGX_TAVUS_CREATE_USER      128
 
 
 /* what a request may hold, each once, by whichever of its names */
@@ -32,6 +34,7 @@ enum {
     ngx_tavus_field_properties,
     ngx_tavus_field_consent,
     ngx_tavus_field_session,
+    ngx_tavus_field_user,
     ngx_tavus_field_source,
     ngx_tavus_field_medium,
     ngx_tavus_field_campaign,
@@ -79,6 +82,7 @@ static const ngx_tavus_create_name_t  ngx_tavus_create_names[] = {
     { "properties", ngx_tavus_field_properties },
     { "consent", ngx_tavus_field_consent },
     { "session_id", ngx_tavus_field_session },
+    { "user_id", ngx_tavus_field_user },
     { "utm_source", ngx_tavus_field_source },
     { "utm_medium", ngx_tavus_field_medium },
     { "utm_campaign", ngx_tavus_field_campaign },
@@ -225,16 +229,23 @@ static ngx_int_t
 ngx_tavus_create_label(ngx_tavus_create_t *c,
     ngx_tavus_create_field_t *field, ngx_tavus_fault_t *fault)
 {
+    ngx_uint_t  user;
+
     if (field->item == NULL) {
         return NGX_OK;
     }
 
+    user = ngx_strcmp(field->name, "user_id") == 0;
+
     if (!cJSON_IsString(field->item)
-        || ngx_strlen(field->item->valuestring) > NGX_TAVUS_CREATE_LABEL)
+        || ngx_strlen(field->item->valuestring)
+           > (user ? NGX_TAVUS_CREATE_USER : NGX_TAVUS_CREATE_LABEL))
     {
         fault->code = "invalid_field";
         fault->field = field->name;
-        fault->detail = "The field must be a string of at most 200 bytes.";
+        fault->detail = user
+                        ? "The field must be a string of at most 128 bytes."
+                        : "The field must be a string of at most 200 bytes.";
         return NGX_DECLINED;
     }
 
@@ -462,28 +473,24 @@ static ngx_int_t
 ngx_tavus_create_consent(ngx_tavus_create_t *c, cJSON *item,
     ngx_tavus_fault_t *fault)
 {
-    if (item == NULL) {
-        return NGX_OK;
-    }
+    const char  *word;
 
-    if (cJSON_IsString(item) && ngx_strcmp(item->valuestring, "granted") == 0)
-    {
-        c->memory.consent = NGX_TAVUS_CONSENT_GRANTED;
-
-    } else if (cJSON_IsString(item)
-               && ngx_strcmp(item->valuestring, "denied") == 0)
-    {
-        c->memory.consent = NGX_TAVUS_CONSENT_DENIED;
-
-    } else {
+    if (ngx_tavus_consent(item, &word) != NGX_OK) {
         fault->field = "consent";
         fault->code = "invalid_field";
         fault->detail = "The field must be \"granted\" or \"denied\".";
         return NGX_DECLINED;
     }
 
-    return cJSON_AddStringToObject(c->call->intent, "consent",
-                                   item->valuestring)
+    if (word == NULL) {
+        return NGX_OK;
+    }
+
+    c->memory.consent = ngx_strcmp(word, "granted") == 0
+                        ? NGX_TAVUS_CONSENT_GRANTED
+                        : NGX_TAVUS_CONSENT_DENIED;
+
+    return cJSON_AddStringToObject(c->call->intent, "consent", word)
            ? NGX_OK : NGX_ERROR;
 }
 

@@ -45,8 +45,11 @@ static ngx_int_t ngx_tavus_track_count(ngx_http_request_t *r,
     ngx_tavus_end_token_t *token, ngx_uint_t n,
     ngx_tavus_track_fault_t *fault);
 static ngx_int_t ngx_tavus_track_event(ngx_http_request_t *r, cJSON *item,
-    ngx_uint_t ordinal, ngx_str_t *conversation_id, ngx_tavus_event_t *ev,
-    ngx_tavus_track_fault_t *fault);
+    ngx_uint_t ordinal, ngx_str_t *conversation_id, const char *consent,
+    ngx_tavus_event_t *ev, ngx_tavus_track_fault_t *fault);
+static ngx_int_t ngx_tavus_track_whose(cJSON *properties, ngx_uint_t decides,
+    const char *consent, ngx_tavus_track_fault_t *fault);
+static ngx_uint_t ngx_tavus_track_id(cJSON *item);
 static ngx_int_t ngx_tavus_track_identify(ngx_http_request_t *r,
     ngx_uint_t ordinal, cJSON *session, cJSON *id, ngx_tavus_event_t *ev);
 static ngx_uint_t ngx_tavus_track_listed(const char **list,
@@ -109,6 +112,7 @@ ngx_tavus_track_body(ngx_http_request_t *r, ngx_str_t *body)
     ngx_int_t                 rc;
     ngx_str_t                 conversation_id;
     ngx_uint_t                n;
+    const char               *consent;
     ngx_tavus_ctx_t          *ctx;
     ngx_tavus_event_t        *events;
     ngx_tavus_end_token_t     token;
@@ -129,12 +133,22 @@ ngx_tavus_track_body(ngx_http_request_t *r, ngx_str_t *body)
     cJSON_ArrayForEach(item, root) {
         if (ngx_strcmp(item->string, "events") != 0
             && ngx_strcmp(item->string, "conversation_id") != 0
-            && ngx_strcmp(item->string, "end_token") != 0)
+            && ngx_strcmp(item->string, "end_token") != 0
+            && ngx_strcmp(item->string, "consent") != 0)
         {
             fault.code = "unknown_field";
             fault.detail = "The request has a field that is not known.";
             goto refused;
         }
+    }
+
+    item = cJSON_GetObjectItemCaseSensitive(root, "consent");
+
+    if (ngx_tavus_consent(item, &consent) != NGX_OK) {
+        fault.code = "invalid_field";
+        fault.field = "consent";
+        fault.detail = "The field must be \"granted\" or \"denied\".";
+        goto refused;
     }
 
     list = cJSON_GetObjectItemCaseSensitive(root, "events");
@@ -168,8 +182,8 @@ ngx_tavus_track_body(ngx_http_request_t *r, ngx_str_t *body)
 
     cJSON_ArrayForEach(item, list) {
 
-        rc = ngx_tavus_track_event(r, item, n, &conversation_id, &events[n],
-                                   &fault);
+        rc = ngx_tavus_track_event(r, item, n, &conversation_id, consent,
+                                   &events[n], &fault);
 
         if (rc == NGX_DECLINED) {
             fault.index = n;
@@ -289,12 +303,13 @@ ngx_tavus_track_count(ngx_http_request_t *r, ngx_tavus_end_token_t *token,
 
 static ngx_int_t
 ngx_tavus_track_event(ngx_http_request_t *r, cJSON *item, ngx_uint_t ordinal,
-    ngx_str_t *conversation_id, ngx_tavus_event_t *ev,
+    ngx_str_t *conversation_id, const char *consent, ngx_tavus_event_t *ev,
     ngx_tavus_track_fault_t *fault)
 {
     char        *text;
-    size_t       len;
+    size_t       len, max;
     cJSON       *name, *properties, *session, *id, *p;
+    ngx_int_t    rc;
     ngx_str_t    s;
 
     fault->code = "invalid_event";
@@ -325,20 +340,14 @@ ngx_tavus_track_event(ngx_http_request_t *r, cJSON *item, ngx_uint_t ordinal,
         return NGX_DECLINED;
     }
 
-    if (!cJSON_IsString(session)
-        || ngx_strlen(session->valuestring) == 0
-        || ngx_strlen(session->valuestring) > NGX_TAVUS_TRACK_ID)
-    {
-        fault->field = "properties.session_id";
-        fault->detail = "The session_id must be a string of 1 to 128 bytes.";
-        return NGX_DECLINED;
+    rc = ngx_tavus_track_whose(properties,
+                               ngx_strcmp(name->valuestring, "consent") == 0,
+                               consent, fault);
+    if (rc != NGX_OK) {
+        return rc;
     }
 
-    if (id != NULL
-        && (!cJSON_IsString(id)
-            || ngx_strlen(id->valuestring) == 0
-            || ngx_strlen(id->valuestring) > NGX_TAVUS_TRACK_ID))
-    {
+    if (id != NULL && !ngx_tavus_track_id(id)) {
         fault->field = "event_id";
         fault->detail = "The event_id must be a string of 1 to 128 bytes.";
         return NGX_DECLINED;
@@ -370,7 +379,12 @@ ngx_tavus_track_event(ngx_http_request_t *r, cJSON *item, ngx_uint_t ordinal,
         return NGX_ERROR;
     }
 
-    if (ngx_strlen(text) > NGX_TAVUS_TRACK_PROPERTIES) {
+    /* beside what was added here */
+
+    max = NGX_TAVUS_TRACK_PROPERTIES
+          + (consent ? sizeof(",\"consent\":\"granted\"") - 1 : 0);
+
+    if (ngx_strlen(text) > max) {
         cJSON_free(text);
         fault->field = "properties";
         fault->detail = "The properties must not be over 16 KiB.";
@@ -406,6 +420,66 @@ ngx_tavus_track_event(ngx_http_request_t *r, cJSON *item, ngx_uint_t ordinal,
     }
 
     return ngx_tavus_track_identify(r, ordinal, session, id, ev);
+}
+
+
+/*
+ * Whose an event is, and what that visitor has said: the word of the request
+ * goes with each of its events, whoever reads them.  As
+ * ngx_tavus_track_event().
+ */
+
+static ngx_int_t
+ngx_tavus_track_whose(cJSON *properties, ngx_uint_t decides,
+    const char *consent, ngx_tavus_track_fault_t *fault)
+{
+    cJSON  *session, *user;
+
+    session = cJSON_GetObjectItemCaseSensitive(properties, "session_id");
+    user = cJSON_GetObjectItemCaseSensitive(properties, "user_id");
+
+    if (!ngx_tavus_track_id(session)) {
+        fault->field = "properties.session_id";
+        fault->detail = "The session_id must be a string of 1 to 128 bytes.";
+        return NGX_DECLINED;
+    }
+
+    if (user != NULL && !ngx_tavus_track_id(user)) {
+        fault->field = "properties.user_id";
+        fault->detail = "The user_id must be a string of 1 to 128 bytes.";
+        return NGX_DECLINED;
+    }
+
+    if (cJSON_GetObjectItemCaseSensitive(properties, "consent") != NULL) {
+        fault->field = "properties.consent";
+        fault->detail = "The consent is a field of the request.";
+        return NGX_DECLINED;
+    }
+
+    if (consent == NULL) {
+
+        if (decides) {
+            fault->field = "name";
+            fault->detail = "What was decided is the request's consent.";
+            return NGX_DECLINED;
+        }
+
+        return NGX_OK;
+    }
+
+    return cJSON_AddStringToObject(properties, "consent", consent)
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_uint_t
+ngx_tavus_track_id(cJSON *item)
+{
+    size_t  len;
+
+    len = cJSON_IsString(item) ? ngx_strlen(item->valuestring) : 0;
+
+    return len > 0 && len <= NGX_TAVUS_TRACK_ID;
 }
 
 

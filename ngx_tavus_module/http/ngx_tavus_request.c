@@ -308,3 +308,29 @@ ngx_tavus_parse_object(ngx_http_request_t *r, ngx_str_t *body)
 
     return NULL;
 }
+
+
+ngx_int_t
+ngx_tavus_consent(cJSON *item, const char **word)
+{
+    ngx_uint_t  i;
+
+    static const char  *words[] = { "granted", "denied" };
+
+    *word = NULL;
+
+    if (item == NULL) {
+        return NGX_OK;
+    }
+
+    for (i = 0; i < 2; i++) {
+        if (cJSON_IsString(item)
+            && ngx_strcmp(item->valuestring, words[i]) == 0)
+        {
+            *word = words[i];
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}

@@ -44,5 +44,12 @@ ngx_int_t ngx_tavus_read_body(ngx_http_request_t *r, size_t max,
  */
 cJSON *ngx_tavus_parse_object(ngx_http_request_t *r, ngx_str_t *body);
 
+/*
+ * What a visitor says of being counted, in the member "consent" of a request:
+ * NGX_OK and "granted" or "denied" in *word, which is static, or NULL if the
+ * member is not there (item is NULL); NGX_DECLINED if it is anything else.
+ */
+ngx_int_t ngx_tavus_consent(cJSON *item, const char **word);
+
 
 #endif /* _NGX_TAVUS_REQUEST_H_INCLUDED_ */

@@ -1,6 +1,6 @@
 -- What is old goes in bites.
 \ir setup.sql
-SELECT plan(21);
+SELECT plan(25);
 
 CREATE FUNCTION pg_temp.old(age interval) RETURNS uuid LANGUAGE sql AS $$
     SELECT overlay(overlay(tavus.uuid_floor(now() - age)::text PLACING '7' FROM 15 FOR 1)
@@ -65,6 +65,17 @@ SELECT pg_temp.old(d * interval '1 day'), pg_temp.old('0') FROM generate_series(
 SELECT matches(pg_temp.trimmed('elsewhere', '60 days', 3), '^3[12]', 'elsewhere');
 SELECT cmp_ok((SELECT count(*) FROM tavus.elsewhere), '<=', 3::bigint, 'all that are old');
 
+INSERT INTO tavus.consents (subject, granted, decided_id)
+SELECT s || d, true, i.id
+  FROM generate_series(58, 64) d, LATERAL (SELECT pg_temp.old(d * interval '1 day') AS id OFFSET 0) i,
+       unnest('{trim session ,trim user }'::text[]) s;
+SELECT matches(pg_temp.trimmed('consents', '60 days', 3), '^3+[12]?0?$', 'consents, two of an event');
+SELECT is((SELECT count(*) FROM tavus.consents
+            WHERE decided_id < tavus.uuid_floor(now() - interval '60 days')), 0::bigint,
+          'all that are old');
+SELECT cmp_ok((SELECT count(*) FROM tavus.consents WHERE subject ~ '^trim'), '>=', 4::bigint,
+              'and no others');
+
 SELECT throws_ok($$SELECT tavus.trim('browser', '1 hour', 10)$$, '22023', NULL, 'not of today');
 SELECT throws_ok($$SELECT tavus.trim('browser', NULL, 10)$$, '22023', NULL, 'not of no time');
 SELECT throws_ok($$SELECT tavus.trim('browser', '1 day', 0)$$, '22023', NULL, 'some rows');
@@ -94,5 +105,8 @@ SELECT doesnt_match(pg_temp.plan($$SELECT nonce FROM tavus.intents WHERE seen_at
 SELECT doesnt_match(pg_temp.plan($$SELECT id FROM tavus.conversations
     WHERE created_id < '01000000-0000-7000-8000-000000000000' ORDER BY created_id LIMIT 5$$),
     'Sort|Seq', 'conversations');
+SELECT doesnt_match(pg_temp.plan($$SELECT subject FROM tavus.consents
+    WHERE decided_id < '01000000-0000-7000-8000-000000000000' ORDER BY decided_id LIMIT 5$$),
+    'Sort|Seq', 'consents');
 SELECT * FROM finish();
 ROLLBACK;
