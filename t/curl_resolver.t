@@ -12,15 +12,13 @@ use Tavus::Test::Tls;
 use Time::HiRes qw(time);
 
 my $ca = Tavus::Test::Tls->new;
-my ($cert, $key) = $ca->cert(name => 'api.test');
 my $port = free_port();
 my $dns = Tavus::Test::Dns->new;
 
 my $t = Tavus::Test->new(
-    http_extra => join('', map { "server { listen $_:$port ssl; "
-        . "ssl_certificate $cert; ssl_certificate_key $key; "
-        . "access_log %%DIR%%/$_.log; "
-        . 'location / { proxy_pass %%SANDBOX%%; } }' } '127.0.0.1', '127.0.0.2'),
+    http_extra => join('', map { $ca->front(port => $port, name => 'api.test',
+        address => $_, more => "access_log %%DIR%%/$_.log;") }
+        '127.0.0.1', '127.0.0.2'),
     http => {
         resolver => '127.0.0.1:' . $dns->port . ' ipv6=off valid=1s',
         resolver_timeout => '3s',

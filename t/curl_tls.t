@@ -13,11 +13,9 @@ my $ca = Tavus::Test::Tls->new;
 my $other = Tavus::Test::Tls->new;
 
 my $front = sub ($port, $name, $ca, %opt) {
-    my ($cert, $key) = $ca->cert(name => $name, days => $opt{days});
     my $more = $opt{more} // '';
-    return "server { listen 127.0.0.1:$port ssl; ssl_protocols TLSv1.2 TLSv1.3; ssl_certificate $cert; "
-        . "ssl_certificate_key $key; access_log %%DIR%%/front.log front; $more "
-        . "location / { proxy_pass %%SANDBOX%%; } }\n";
+    return $ca->front(port => $port, name => $name, days => $opt{days},
+        more => "access_log %%DIR%%/front.log front; $more");
 };
 
 my %port = map { $_ => free_port() } qw(good short foreign name old);

@@ -5,6 +5,9 @@ package Tavus::Test::Tls;
 #   my $ca = Tavus::Test::Tls->new;
 #   $ca->file                       the CA's certificate, in PEM
 #   my ($cert, $key) = $ca->cert(name => 'api.test', days => 1);
+#   http_extra => $ca->front(port => $port, name => 'api.test')
+#                                   https before the sandbox, all of its paths;
+#                                   also days, address, more => 'directives'
 #
 # Days may be -1: expired.  A name that is an address becomes one.
 
@@ -38,6 +41,16 @@ sub cert ($self, %opt) {
         "$self->{dir}/ca.key", '-CAcreateserial', '-days', $opt{days} // 1,
         '-extfile', "$base.ext", '-out', "$base.crt");
     return ("$base.crt", "$base.key");
+}
+
+sub front ($self, %opt) {
+    my ($cert, $key) = $self->cert(%opt{grep { exists $opt{$_} } qw(name days)});
+    my $address = $opt{address} // '127.0.0.1';
+    my $more = $opt{more} // '';
+    return "server { listen $address:$opt{port} ssl; "
+        . 'ssl_protocols TLSv1.2 TLSv1.3; client_max_body_size 32m; '
+        . "ssl_certificate $cert; ssl_certificate_key $key; $more "
+        . "location / { proxy_pass %%SANDBOX%%; } }\n";
 }
 
 sub DESTROY ($self) {
