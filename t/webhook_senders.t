@@ -1,5 +1,7 @@
 #!/usr/bin/perl
 
+# npm
+
 # Redeliveries as senders make them, signed by the libraries that they give
 # away: each difference is none, another event, or a conflict, whether the two
 # come one after the other or in one batch.

@@ -23,6 +23,12 @@
 #   POST   /_document   {document_id, status?, error_message?, progress?,
 #                       crawled?}: what a document is from now on; crawled is
 #                       so many seconds ago
+#   GET    /_posthog    what came at a destination: {received, unique,
+#          /_ga4        duplicates, refused, events, invalid}; an event with
+#          /_hooks      how often it came (times), a refusal with its reason;
+#                       ?ids=1: {id: how often} of all, the newest ten
+#                       thousand being kept
+#   GET    /_received   the same as a page; / leads there
 #   *      /_sink       a callback_url that takes everything
 #   POST   /_config     {name: value}, of
 #
@@ -31,6 +37,8 @@
 #     credits              0: none are left
 #     document_ms          that each step of a document takes
 #     errors               error or message: the name they stand under; either
+#     ga4_measurement_id, ga4_secret   that GA4's part knows
+#     hooks                {name: "whsec_…"}: what /hooks/name verifies with
 #     line_ms              between two lines in a room
 #     max_concurrent       conversations that may be active at once
 #     max_crawling         sites that may be read at once
@@ -38,6 +46,7 @@
 #     names                in answers and callbacks: new (pal, face), old
 #                          (persona, replica), mixed, or as it was asked
 #     plan_limit   longer ones are cut, and nothing is said
+#     posthog_key          the project's key, "phc_…"
 #     record_answers       1: /_calls has the answers, too
 #     recrawl_seconds      before a site is read again
 #     row_times            of a transcript: epoch, iso or mixed
@@ -48,6 +57,12 @@
 #                          what the documents' example has of it
 #
 #   DELETE /_state      as if just started
+#
+# The destinations are at
+#
+#   POST /posthog/batch/            lib/Sandbox/Posthog.pm
+#   POST /ga4/mp/collect, /ga4/debug/mp/collect     Ga4.pm
+#   POST /hooks/NAME                Hooks.pm
 #
 # Faults match the beginning of the path and apply to "times" calls (default:
 # all).  kind is one of

@@ -8,11 +8,16 @@ use Mojo::IOLoop;
 use Mojo::JSON qw(decode_json encode_json);
 use Mojo::Promise;
 use Mojo::UserAgent;
-use Mojo::Util qw(decode);
+use Mojo::Util qw(decode encode);
 use Socket qw(SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(time);
 
+use Sandbox::Body;
 use Sandbox::Documents;
+use Sandbox::Ga4;
+use Sandbox::Hooks;
+use Sandbox::Posthog;
+use Sandbox::Received;
 use Sandbox::Script;
 use Sandbox::Tavus;
 
@@ -22,6 +27,10 @@ has calls      => sub { [] };
 has callbacks  => sub { [] };
 has faults     => sub { [] };
 has config_now => sub { +{knobs()->%*} };
+has destinations => sub ($self) {
+    [map { $_->new(sandbox => $self) }
+        qw(Sandbox::Posthog Sandbox::Ga4 Sandbox::Hooks)];
+};
 has sender     => sub {
     Mojo::UserAgent->new(max_redirects => 0, request_timeout => 15,
         connect_timeout => 5, inactivity_timeout => 15);
@@ -35,6 +44,7 @@ my %FAULT = map { $_ => 1 }
 my $whole = sub ($v) { ($v // '') =~ /^\d+\z/ };
 my $maybe = sub ($v) { !defined $v || $whole->($v) };
 my $share = sub ($v) { ($v // '') =~ /^(?:0|1|0?\.\d+)\z/ };
+my $token = sub ($v) { ($v // '') =~ /^[\w-]{1,64}\z/ };
 my $among = sub (@words) {
     return sub ($v) { defined $v && grep { $_ eq $v } @words };
 };
@@ -47,12 +57,16 @@ my %KNOBS = (
     credits            => [1, $whole],
     document_ms        => [1500, $whole],
     errors             => ['either', $among->(qw(either error message))],
+    ga4_measurement_id => ['G-SANDBOX1', $token],
+    ga4_secret         => ['sandbox-ga4-secret', $token],
+    hooks              => [{}, \&Sandbox::Hooks::are_hooks],
     line_ms            => [2500, $whole],
     max_concurrent     => [undef, $maybe],
     max_crawling       => [5, $whole],
     max_crawls         => [100, $whole],
     names              => ['asked', $among->(qw(asked new old mixed))],
     plan_limit         => [undef, $maybe],
+    posthog_key        => ['phc_sandbox_0123456789abcdef', $token],
     record_answers     => [0, $whole],
     recrawl_seconds    => [3600, $whole],
     row_times          => ['epoch', $among->(qw(epoch iso mixed))],
@@ -110,7 +124,7 @@ sub startup ($self) {
     $r->delete('/_state')->to(cb => sub ($c) {
         $self->$_([]) for qw(calls callbacks faults);
         $self->config_now({knobs()->%*});
-        $_->reset for $tavus, $documents;
+        $_->reset for $tavus, $documents, $self->destinations->@*;
         $c->render(json => {});
     });
 
@@ -133,11 +147,19 @@ sub startup ($self) {
 
     $tavus->rooms->mount($r);
 
+    for my $destination ($self->destinations->@*) {
+        $r->get('/_' . $destination->name)->to(cb => sub ($c) {
+            $c->render(json => $destination->report($c->param('ids')));
+        });
+    }
+    Sandbox::Received->new(sandbox => $self)->mount($r);
+
     # the services; what stands above is not theirs and has no faults
     my $services = $r->under('/' => sub ($c) { $self->fault_before($c) });
 
     $documents->mount($services);
     $tavus->mount($services);
+    $_->mount($services) for $self->destinations->@*;
     $services->any('/*any' => {any => ''} => sub ($c) {
         $self->answer($c, 404, {message => 'Not Found'});
     });
@@ -161,7 +183,7 @@ sub configure ($self, $c) {
 sub record ($self, $c) {
     my $req = $c->req;
     my $path = $req->url->path->to_route;
-    return if $path =~ m{^/(?:_|room/|room\.)};
+    return if $path =~ m{^/(?:\z|_|room/|room\.|received\.)};
 
     my $headers = $req->headers->to_hash(1);
     my %headers = map { lc $_ => join ', ', $headers->{$_}->@* }
@@ -172,16 +194,23 @@ sub record ($self, $c) {
             = $headers{'x-api-key'} eq $self->api_key ? 'valid' : 'invalid';
     }
 
-    my $bytes = $req->body;
-    my $json = eval { decode_json($bytes) };
+    # unpacked and read once, for the services too; undef: it cannot be
+    my $bytes = Sandbox::Body::unpacked($req);
+    my $json = defined $bytes ? eval { decode_json($bytes) } : undef;
+    $c->stash(sent => {bytes => $bytes, json => $json});
+
+    my $query = $req->query_params->clone;
+    $query->merge(api_secret => $query->param('api_secret')
+            eq $self->config_now->{ga4_secret} ? 'valid' : 'invalid')
+        if defined $query->param('api_secret');
 
     $c->stash(call => {
         time    => time,
         method  => $req->method,
         path    => $path,
-        query   => $req->url->query->to_string,
+        query   => $query->to_string,
         headers => \%headers,
-        body    => $json // decode('UTF-8', $bytes) // '',
+        body    => $json // decode('UTF-8', $bytes // '') // '',
     });
     push $self->calls->@*, $c->stash('call');
     shift $self->calls->@* if $self->calls->@* > 10_000;
@@ -255,21 +284,24 @@ sub fault_before ($self, $c) {
     return undef;
 }
 
-# Every service answers through this.
-sub answer ($self, $c, $status, $json = undef) {
+# Every service answers through this: with JSON, with text, or nothing.
+sub answer ($self, $c, $status, $body = undef) {
     my $f = $c->stash('fault');
-    return $self->spoil($c, $f, $status, $json) if $f;
-    return $c->rendered($status) if !defined $json;
-    return $c->render(status => $status, json => $json);
+    return $self->spoil($c, $f, $status, $body) if $f;
+    return $c->rendered($status) if !defined $body;
+    return $c->render(status => $status, json => $body) if ref $body;
+    return $c->render(status => $status, text => $body, format => 'txt');
 }
 
-sub spoil ($self, $c, $f, $status, $json) {
+sub spoil ($self, $c, $f, $status, $answer) {
     my $kind = $f->{kind};
     my $tx = $c->render_later->tx;
-    my $bytes = defined $json ? encode_json($json) : '';
+    my $bytes = ref $answer ? encode_json($answer)
+        : encode('UTF-8', $answer // '');
 
     $c->inactivity_timeout(0);
-    $c->res->headers->content_type('application/json');
+    $c->res->headers->content_type(defined $answer && !ref $answer
+        ? 'text/plain;charset=UTF-8' : 'application/json');
 
     if ($kind eq 'status') {
         my $body = $f->{body} // {error => 'fault'};
@@ -324,6 +356,7 @@ sub spoil ($self, $c, $f, $status, $json) {
     # what is left wants a body that can be taken apart
     $bytes = encode_json({error => 'fault', pad => 'x' x 64})
         if length $bytes < 3;
+    $status = 200 if $status == 204;
 
     if ($kind eq 'cut') {
         my $n = $f->{bytes} // int(length($bytes) / 2);

@@ -12,6 +12,13 @@ package Tavus::Test::Sandbox;
 #   $s->events(conversation_id => …, events => […])     for the verbose GET
 #   $s->document(document_id => …, status => 'error', …)    what it is now
 #   $s->sink                        a callback_url that takes all
+#   $s->posthog_url, $s->ga4_url, $s->hook_url('crm')   the destinations
+#   $s->posthog_key, $s->ga4_secret, $s->ga4_measurement_id    what they know
+#   $s->hook('crm')                 makes one; its secret, whsec_…
+#   $s->received('posthog')         or ga4, hooks: {received, unique,
+#                                   duplicates, refused, events, invalid}
+#   $s->received('posthog', ids => 1)->{ids}    how often each was sent
+#   $s->posthog_events, $s->ga4_events, $s->hook_messages('crm')
 #   $s->conversations('active')     as Tavus lists them
 #   $s->callback_url                the last create's, with its token
 #   $s->token                       the token alone
@@ -19,6 +26,7 @@ package Tavus::Test::Sandbox;
 
 use v5.36;
 use Carp qw(croak);
+use MIME::Base64 qw(encode_base64);
 use Mojo::URL;
 use Mojo::UserAgent;
 
@@ -120,6 +128,36 @@ sub sink ($self) { return $self->url . '/_sink' }
 
 sub config ($self, %in) {
     return $self->_call(POST => '/_config', json => \%in);
+}
+
+sub posthog_url ($self) { return $self->url . '/posthog' }
+sub ga4_url ($self)     { return $self->url . '/ga4' }
+
+sub hook_url ($self, $name) { return $self->url . "/hooks/$name" }
+
+# What lib/Sandbox.pm begins with.
+sub posthog_key ($self)        { return 'phc_sandbox_0123456789abcdef' }
+sub ga4_secret ($self)         { return 'sandbox-ga4-secret' }
+sub ga4_measurement_id ($self) { return 'G-SANDBOX1' }
+
+# Another one, or another secret; after reset() none is known.
+sub hook ($self, $name, $bytes = "secret of hook $name, 32 bytes..") {
+    my $secret = 'whsec_' . encode_base64($bytes, '');
+    my $known = $self->config->{hooks};
+    $self->config(hooks => {%$known, $name => $secret});
+    return $secret;
+}
+
+sub received ($self, $name, %opt) {
+    return $self->_call(GET => "/_$name" . ($opt{ids} ? '?ids=1' : ''));
+}
+
+sub posthog_events ($self) { return $self->received('posthog')->{events}->@* }
+sub ga4_events ($self)     { return $self->received('ga4')->{events}->@* }
+
+sub hook_messages ($self, $name) {
+    return grep { $_->{hook} eq $name }
+        $self->received('hooks')->{events}->@*;
 }
 
 # What GET /v2/conversations lists, as the module would see it; all pages.

@@ -9,9 +9,10 @@ use B ();
 use Exporter qw(import);
 use Mojo::JSON qw(true);
 use Mojo::URL;
+use Time::Local qw(timegm_modern);
 
-our @EXPORT_OK = qw(any_of at_least boolean id integer is_bool is_object
-    is_string is_strings is_url one_of refusal string text);
+our @EXPORT_OK = qw(any_of at_least boolean id instant integer is_bool
+    is_object is_string is_strings is_url one_of refusal string text);
 
 sub string ($v) {
     return !ref $v && defined $v
@@ -23,6 +24,15 @@ sub integer ($v) {
 }
 
 sub boolean ($v) { return ref $v eq ref true }
+
+# Of a time in RFC 3339, the seconds since 1970; undef of anything else.
+sub instant ($v) {
+    return undef unless string($v) && $v =~ /^(\d{4})-(\d\d)-(\d\d)
+        T(\d\d):(\d\d):(\d\d(?:\.\d{1,9})?)(?:Z|([+-])(\d\d):(\d\d))\z/x;
+    my $ahead = defined $7 ? "${7}1" * ($8 * 3600 + $9 * 60) : 0;
+    my $at = eval { timegm_modern(0, $5, $4, $3, $2 - 1, $1) } // return undef;
+    return $6 < 61 ? $at + $6 - $ahead : undef;
+}
 
 sub is_string ($v) { return string($v) ? undef : 'must be a string' }
 
