@@ -23,7 +23,11 @@
 
 #define TAVUS_WEBHOOK_OUT_BODY  (256 * 1024)
 
-#define TAVUS_WEBHOOK_OUT_MAX   (TAVUS_WEBHOOK_OUT_BODY + 16 * 1024)
+#define TAVUS_WEBHOOK_OUT_NAME  1000        /* bytes of a type, of an id */
+
+/* no payload is larger, though each byte of the names be escaped */
+
+#define TAVUS_WEBHOOK_OUT_MAX   (TAVUS_WEBHOOK_OUT_BODY + 20 * 1024)
 
 /* attempts of the schedule, the first one among them */
 
@@ -31,8 +35,10 @@
 
 
 /*
- * Makes the payload {"type","timestamp","data":{…}} of an event.  Otherwise
- * as tavus_posthog_event().
+ * Makes the payload of an event, as tavus_posthog_event() does otherwise:
+ * {"type","timestamp","data":{"id","source","conversation_id","body"}}, the
+ * body as it is stored; for a body that is too large "body_bytes", how large
+ * it is; and neither it nor a conversation if the visitor is not named.
  */
 tavus_delivery_status_t tavus_webhook_out(const tavus_delivery_t *delivery,
     tavus_consent_t consent, char **json, size_t *len, const char **reason);
