@@ -175,6 +175,14 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 11) AS due \gset
     INSERT INTO tavus.migrations (version) VALUES (11);
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 12) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0012_log.sql
+    INSERT INTO tavus.migrations (version) VALUES (12);
+    COMMIT;
+\endif
+
 SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 13) AS due \gset
 \if :due
     BEGIN;
@@ -196,6 +204,8 @@ SET LOCAL lock_timeout = '300ms';
 \ir json.sql
 \ir transcript.sql
 \ir parts.sql
+\ir log.sql
+\ir past.sql
 \ir partitions.sql
 \ir trim.sql
 \ir length.sql
@@ -209,5 +219,12 @@ SET LOCAL lock_timeout = '300ms';
 COMMIT;
 
 SELECT tavus.make_months() \g /dev/null
+
+-- What was stored before the log goes into it, a month a transaction.
+
+SELECT tavus.past_wait() \g /dev/null
+SELECT format('DO $$BEGIN PERFORM tavus.past_add(%L); END$$', m.month) FROM tavus.past_months() AS m (month)
+\gexec
+UPDATE tavus.log_past SET whole = true WHERE NOT whole;
 
 RESET ROLE;

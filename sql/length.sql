@@ -21,7 +21,8 @@ CREATE OR REPLACE FUNCTION tavus.record_cut_short(conversation_ids text[]) RETUR
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    cut record;
+    cut   record;
+    fresh uuid;
 BEGIN
     -- nearly always
     IF NOT EXISTS (SELECT FROM tavus.conversations k
@@ -61,9 +62,12 @@ BEGIN
                    'reason', 'max_call_duration', 'max_call_duration', cut.asked,
                    'lasted', cut.lasted)::text, 'UTF8')
           FROM md5(tavus.cut_short_type() || cut.id) m (md5)
-        ON CONFLICT (id) DO NOTHING;
+        ON CONFLICT (id) DO NOTHING
+        RETURNING id INTO fresh;
 
         IF FOUND THEN
+            PERFORM tavus.log_add(ARRAY[fresh]);
+
             -- nginx's log has it from here
             RAISE WARNING USING ERRCODE = 'TV001', MESSAGE = format(
                 'conversation "%s" of vertical "%s" was cut short by Tavus: it lasted %s of %s s',

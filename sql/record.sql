@@ -1,9 +1,9 @@
 -- Intake.  One call stores one batch, in one transaction: tavus.record() below, and the steps that
 -- it takes only where a batch needs them.
 --
--- Locks are taken in one order, so that no two calls can deadlock: intents by nonce, digests by
--- digest, elsewhere by id, events by id, those of the same moment by id, conversations by id,
--- consents by subject, quarantine by digest.
+-- Locks are taken in one order, so that no two calls can deadlock: that of the log, intents by nonce,
+-- digests by digest, elsewhere by id, events by id, those of the same moment by id, conversations by
+-- id, consents by subject, quarantine by digest.
 --
 -- A row's mark: '.' to be inserted, '~' a redelivery of what has another id, 's' stored, 'd'
 -- duplicate, 'q' quarantined, 'b' bound to another conversation, '+' another event of the moment of
@@ -288,6 +288,10 @@ BEGIN
         ON CONFLICT (id) DO NOTHING
         RETURNING id)
     SELECT array_agg(a.id) INTO fresh FROM added a;
+
+    IF fresh IS NOT NULL THEN
+        PERFORM tavus.log_add(fresh);
+    END IF;
 
     marks := ARRAY(
         SELECT CASE WHEN r.mark <> '+' THEN r.mark
@@ -599,6 +603,16 @@ BEGIN
         RAISE 'arrays differ in length' USING ERRCODE = 'array_subscript_error';
     END IF;
 
+    -- This comes first: whoever finds no older lock of the log knows that all of before is over.  A
+    -- session that has found its epoch once keeps it, as it outlives no server.
+    IF current_setting('tavus.log_file', true)
+       IS DISTINCT FROM pg_relation_filenode('tavus.log')::text
+    THEN
+        PERFORM tavus.log_epoch();
+    END IF;
+
+    PERFORM pg_advisory_xact_lock_shared(4611686018427387904 + s.last_value) FROM tavus.log_pos s;
+
     SELECT EXISTS (SELECT FROM tavus.elsewhere x WHERE x.id = ANY (ids))
            OR bool_or(tavus.too_long(r.source, r.event_type, r.conversation_id)
                    OR r.ours AND r.nonce IS NOT NULL AND r.conversation_id IS NOT NULL
@@ -643,6 +657,12 @@ BEGIN
         ON CONFLICT (id) DO NOTHING
         RETURNING id)
     SELECT array_agg(a.id) INTO fresh FROM added a;
+
+    IF cardinality(fresh) <= 100 THEN
+        INSERT INTO tavus.log (ids) VALUES (fresh);
+    ELSIF fresh IS NOT NULL THEN
+        PERFORM tavus.log_add(fresh);
+    END IF;
 
     IF cardinality(fresh) = n THEN
         IF NOT coalesce(news OR fates OR words, false) THEN

@@ -1,0 +1,373 @@
+-- The log: positions, which are final, and the ways to read on.
+--
+-- Each batch that stores something adds its ids to tavus.log, in its own transaction, at a position of a
+-- sequence.  Positions become visible in any order.  So a batch first takes an advisory lock whose key is
+-- the position before its own, shared, and it goes with the transaction, late, prepared or dead.  What
+-- lies below all these locks is final: it is there, or never will be.  Nobody else's transaction holds
+-- readers up.
+--
+-- The order of steps is what makes it true.  A batch: the lock, then nextval().  A reader: the position
+-- that was given last, then the locks, then, in a new snapshot, the rows.  So all that reads is VOLATILE,
+-- in statements of its own, and refuses a transaction that keeps one snapshot, and a standby, which knows
+-- no locks of others.
+--
+-- A place in the log is (pos, ord): all before pos was read, and of pos that many ids.
+
+-- Keys of the locks: this and a position.  Positions stay below it; nothing else here has keys of bigint.
+CREATE OR REPLACE FUNCTION tavus.log_key() RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 4611686018427387904;     -- 2^62
+
+-- The first position of what was stored since there is a log.
+CREATE OR REPLACE FUNCTION tavus.log_first() RETURNS bigint
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 1099511627776;           -- 2^40, as in 0012_log.sql
+
+-- Begins an epoch if this is not the run, the database or the table that the last one was begun by: after
+-- each start, hence after a standby was promoted, a dump restored, or all files set back to what they
+-- were, by whomever.  Answers the epoch.  It comes before the first position of its run is taken.
+CREATE OR REPLACE FUNCTION tavus.log_epoch() RETURNS tavus.log_epochs
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    epoch tavus.log_epochs;
+    file  oid := pg_relation_filenode('tavus.log');
+    here  oid := (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
+BEGIN
+    FOR try IN 1 .. 2 LOOP
+        SELECT e.* INTO epoch FROM tavus.log_epochs e ORDER BY e.epoch DESC LIMIT 1;
+
+        IF (epoch.started, epoch.database, epoch.filenode)
+           = (pg_postmaster_start_time(), here, file)
+        THEN
+            -- a session outlives no server, so it need not look again
+            IF try = 1 THEN
+                PERFORM set_config('tavus.log_file', file::text, false);
+            END IF;
+
+            RETURN epoch;
+        END IF;
+
+        IF try = 1 THEN
+            PERFORM pg_advisory_xact_lock(2026, 4);
+        END IF;
+    END LOOP;
+
+    INSERT INTO tavus.log_epochs (epoch, started, database, filenode)
+    VALUES (coalesce(epoch.epoch, 0) + 1, pg_postmaster_start_time(), here, file)
+    RETURNING * INTO epoch;
+
+    -- as when sequence and table were restored from two dumps
+    PERFORM setval('tavus.log_pos', l.pos)
+       FROM (SELECT m.pos FROM tavus.log m ORDER BY m.pos DESC LIMIT 1) l, tavus.log_pos s
+      WHERE l.pos > s.last_value;
+
+    RETURN epoch;
+END
+$$;
+
+-- Adds ids of events that this transaction, of tavus.record(), has stored.
+CREATE OR REPLACE FUNCTION tavus.log_add(fresh uuid[]) RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF cardinality(fresh) <= 100 THEN
+        INSERT INTO tavus.log (ids) VALUES (fresh);
+
+    ELSE
+        INSERT INTO tavus.log (ids)
+        SELECT fresh[i : i + 99] FROM generate_series(1, cardinality(fresh), 100) AS s (i);
+    END IF;
+END
+$$;
+
+-- How far the log is final.  What this transaction itself has stored is not, before it is committed.
+CREATE OR REPLACE FUNCTION tavus.log_end() RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+DECLARE
+    last bigint;
+    held bigint;
+BEGIN
+    IF pg_is_in_recovery() THEN
+        RAISE 'a standby cannot tell how far the log is final'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    ELSIF current_setting('transaction_isolation') NOT LIKE 'read %' THEN
+        RAISE 'the log is read in transactions that are READ COMMITTED'
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+
+    SELECT s.last_value INTO last FROM tavus.log_pos s;
+
+    SELECT min((l.classid::bigint << 32) + l.objid::bigint) - tavus.log_key() INTO held
+      FROM pg_locks l
+     WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.mode = 'ShareLock'
+       AND l.classid::bigint >= tavus.log_key() >> 32
+       AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
+
+    RETURN least(last, held);
+END
+$$;
+
+-- The end of the next ids that are final, and how many they are: most, 10,000 at most.  If there are
+-- none it is where it began.  From the beginning there are none until all that was stored before the log
+-- is in it.
+CREATE OR REPLACE FUNCTION tavus.log_window(
+    pos bigint, ord int, most int, OUT to_pos bigint, OUT to_ord int, OUT n int)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, tavus, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+AS $$
+#variable_conflict use_variable
+DECLARE
+    final bigint;
+    size  int;
+    fresh int;
+    at    bigint;
+BEGIN
+    to_pos := pos;
+    to_ord := ord;
+    n := 0;
+    most := least(greatest(most, 1), 10000);
+
+    IF pos < tavus.log_first() AND NOT (SELECT p.whole FROM tavus.log_past p) THEN
+        RETURN;
+    END IF;
+
+    final := tavus.log_end();
+
+    FOR at, size IN
+        SELECT l.pos, cardinality(l.ids) FROM tavus.log l
+         WHERE l.pos >= pos AND l.pos <= final
+         ORDER BY l.pos LIMIT most + 1
+    LOOP
+        fresh := size - CASE WHEN at = pos THEN ord ELSE 0 END;
+        CONTINUE WHEN fresh <= 0;
+
+        to_pos := at;
+
+        IF n + fresh >= most THEN
+            to_ord := size - (n + fresh - most);
+            n := most;
+            RETURN;
+        END IF;
+
+        to_ord := size;
+        n := n + fresh;
+    END LOOP;
+END
+$$;
+
+-- The events of a window, in the order of the log: those with one of these names, or a prefix that is
+-- followed by anything, or of all types, if both are NULL.  A type in except_ matches no prefix.  What
+-- was deleted is left out.
+CREATE OR REPLACE FUNCTION tavus.log_events(
+    from_pos bigint, from_ord int, to_pos bigint, to_ord int,
+    names text[] DEFAULT NULL, prefixes text[] DEFAULT NULL, except_ text[] DEFAULT NULL)
+RETURNS TABLE (
+    pos bigint, ord int, id uuid, received_at timestamptz, kind smallint, source text,
+    event_type text, conversation_id text, body bytea)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, tavus, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT u.pos, u.ord, e.*
+      FROM (SELECT l.pos, i.id, i.ord::int
+              FROM (SELECT l.pos, l.ids FROM tavus.log l
+                     WHERE l.pos >= from_pos AND l.pos <= to_pos
+                     ORDER BY l.pos OFFSET 0) l
+             CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY AS i (id, ord)
+             WHERE (l.pos > from_pos OR i.ord > from_ord)
+               AND (l.pos < to_pos OR i.ord <= to_ord)
+            OFFSET 0) u
+     CROSS JOIN LATERAL (
+           SELECT e.id, e.received_at, e.kind, e.source, e.event_type, e.conversation_id, e.body
+             FROM tavus.events e WHERE e.id = u.id OFFSET 0) e
+     WHERE names IS NULL AND prefixes IS NULL
+        OR e.event_type = ANY (names)
+        OR e.event_type <> ALL (coalesce(except_, '{}'))
+           AND EXISTS (SELECT FROM unnest(prefixes) AS p (prefix)
+                        WHERE starts_with(e.event_type, p.prefix))
+     ORDER BY u.pos, u.ord;
+END
+$$;
+
+-- How many of a window's events are there no more.  Nothing is deleted within a day of its own time.
+CREATE OR REPLACE FUNCTION tavus.log_missing(
+    from_pos bigint, from_ord int, to_pos bigint, to_ord int)
+RETURNS bigint
+LANGUAGE plpgsql
+SET search_path = pg_catalog, tavus, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+AS $$
+DECLARE
+    young uuid := tavus.uuid_floor(now() - interval '1 day');
+BEGIN
+    RETURN (
+        SELECT count(*)
+          FROM tavus.log l
+         CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY AS i (id, ord)
+         WHERE l.pos >= from_pos AND l.pos <= to_pos
+           AND (l.pos > from_pos OR i.ord > from_ord)
+           AND (l.pos < to_pos OR i.ord <= to_ord)
+           AND i.id < young
+           AND (SELECT e.id FROM tavus.events e WHERE e.id = i.id) IS NULL);
+END
+$$;
+
+-- Cursors: readers inside this database, which are moved in the transaction that does their work.  They
+-- go back with it when it is set back.
+
+-- Makes one, where there is none of that name: it begins with what is not final yet, or with all that is
+-- stored.  Answers whether it was made.
+CREATE OR REPLACE FUNCTION tavus.cursor_make(name text, at_beginning boolean DEFAULT false)
+RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+BEGIN
+    INSERT INTO tavus.cursors (name, pos, ord)
+    SELECT cursor_make.name, CASE WHEN at_beginning THEN 0 ELSE tavus.log_end() END,
+           CASE WHEN at_beginning THEN 0 ELSE 2147483647 END
+    ON CONFLICT DO NOTHING;
+
+    RETURN FOUND;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION tavus.cursor_drop(name text) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+BEGIN
+    DELETE FROM tavus.cursors c WHERE c.name = cursor_drop.name;
+    RETURN FOUND;
+END
+$$;
+
+-- Takes the next window for a cursor and moves it to the window's end: what is done with the window is
+-- done, if the transaction commits.  No row if there is nothing, or somebody else has the cursor.
+CREATE OR REPLACE FUNCTION tavus.cursor_take(name text, most int)
+RETURNS TABLE (from_pos bigint, from_ord int, to_pos bigint, to_ord int, n int)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    SELECT c.pos, c.ord INTO from_pos, from_ord FROM tavus.cursors c
+     WHERE c.name = name FOR UPDATE SKIP LOCKED;
+
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+
+    SELECT w.* INTO to_pos, to_ord, n FROM tavus.log_window(from_pos, from_ord, most) w;
+
+    IF n > 0 THEN
+        UPDATE tavus.cursors c
+           SET pos = to_pos, ord = to_ord, moved_at = now(),
+               missed = c.missed + tavus.log_missing(from_pos, from_ord, to_pos, to_ord)
+         WHERE c.name = name;
+
+        RETURN NEXT;
+    END IF;
+END
+$$;
+
+-- The one way to read on: takes the next window and answers its events.
+CREATE OR REPLACE FUNCTION tavus.tail(
+    name text, most int,
+    names text[] DEFAULT NULL, prefixes text[] DEFAULT NULL, except_ text[] DEFAULT NULL)
+RETURNS TABLE (
+    pos bigint, ord int, id uuid, received_at timestamptz, kind smallint, source text,
+    event_type text, conversation_id text, body bytea)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+DECLARE
+    w record;
+BEGIN
+    SELECT t.* INTO w FROM tavus.cursor_take(name, most) t;
+
+    IF FOUND THEN
+        RETURN QUERY SELECT e.* FROM tavus.log_events(w.from_pos, w.from_ord, w.to_pos, w.to_ord,
+                                                      names, prefixes, except_) e;
+    END IF;
+END
+$$;
+
+-- How far a cursor is behind: events, 10,000 at most, and seconds since the next one was stored.
+CREATE OR REPLACE FUNCTION tavus.cursor_lag(
+    pos bigint, ord int, OUT events int, OUT seconds int)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, tavus, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+AS $$
+    SELECT least(coalesce(sum(r.fresh), 0), 10000)::int,
+           coalesce(extract(epoch FROM clock_timestamp() - min(r.at)
+                                FILTER (WHERE r.fresh > 0)), 0)::int
+      FROM (SELECT l.at, greatest(cardinality(l.ids) - CASE WHEN l.pos = cursor_lag.pos THEN ord
+                                                            ELSE 0 END, 0) AS fresh
+              FROM tavus.log l
+             WHERE l.pos >= cursor_lag.pos ORDER BY l.pos LIMIT 10001) r
+$$;
+
+-- Readers outside.  What they are told is a place and the epoch in which it was told, and the epoch notes
+-- the furthest of these: so who comes with a place that this database has not told has read what it has
+-- lost, and must be told so.  The text may be handed out when the transaction has committed.
+
+CREATE OR REPLACE FUNCTION tavus.log_place(pos bigint, ord int) RETURNS text
+LANGUAGE plpgsql
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    epoch tavus.log_epochs := tavus.log_epoch();
+BEGIN
+    IF pos > tavus.log_end() THEN
+        RAISE 'a place that is not final' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+
+    UPDATE tavus.log_epochs e SET told = pos WHERE e.epoch = epoch.epoch AND e.told < pos;
+
+    RETURN concat_ws('.', epoch.id, pos, ord);
+END
+$$;
+
+-- Where to go on after a place that was told.  If it is none, or one that this database does not know,
+-- ahead is true, and it is the end of the log.
+CREATE OR REPLACE FUNCTION tavus.log_resume(
+    place text, OUT pos bigint, OUT ord int, OUT ahead boolean)
+LANGUAGE plpgsql
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    part text[] := regexp_match(place, '^([0-9a-f-]{36})\.([0-9]{1,19})\.([0-9]{1,10})$');
+BEGIN
+    BEGIN
+        pos := part[2];
+        ord := part[3];
+        ahead := NOT EXISTS (SELECT FROM tavus.log_epochs e
+                              WHERE e.id = part[1]::uuid AND e.told >= pos);
+    EXCEPTION WHEN data_exception THEN
+        ahead := true;
+    END;
+
+    IF ahead OR part IS NULL THEN
+        pos := tavus.log_end();
+        ord := 2147483647;
+        ahead := true;
+    END IF;
+END
+$$;
