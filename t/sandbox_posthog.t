@@ -143,7 +143,7 @@ subtest 'refused' => sub {
         'two megabytes'   => event(properties => {x => 'x' x (2 << 20)}),
     );
     for my $id ('', qw(anonymous Guest null undefined none user distinct_id
-        true false NaN 0 not_authenticated), '[object Object]', ' null ')
+        true false NaN 0 not_authenticated), '[object Object]', ' null ', '"None"')
     {
         $bad{"the id '$id'"} = event(distinct_id => $id);
     }

@@ -48,6 +48,8 @@ is_deeply [$dom->find('section:nth-of-type(1) tbody tr td:nth-child(4)')
 my $row = $dom->at('tbody tr');
 like $row->at('td:nth-child(3)')->text, qr/\Q$EVIL\E/, 'who';
 like $row->at('small')->text, qr/no person/;
+like $dom->at('section p')->text, qr/Events: 3\. Sent again: 1\.\s+Refused: 0/,
+    'and how many';
 like $row->at('code')->text, qr/\x{263a}/, 'and with what';
 like $dom->at('section:nth-of-type(2) li')->text, qr/measurement_id is wrong/,
     'what was refused, and why';

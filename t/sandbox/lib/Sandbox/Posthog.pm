@@ -21,7 +21,7 @@ use constant {
     AHEAD => 23 * 3600,
 };
 
-# compared in lower case, without white space around it
+# compared in lower case, without white space or quotes around it
 my %NOBODY = map { $_ => 1 } '', '0', '00000000-0000-0000-0000-000000000000',
     '[object object]', qw(anonymous anonymous-user backend distinct_id
     distinctid email false guest id nan none not_authenticated null system
@@ -104,6 +104,10 @@ sub id_of ($event) {
     return $event->{distinct_id} // property($event, 'distinct_id');
 }
 
+sub is_nobody ($id) {
+    return $NOBODY{lc $id =~ s/^\s+|\s+\z//gr =~ s/^(["'])(.*)\1\z/$2/sr};
+}
+
 # Why an event is refused, or undef.
 sub refusal ($in) {
     return 'failed to parse request: an event is not an object'
@@ -125,8 +129,7 @@ sub refusal ($in) {
     return 'distinct_id is not a string' unless string($id);
     return 'event submitted with an empty distinct_id' unless length $id;
     return 'distinct_id is too long' if length $id > LENGTH;
-    return 'distinct_id is nobody: ' . $id
-        if $NOBODY{lc $id =~ s/^\s+|\s+\z//gr};
+    return 'distinct_id is nobody: ' . $id if is_nobody($id);
 
     return 'failed to parse request: uuid'
         if exists $in->{uuid} && !(string($in->{uuid}) && $in->{uuid}
