@@ -29,6 +29,12 @@ typedef struct {
 } tavus_delivery_rule_t;
 
 
+static tavus_delivery_status_t tavus_delivery_object(const tavus_part_t *body,
+    cJSON **root, const char **reason);
+static tavus_delivery_status_t tavus_delivery_take(const cJSON *object,
+    const tavus_part_t *named, size_t n, tavus_delivery_take_pt take,
+    void *data);
+static int tavus_delivery_is(const tavus_part_t *part, const char *word);
 static const tavus_delivery_rule_t *tavus_delivery_find(const char *type,
     size_t len);
 static int tavus_delivery_begins(const char *type, size_t len,
@@ -353,61 +359,62 @@ tavus_delivery_judge(const tavus_delivery_visitor_t *visitor,
 
 
 tavus_delivery_status_t
-tavus_delivery_facts(const tavus_delivery_t *delivery, int named,
-    cJSON **root, const cJSON **object, int *numbers, const char **reason)
+tavus_delivery_facts(const tavus_delivery_t *delivery,
+    const tavus_part_t *named, size_t n, size_t numbers,
+    tavus_delivery_take_pt take, void *data, const char **reason)
 {
-    int                   callback;
-    const tavus_part_t   *source, *body;
-    tavus_json_status_t   status;
-
-    source = &delivery->source;
-    body = &delivery->body;
-
-    *root = NULL;
-    *object = NULL;
-
-    callback = source->len == 5 && memcmp(source->data, "tavus", 5) == 0;
+    cJSON                     *root;
+    const cJSON               *object, *item;
+    tavus_delivery_status_t    status;
 
     /* what the site and this server say has been thought of */
 
-    *numbers = (source->len == 7 && memcmp(source->data, "browser", 7) == 0)
-               || (source->len == 6 && memcmp(source->data, "server", 6) == 0);
+    if (!tavus_delivery_is(&delivery->source, "browser")
+        && !tavus_delivery_is(&delivery->source, "server"))
+    {
+        numbers = 0;
+    }
 
-    if ((!named && !*numbers) || body->len > TAVUS_DELIVERY_FACTS) {
+    if ((n == 0 && numbers == 0)
+        || delivery->body.len > TAVUS_DELIVERY_FACTS)
+    {
         return TAVUS_DELIVERY_OK;
     }
 
-    status = tavus_json_parse(body->len ? body->data : "", body->len, root,
-                              NULL);
+    status = tavus_delivery_object(&delivery->body, &root, reason);
 
-    if (status == TAVUS_JSON_NO_MEMORY) {
-        return TAVUS_DELIVERY_ERROR;
+    if (root == NULL) {
+        return status;
     }
 
-    /* a sender of callbacks may repeat itself; what counts then is unclear */
+    object = root;
 
-    if (status == TAVUS_JSON_DUPLICATE) {
-        return TAVUS_DELIVERY_OK;
+    if (tavus_delivery_is(&delivery->source, "tavus")) {
+        object = cJSON_GetObjectItemCaseSensitive(root, "properties");
     }
 
-    if (status != TAVUS_JSON_OK) {
-        *reason = "body_not_json";
-        return TAVUS_DELIVERY_BAD;
+    if (cJSON_IsObject(object)) {
+        status = tavus_delivery_take(object, named, n, take, data);
+
+        cJSON_ArrayForEach(item, object) {
+
+            if (status != TAVUS_DELIVERY_OK || numbers == 0) {
+                break;
+            }
+
+            if (cJSON_IsNumber(item)) {
+                numbers--;
+
+                if (!take(data, item)) {
+                    status = TAVUS_DELIVERY_ERROR;
+                }
+            }
+        }
     }
 
-    if (!cJSON_IsObject(*root)) {
-        *reason = "body_not_object";
-        return TAVUS_DELIVERY_BAD;
-    }
+    cJSON_Delete(root);
 
-    *object = callback ? cJSON_GetObjectItemCaseSensitive(*root, "properties")
-                       : *root;
-
-    if (!cJSON_IsObject(*object)) {
-        *object = NULL;
-    }
-
-    return TAVUS_DELIVERY_OK;
+    return status;
 }
 
 
@@ -630,6 +637,83 @@ tavus_delivery_backoff(unsigned failures, uint32_t random)
     }
 
     return delay / 2 + random % (delay / 2 + 1);
+}
+
+
+/* OK and NULL where it says nothing that is clear */
+
+static tavus_delivery_status_t
+tavus_delivery_object(const tavus_part_t *body, cJSON **root,
+    const char **reason)
+{
+    tavus_json_status_t  status;
+
+    status = tavus_json_parse(body->len ? body->data : "", body->len, root,
+                              NULL);
+
+    switch (status) {
+
+    case TAVUS_JSON_OK:
+
+        if (cJSON_IsObject(*root)) {
+            return TAVUS_DELIVERY_OK;
+        }
+
+        cJSON_Delete(*root);
+        *root = NULL;
+        *reason = "body_not_object";
+
+        return TAVUS_DELIVERY_BAD;
+
+    case TAVUS_JSON_NO_MEMORY:
+        return TAVUS_DELIVERY_ERROR;
+
+    /* a sender of callbacks may say a thing twice; which counts, who knows */
+
+    case TAVUS_JSON_DUPLICATE:
+        return TAVUS_DELIVERY_OK;
+
+    default:
+        *reason = "body_not_json";
+        return TAVUS_DELIVERY_BAD;
+    }
+}
+
+
+static tavus_delivery_status_t
+tavus_delivery_take(const cJSON *object, const tavus_part_t *named, size_t n,
+    tavus_delivery_take_pt take, void *data)
+{
+    char                     *name;
+    size_t                    i;
+    const cJSON              *item;
+    tavus_delivery_status_t   status;
+
+    for (i = 0; i < n; i++) {
+        status = tavus_delivery_text(&named[i], &name);
+
+        if (status == TAVUS_DELIVERY_ERROR) {
+            return status;
+        }
+
+        item = name ? cJSON_GetObjectItemCaseSensitive(object, name) : NULL;
+
+        free(name);
+
+        if (item && !take(data, item)) {
+            return TAVUS_DELIVERY_ERROR;
+        }
+    }
+
+    return TAVUS_DELIVERY_OK;
+}
+
+
+static int
+tavus_delivery_is(const tavus_part_t *part, const char *word)
+{
+    return part->len == strlen(word)
+           && memcmp(part->data, word, part->len) == 0;
 }
 
 

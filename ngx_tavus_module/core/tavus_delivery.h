@@ -138,18 +138,20 @@ tavus_delivery_judgement_t tavus_delivery_judge(
     tavus_delivery_kind_t kind, const char **reason);
 
 /*
- * What properties are taken from, apart from the visitor's: the body, or of
- * a callback of Tavus its "properties", and of that only what is named, as
- * what it says unasked is not known.  *object is within *root, which the
- * caller frees with cJSON_Delete(), and NULL where there is nothing, or more
- * than TAVUS_DELIVERY_FACTS bytes of it.  *numbers tells whether numbers are
- * taken that nobody has named.
+ * Gives take() what a body says, member by member: those named, in their
+ * order, and of what the site or this server says the first numbers besides;
+ * of a callback of Tavus only what is named in its "properties", as what it
+ * says unasked is not known.  A body of more than TAVUS_DELIVERY_FACTS bytes
+ * says nothing.  take() returns 0 if memory is out.  BAD and a word in
+ * *reason if a body that is looked at is no JSON object; ERROR.
  */
 #define TAVUS_DELIVERY_FACTS  (64 * 1024)
 
+typedef int (*tavus_delivery_take_pt)(void *data, const cJSON *item);
+
 tavus_delivery_status_t tavus_delivery_facts(const tavus_delivery_t *delivery,
-    int named, cJSON **root, const cJSON **object, int *numbers,
-    const char **reason);
+    const tavus_part_t *named, size_t n, size_t numbers,
+    tavus_delivery_take_pt take, void *data, const char **reason);
 
 /*
  * A copy of a name or an id with a NUL, freed with free().  BAD if it holds

@@ -18,6 +18,7 @@
 
 #define TAVUS_POSTHOG_PATH       "/batch/"
 #define TAVUS_POSTHOG_NAME_MAX   200        /* bytes of a name, of an id */
+#define TAVUS_POSTHOG_KEY_MAX    200
 #define TAVUS_POSTHOG_VALUE_MAX  1000       /* bytes of a property's text */
 #define TAVUS_POSTHOG_NUMBERS    20         /* of a body, taken unasked */
 #define TAVUS_POSTHOG_NAMED      20         /* properties that are named */

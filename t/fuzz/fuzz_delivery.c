@@ -21,6 +21,7 @@ static void fuzz_match(const char *type, size_t len,
     const tavus_part_t *patterns);
 static void fuzz_visitor(const tavus_delivery_t *delivery);
 static void fuzz_facts(const tavus_delivery_t *delivery);
+static int fuzz_take_fact(void *data, const cJSON *item);
 static void fuzz_text(const char *text, size_t len);
 
 
@@ -153,21 +154,36 @@ fuzz_visitor(const tavus_delivery_t *delivery)
 static void
 fuzz_facts(const tavus_delivery_t *delivery)
 {
-    int                       numbers;
-    cJSON                    *root;
+    size_t                    n;
     const char               *reason;
-    const cJSON              *object;
+    tavus_part_t              named;
     tavus_delivery_status_t   status;
 
-    status = tavus_delivery_facts(delivery, 1, &root, &object, &numbers,
+    static const char  a[] = "a";
+
+    n = 0;
+    named.data = a;
+    named.len = 1;
+
+    status = tavus_delivery_facts(delivery, &named, 1, 3, fuzz_take_fact, &n,
                                   &reason);
 
     fuzz_assert(status == TAVUS_DELIVERY_OK
-                || (status == TAVUS_DELIVERY_BAD && reason[0]
-                    && object == NULL));
-    fuzz_assert(object == NULL || cJSON_IsObject(object));
+                || (status == TAVUS_DELIVERY_BAD && reason[0] && n == 0));
+    fuzz_assert(n <= 4);
+}
 
-    cJSON_Delete(root);
+
+static int
+fuzz_take_fact(void *data, const cJSON *item)
+{
+    size_t  *n;
+
+    n = data;
+    fuzz_assert(cJSON_IsNumber(item) || strcmp(item->string, "a") == 0);
+    (*n)++;
+
+    return 1;
 }
 
 

@@ -416,85 +416,105 @@ test_judge(void **state)
 }
 
 
+static char  taken[256];
+
+
+static int
+take(void *data, const cJSON *item)
+{
+    assert_ptr_equal(data, &reason);
+
+    strcat(taken, item->string);
+    strcat(taken, " ");
+
+    return strcmp(item->string, "full") != 0;
+}
+
+
 static void
 test_facts(void **state)
 {
-    int                       numbers;
     char                     *large;
-    cJSON                    *root;
     size_t                    i;
-    const cJSON              *object;
     tavus_delivery_t          d;
     tavus_delivery_status_t   status;
+
+    const tavus_part_t  named[] = { part("a"), part("\xff"), part("b") };
 
     static const struct {
         const char               *source;
         int                       named;
+        size_t                    numbers;
         const char               *body;
         tavus_delivery_status_t   status;
-        const char               *first;    /* of the object; NULL: none */
-        int                       numbers;
+        const char               *taken;
     } cases[] = {
-        { "browser", 0, "{\"ms\":1}", TAVUS_DELIVERY_OK, "ms", 1 },
-        { "server", 0, "{\"ms\":1}", TAVUS_DELIVERY_OK, "ms", 1 },
-        { "browser", 0, "{}", TAVUS_DELIVERY_OK, "", 1 },
-        { "tavus", 0, "{\"properties\":{\"a\":1}}", TAVUS_DELIVERY_OK, NULL,
-          0 },
-        { "tavus", 1, "{\"b\":2,\"properties\":{\"a\":1}}", TAVUS_DELIVERY_OK,
-          "a", 0 },
-        { "tavus", 1, "{\"properties\":7}", TAVUS_DELIVERY_OK, NULL, 0 },
-        { "tavus", 1, "{\"a\":1}", TAVUS_DELIVERY_OK, NULL, 0 },
-        { "stripe", 0, "{\"a\":1}", TAVUS_DELIVERY_OK, NULL, 0 },
-        { "stripe", 1, "{\"a\":1}", TAVUS_DELIVERY_OK, "a", 0 },
-        { "", 1, "{\"a\":1}", TAVUS_DELIVERY_OK, "a", 0 },
-        { "browser", 0, "", TAVUS_DELIVERY_BAD, NULL, 1 },
-        { "browser", 0, "\xff", TAVUS_DELIVERY_BAD, NULL, 1 },
-        { "browser", 0, "[1]", TAVUS_DELIVERY_BAD, NULL, 1 },
-        { "tavus", 0, "\xff", TAVUS_DELIVERY_OK, NULL, 0 },
-        { "tavus", 1, "\xff", TAVUS_DELIVERY_BAD, NULL, 0 },
-        { "tavus", 1, "{\"a\":1,\"a\":2}", TAVUS_DELIVERY_OK, NULL, 0 }
+        { "browser", 0, 9, "{\"n\":1,\"s\":\"x\",\"m\":2,\"b\":true}",
+          TAVUS_DELIVERY_OK, "n m " },
+        { "server", 0, 9, "{\"n\":1}", TAVUS_DELIVERY_OK, "n " },
+        { "browser", 0, 2, "{\"n\":1,\"m\":2,\"o\":3}", TAVUS_DELIVERY_OK,
+          "n m " },
+        { "browser", 3, 2, "{\"n\":1,\"b\":[],\"m\":2,\"a\":\"x\"}",
+          TAVUS_DELIVERY_OK, "a b n m " },
+        { "browser", 3, 0, "{\"n\":1,\"b\":2}", TAVUS_DELIVERY_OK, "b " },
+        { "browser", 3, 9, "{}", TAVUS_DELIVERY_OK, "" },
+        { "browser", 0, 9, "{\"x\":{\"n\":1}}", TAVUS_DELIVERY_OK, "" },
+
+        { "tavus", 0, 9, "{\"n\":1,\"properties\":{\"n\":1}}",
+          TAVUS_DELIVERY_OK, "" },
+        { "tavus", 3, 9, "{\"b\":2,\"properties\":{\"n\":1,\"a\":1}}",
+          TAVUS_DELIVERY_OK, "a " },
+        { "tavus", 3, 9, "{\"properties\":7}", TAVUS_DELIVERY_OK, "" },
+        { "tavus", 3, 9, "{\"a\":1}", TAVUS_DELIVERY_OK, "" },
+        { "stripe", 0, 9, "{\"n\":1}", TAVUS_DELIVERY_OK, "" },
+        { "stripe", 3, 9, "{\"n\":1,\"a\":1}", TAVUS_DELIVERY_OK, "a " },
+        { "", 3, 9, "{\"n\":1,\"a\":1}", TAVUS_DELIVERY_OK, "a " },
+
+        { "browser", 0, 9, "", TAVUS_DELIVERY_BAD, "" },
+        { "browser", 0, 9, "\xff", TAVUS_DELIVERY_BAD, "" },
+        { "browser", 0, 9, "[1]", TAVUS_DELIVERY_BAD, "" },
+        { "browser", 0, 0, "\xff", TAVUS_DELIVERY_OK, "" },
+        { "tavus", 0, 9, "\xff", TAVUS_DELIVERY_OK, "" },
+        { "tavus", 3, 9, "\xff", TAVUS_DELIVERY_BAD, "" },
+        { "stripe", 3, 9, "{\"a\":1,\"a\":2}", TAVUS_DELIVERY_OK, "" },
+
+        { "browser", 0, 9, "{\"full\":1,\"n\":2}", TAVUS_DELIVERY_ERROR,
+          "full " }
     };
 
     memset(&d, 0, sizeof(d));
 
     for (i = 0; i < TEST_COUNT(cases); i++) {
         reason = NULL;
+        taken[0] = '\0';
         d.source = part(cases[i].source);
         d.body = part(cases[i].body);
 
-        status = tavus_delivery_facts(&d, cases[i].named, &root, &object,
-                                      &numbers, &reason);
+        status = tavus_delivery_facts(&d, named, cases[i].named,
+                                      cases[i].numbers, take, &reason,
+                                      &reason);
 
         assert_int_equal(status, cases[i].status);
-        assert_int_equal(numbers, cases[i].numbers);
+        assert_string_equal(taken, cases[i].taken);
         assert_true((reason != NULL) == (status == TAVUS_DELIVERY_BAD));
-        assert_true((object != NULL) == (cases[i].first != NULL));
-
-        if (object && cases[i].first[0]) {
-            assert_string_equal(object->child->string, cases[i].first);
-        }
-
-        cJSON_Delete(root);
     }
 
     large = malloc(TAVUS_DELIVERY_FACTS + 1);
     assert_non_null(large);
     memset(large, ' ', TAVUS_DELIVERY_FACTS + 1);
-    memcpy(large, "{}", 2);
+    memcpy(large, "{\"n\":1}", 7);
 
     d.source = part("browser");
     d.body.data = large;
-    d.body.len = TAVUS_DELIVERY_FACTS;
-    assert_int_equal(tavus_delivery_facts(&d, 1, &root, &object, &numbers,
-                                          &reason), TAVUS_DELIVERY_OK);
-    assert_non_null(object);
-    cJSON_Delete(root);
 
-    d.body.len++;
-    assert_int_equal(tavus_delivery_facts(&d, 1, &root, &object, &numbers,
-                                          &reason), TAVUS_DELIVERY_OK);
-    assert_null(object);
-    assert_null(root);
+    for (i = 0; i < 2; i++) {
+        taken[0] = '\0';
+        d.body.len = TAVUS_DELIVERY_FACTS + i;
+        assert_int_equal(tavus_delivery_facts(&d, named, 3, 9, take, &reason,
+                                              &reason), TAVUS_DELIVERY_OK);
+        assert_string_equal(taken, i ? "" : "n ");
+    }
+
     free(large);
 }
 
