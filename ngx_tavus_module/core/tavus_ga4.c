@@ -46,6 +46,7 @@ static tavus_delivery_status_t tavus_ga4_ids(tavus_ga4_t *g);
 static tavus_delivery_status_t tavus_ga4_head(tavus_ga4_t *g, cJSON *root);
 static tavus_delivery_status_t tavus_ga4_params(tavus_ga4_t *g,
     cJSON *object);
+static void tavus_ga4_money(cJSON *object);
 static tavus_delivery_status_t tavus_ga4_who(tavus_ga4_t *g,
     tavus_ga4_params_t *params);
 static tavus_delivery_status_t tavus_ga4_session(const char *id,
@@ -351,8 +352,10 @@ tavus_ga4_ids(tavus_ga4_t *g)
                ? TAVUS_DELIVERY_OK : TAVUS_DELIVERY_ERROR;
     }
 
+    /* without a session no report shows it */
+
     g->client_id = user ? user : session;
-    g->session_id = session;
+    g->session_id = session ? session : user;
 
     /* one that was cut could be somebody else's */
 
@@ -368,11 +371,15 @@ tavus_ga4_ids(tavus_ga4_t *g)
 static tavus_delivery_status_t
 tavus_ga4_head(tavus_ga4_t *g, cJSON *root)
 {
-    char    time[24];
-    cJSON  *consent;
+    char     time[24];
+    cJSON   *consent;
+    int64_t  usec;
 
-    (void) snprintf(time, sizeof(time), "%lld",
-                    (long long) g->delivery->time);
+    /* it takes what was, and nothing of what is to come */
+
+    usec = g->delivery->time < g->now ? g->delivery->time : g->now;
+
+    (void) snprintf(time, sizeof(time), "%lld", (long long) usec);
 
     if (cJSON_AddStringToObject(root, "client_id", g->client_id) == NULL
         || cJSON_AddRawToObject(root, "timestamp_micros", time) == NULL)
@@ -407,21 +414,11 @@ tavus_ga4_params(tavus_ga4_t *g, cJSON *object)
     params.object = object;
     params.n = 0;
 
-    if (g->session_id) {
-        status = tavus_ga4_session(g->session_id, number);
-
-        if (status != TAVUS_DELIVERY_OK) {
-            return status;
-        }
-
-        if (!tavus_ga4_add(&params, "session_id", number)) {
-            return TAVUS_DELIVERY_ERROR;
-        }
-    }
-
-    if (cJSON_AddNumberToObject(object, "engagement_time_msec",
-                                TAVUS_GA4_ENGAGED)
-        == NULL)
+    if (tavus_ga4_session(g->session_id, number) != TAVUS_DELIVERY_OK
+        || !tavus_ga4_add(&params, "session_id", number)
+        || cJSON_AddNumberToObject(object, "engagement_time_msec",
+                                   TAVUS_GA4_ENGAGED)
+           == NULL)
     {
         return TAVUS_DELIVERY_ERROR;
     }
@@ -440,9 +437,32 @@ tavus_ga4_params(tavus_ga4_t *g, cJSON *object)
         status = tavus_delivery_facts(g->delivery, g->conf->properties, n,
                                       TAVUS_GA4_PARAMS, tavus_ga4_take,
                                       &params, g->reason);
+        tavus_ga4_money(object);
     }
 
     return status;
+}
+
+
+/* A value is an amount of a currency, and counts for nothing without it. */
+
+static void
+tavus_ga4_money(cJSON *object)
+{
+    const cJSON  *value, *currency;
+
+    value = cJSON_GetObjectItemCaseSensitive(object, "value");
+    currency = cJSON_GetObjectItemCaseSensitive(object, "currency");
+
+    if ((value || currency)
+        && (!cJSON_IsNumber(value) || !cJSON_IsString(currency)
+            || strlen(currency->valuestring) != 3
+            || strspn(currency->valuestring, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+               != 3))
+    {
+        cJSON_DeleteItemFromObjectCaseSensitive(object, "value");
+        cJSON_DeleteItemFromObjectCaseSensitive(object, "currency");
+    }
 }
 
 
@@ -617,7 +637,7 @@ tavus_ga4_begins(const char *name, size_t len)
 }
 
 
-/* what the body has no say in */
+/* what the body has no say in, or what is a list there */
 
 static int
 tavus_ga4_ours(const char *name)
@@ -627,7 +647,7 @@ tavus_ga4_ours(const char *name)
     static const char *const  names[] = {
         "conversation_id", "user_id", "client_id", "session_id", "vertical",
         "utm_source", "utm_medium", "utm_campaign", "engagement_time_msec",
-        "timestamp_micros"
+        "timestamp_micros", "items"
     };
 
     for (i = 0; i < tavus_ga4_count(names); i++) {

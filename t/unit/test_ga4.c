@@ -124,14 +124,13 @@ test_event(void **state)
                 "\"engagement_time_msec\":1,"
                 "\"conversation_id\":\"c55aa11bb22\",\"vertical\":\"legal\","
                 "\"utm_source\":\"news\",\"utm_medium\":\"mail\","
-                "\"utm_campaign\":\"may\",\"ms\":1250,\"value\":25.5,"
-                "\"b1\":1" TAIL);
+                "\"utm_campaign\":\"may\",\"ms\":1250,\"b1\":1" TAIL);
 
-    /* no session, no number for one */
+    /* some number for a session there must be */
 
     event_set();
-    event.visitor = part("{\"user_id\":\"u-1\",\"consent\":\"granted\"}");
-    assert_made(HEAD("u-1", "generate_lead")
+    event.visitor = part("{\"user_id\":\"s-1\",\"consent\":\"granted\"}");
+    assert_made(HEAD("s-1", "generate_lead") SESSION(S1)
                 "\"engagement_time_msec\":1" TAIL);
 }
 
@@ -164,6 +163,41 @@ test_named(void **state)
 
     assert_made(HEAD("s-1", "system_shutdown") SESSION(S1)
                 "\"engagement_time_msec\":1,\"place\":\"p\"" TAIL);
+}
+
+
+static void
+test_money(void **state)
+{
+    size_t         i;
+    tavus_part_t   named[] = { part("currency"), part("items") };
+
+    static const struct {
+        const char  *body;
+        const char  *params;
+    } cases[] = {
+        { "{\"value\":25.5,\"currency\":\"USD\",\"items\":\"x\"}",
+          ",\"currency\":\"USD\",\"value\":25.5" },
+        { "{\"value\":25.5,\"n\":1}", ",\"n\":1" },
+        { "{\"currency\":\"USD\"}", "" },
+        { "{\"value\":\"25\",\"currency\":\"USD\"}", "" },
+        { "{\"value\":25,\"currency\":\"usd\"}", "" },
+        { "{\"value\":25,\"currency\":\"EURO\"}", "" },
+        { "{\"value\":25,\"currency\":978}", "" }
+    };
+
+    for (i = 0; i < TEST_COUNT(cases); i++) {
+        char  expected[512];
+
+        event_set();
+        conf.properties = named;
+        conf.nproperties = TEST_COUNT(named);
+        event.body = part(cases[i].body);
+
+        sprintf(expected, HEAD("s-1", "generate_lead") SESSION(S1)
+                "\"engagement_time_msec\":1%s" TAIL, cases[i].params);
+        assert_made(expected);
+    }
 }
 
 
@@ -285,9 +319,10 @@ test_age(void **state)
     now++;
     assert_refused(TAVUS_DELIVERY_SKIP, "too_old");
 
-    /* a clock may be behind, or wrong */
+    /* what is still to come is now */
 
-    now = TIME - HOUR;
+    now = TIME;
+    event.time = TIME + HOUR;
     assert_made(HEAD("s-1", "generate_lead") SESSION(S1)
                 "\"engagement_time_msec\":1" TAIL);
 
@@ -363,7 +398,7 @@ test_limits(void **state)
 
     sprintf(visitor, "{\"user_id\":\"%s\",\"consent\":\"granted\"}", id + 1);
     event.visitor = part(visitor);
-    sprintf(expected, HEAD("%s", "generate_lead")
+    sprintf(expected, HEAD("%s", "generate_lead") SESSION("3863169469")
             "\"engagement_time_msec\":1" TAIL, id + 1);
     assert_made(expected);
 }
@@ -421,6 +456,7 @@ main(void)
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_event),
         cmocka_unit_test(test_named),
+        cmocka_unit_test(test_money),
         cmocka_unit_test(test_consent),
         cmocka_unit_test(test_name),
         cmocka_unit_test(test_age),
