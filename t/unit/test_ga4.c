@@ -6,6 +6,7 @@
 
 
 #include "test.h"
+#include "test_memory.h"
 #include "tavus_ga4.h"
 
 
@@ -450,6 +451,37 @@ test_path(void **state)
 }
 
 
+/* With any piece of memory missing there is an error, and nothing is lost. */
+
+static void
+test_memory(void **state)
+{
+    char                     *json;
+    size_t                    n, len;
+    tavus_delivery_status_t   status;
+
+    event_set();
+    event.conversation_id = part("c1");
+    event.body = part("{\"n\":1,\"m\":2}");
+
+    for (n = 0; ; n++) {
+        test_memory_set(n);
+        status = tavus_ga4_event(&event, &conf, now, &json, &len, &reason);
+        test_memory_unset();
+
+        if (status == TAVUS_DELIVERY_OK) {
+            free(json);
+            break;
+        }
+
+        assert_int_equal(status, TAVUS_DELIVERY_ERROR);
+        assert_null(json);
+    }
+
+    assert_true(n > 20);
+}
+
+
 int
 main(void)
 {
@@ -462,7 +494,8 @@ main(void)
         cmocka_unit_test(test_age),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_unfit),
-        cmocka_unit_test(test_path)
+        cmocka_unit_test(test_path),
+        cmocka_unit_test(test_memory)
     };
 
     return test_run(tests);

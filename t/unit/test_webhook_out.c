@@ -6,6 +6,7 @@
 
 
 #include "test.h"
+#include "test_memory.h"
 #include "tavus_webhook_out.h"
 
 
@@ -298,6 +299,37 @@ test_signed(void **state)
 }
 
 
+/* With any piece of memory missing there is an error, and nothing is lost. */
+
+static void
+test_memory(void **state)
+{
+    char                     *json;
+    size_t                    n, len;
+    tavus_delivery_status_t   status;
+
+    event_set();
+    event.conversation_id = part("c1");
+
+    for (n = 0; ; n++) {
+        test_memory_set(n);
+        status = tavus_webhook_out(&event, TAVUS_CONSENT_REQUIRED, &json,
+                                   &len, &reason);
+        test_memory_unset();
+
+        if (status == TAVUS_DELIVERY_OK) {
+            free(json);
+            break;
+        }
+
+        assert_int_equal(status, TAVUS_DELIVERY_ERROR);
+        assert_null(json);
+    }
+
+    assert_true(n > 20);
+}
+
+
 int
 main(void)
 {
@@ -307,7 +339,8 @@ main(void)
         cmocka_unit_test(test_unfit),
         cmocka_unit_test(test_size),
         cmocka_unit_test(test_retry),
-        cmocka_unit_test(test_signed)
+        cmocka_unit_test(test_signed),
+        cmocka_unit_test(test_memory)
     };
 
     return test_run(tests);
