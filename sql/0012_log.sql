@@ -15,7 +15,8 @@ CREATE TABLE tavus.log (
 
 ALTER SEQUENCE tavus.log_pos OWNED BY tavus.log.pos;
 
--- Each run of a server with this database, from its first write on, by what no copy of it has.
+-- Each run of a server with this database in which somebody outside was told a place, by what no copy of
+-- it has.
 CREATE TABLE tavus.log_epochs (
     epoch    int         PRIMARY KEY,
     id       uuid        NOT NULL UNIQUE DEFAULT pg_catalog.gen_random_uuid(),

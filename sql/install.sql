@@ -220,6 +220,11 @@ COMMIT;
 
 SELECT tavus.make_months() \g /dev/null
 
+-- As when the sequence and the table come from two dumps.
+SELECT setval('tavus.log_pos', l.pos)
+  FROM (SELECT m.pos FROM tavus.log m ORDER BY m.pos DESC LIMIT 1) l, tavus.log_pos s
+ WHERE l.pos > s.last_value \g /dev/null
+
 -- What was stored before the log goes into it, a month a transaction.
 
 SELECT tavus.past_wait() \g /dev/null

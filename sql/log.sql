@@ -23,49 +23,6 @@ CREATE OR REPLACE FUNCTION tavus.log_first() RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 1099511627776;           -- 2^40, as in 0012_log.sql
 
--- Begins an epoch if this is not the run, the database or the table that the last one was begun by: after
--- each start, hence after a standby was promoted, a dump restored, or all files set back to what they
--- were, by whomever.  Answers the epoch.  It comes before the first position of its run is taken.
-CREATE OR REPLACE FUNCTION tavus.log_epoch() RETURNS tavus.log_epochs
-LANGUAGE plpgsql
-AS $$
-DECLARE
-    epoch tavus.log_epochs;
-    file  oid := pg_relation_filenode('tavus.log');
-    here  oid := (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
-BEGIN
-    FOR try IN 1 .. 2 LOOP
-        SELECT e.* INTO epoch FROM tavus.log_epochs e ORDER BY e.epoch DESC LIMIT 1;
-
-        IF (epoch.started, epoch.database, epoch.filenode)
-           = (pg_postmaster_start_time(), here, file)
-        THEN
-            -- a session outlives no server, so it need not look again
-            IF try = 1 THEN
-                PERFORM set_config('tavus.log_file', file::text, false);
-            END IF;
-
-            RETURN epoch;
-        END IF;
-
-        IF try = 1 THEN
-            PERFORM pg_advisory_xact_lock(2026, 4);
-        END IF;
-    END LOOP;
-
-    INSERT INTO tavus.log_epochs (epoch, started, database, filenode)
-    VALUES (coalesce(epoch.epoch, 0) + 1, pg_postmaster_start_time(), here, file)
-    RETURNING * INTO epoch;
-
-    -- as when sequence and table were restored from two dumps
-    PERFORM setval('tavus.log_pos', l.pos)
-       FROM (SELECT m.pos FROM tavus.log m ORDER BY m.pos DESC LIMIT 1) l, tavus.log_pos s
-      WHERE l.pos > s.last_value;
-
-    RETURN epoch;
-END
-$$;
-
 -- Adds ids of events that this transaction, of tavus.record(), has stored.
 CREATE OR REPLACE FUNCTION tavus.log_add(fresh uuid[]) RETURNS void
 LANGUAGE plpgsql
@@ -85,6 +42,7 @@ $$;
 CREATE OR REPLACE FUNCTION tavus.log_end() RETURNS bigint
 LANGUAGE plpgsql
 SET search_path = pg_catalog, tavus, pg_temp
+SET jit = off
 AS $$
 DECLARE
     last bigint;
@@ -120,6 +78,7 @@ SET search_path = pg_catalog, tavus, pg_temp
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_bitmapscan = off
+SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
@@ -175,6 +134,7 @@ SET search_path = pg_catalog, tavus, pg_temp
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_bitmapscan = off
+SET jit = off
 AS $$
 BEGIN
     RETURN QUERY
@@ -208,6 +168,7 @@ SET search_path = pg_catalog, tavus, pg_temp
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_bitmapscan = off
+SET jit = off
 AS $$
 DECLARE
     young uuid := tavus.uuid_floor(now() - interval '1 day');
@@ -312,6 +273,7 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, tavus, pg_temp
 SET enable_seqscan = off
 SET enable_bitmapscan = off
+SET jit = off
 AS $$
     SELECT least(coalesce(sum(r.fresh), 0), 10000)::int,
            coalesce(extract(epoch FROM clock_timestamp() - min(r.at)
@@ -324,7 +286,42 @@ $$;
 
 -- Readers outside.  What they are told is a place and the epoch in which it was told, and the epoch notes
 -- the furthest of these: so who comes with a place that this database has not told has read what it has
--- lost, and must be told so.  The text may be handed out when the transaction has committed.
+-- lost, and must be told so.  To compare positions would not do: a standby may have one and have lost the
+-- one before it, which was committed later.  The text may be handed out when the transaction has
+-- committed.
+
+-- The epoch of this run of a server, with this database and this table.  It begins one if the last is of
+-- another: after each start, hence after a standby was promoted, a dump restored, or all files set back
+-- to what they were, by whomever.
+CREATE OR REPLACE FUNCTION tavus.log_epoch() RETURNS tavus.log_epochs
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    epoch tavus.log_epochs;
+    file  oid := pg_relation_filenode('tavus.log');
+    here  oid := (SELECT d.oid FROM pg_database d WHERE d.datname = current_database());
+BEGIN
+    FOR try IN 1 .. 2 LOOP
+        SELECT e.* INTO epoch FROM tavus.log_epochs e ORDER BY e.epoch DESC LIMIT 1;
+
+        IF (epoch.started, epoch.database, epoch.filenode)
+           = (pg_postmaster_start_time(), here, file)
+        THEN
+            RETURN epoch;
+        END IF;
+
+        IF try = 1 THEN
+            PERFORM pg_advisory_xact_lock(2026, 4);
+        END IF;
+    END LOOP;
+
+    INSERT INTO tavus.log_epochs (epoch, started, database, filenode)
+    VALUES (coalesce(epoch.epoch, 0) + 1, pg_postmaster_start_time(), here, file)
+    RETURNING * INTO epoch;
+
+    RETURN epoch;
+END
+$$;
 
 CREATE OR REPLACE FUNCTION tavus.log_place(pos bigint, ord int) RETURNS text
 LANGUAGE plpgsql

@@ -603,14 +603,7 @@ BEGIN
         RAISE 'arrays differ in length' USING ERRCODE = 'array_subscript_error';
     END IF;
 
-    -- This comes first: whoever finds no older lock of the log knows that all of before is over.  A
-    -- session that has found its epoch once keeps it, as it outlives no server.
-    IF current_setting('tavus.log_file', true)
-       IS DISTINCT FROM pg_relation_filenode('tavus.log')::text
-    THEN
-        PERFORM tavus.log_epoch();
-    END IF;
-
+    -- This comes first: whoever finds no older lock of the log knows that all of before is over.
     PERFORM pg_advisory_xact_lock_shared(4611686018427387904 + s.last_value) FROM tavus.log_pos s;
 
     SELECT EXISTS (SELECT FROM tavus.elsewhere x WHERE x.id = ANY (ids))
