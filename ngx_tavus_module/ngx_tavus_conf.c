@@ -8,6 +8,7 @@
 #include "ngx_tavus_conf.h"
 #include "http/ngx_tavus_endpoint.h"
 #include "service/ngx_tavus_api_conf.h"
+#include "service/ngx_tavus_deliver_conf.h"
 #include "store/ngx_tavus_store_conf.h"
 
 
@@ -39,10 +40,15 @@ ngx_tavus_conf_check(ngx_conf_t *cf)
     ngx_http_core_loc_conf_t     *clcf;
     ngx_tavus_api_main_conf_t    *amcf;
     ngx_tavus_store_main_conf_t  *smcf;
+    ngx_tavus_destination_t     **d;
+    ngx_tavus_deliver_main_conf_t  *dmcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
     amcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_api_module);
     smcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_store_module);
+
+    dmcf = ngx_http_conf_get_module_main_conf(cf,
+                                              ngx_tavus_deliver_module);
 
     /* at the http level: what workers resolve with belongs to no server */
 
@@ -65,13 +71,26 @@ ngx_tavus_conf_check(ngx_conf_t *cf)
 
     if (mcf->request_id_index == NGX_ERROR
         || ngx_tavus_conf_check_locations(cf, mcf) != NGX_OK
-        || ngx_tavus_api_check(cf, amcf, mcf->sandbox, mcf->resolver,
+        || ngx_tavus_api_check(cf, amcf, dmcf->destinations.nelts,
+                               mcf->sandbox, mcf->resolver,
                                mcf->resolver_timeout)
            != NGX_OK
         || ngx_tavus_store_check(cf, smcf, mcf->resolver,
                                  mcf->resolver_timeout)
+           != NGX_OK
+        || ngx_tavus_deliver_check(cf, dmcf, mcf->sandbox, mcf->resolver,
+                                       mcf->resolver_timeout)
            != NGX_OK)
     {
+        return NGX_ERROR;
+    }
+
+    if (dmcf->destinations.nelts && smcf->store.database == NULL) {
+        d = dmcf->destinations.elts;
+
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"tavus_deliver\" needs \"tavus_database\" in "
+                      "%V:%ui", &d[0]->place.file, d[0]->place.line);
         return NGX_ERROR;
     }
 

@@ -23,11 +23,13 @@
 #include "http/ngx_tavus_endpoint.h"
 #include "http/ngx_tavus_problem.h"
 #include "http/ngx_tavus_variable.h"
+#include "jobs/ngx_tavus_deliver.h"
 #include "jobs/ngx_tavus_ends.h"
 #include "jobs/ngx_tavus_repair.h"
 #include "jobs/ngx_tavus_sweep.h"
 #include "jobs/ngx_tavus_upkeep.h"
 #include "service/ngx_tavus_api_conf.h"
+#include "service/ngx_tavus_deliver_conf.h"
 #include "store/ngx_tavus_store.h"
 #include "store/ngx_tavus_store_conf.h"
 #include "store/ngx_tavus_watch.h"
@@ -384,6 +386,7 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
     ngx_tavus_api_main_conf_t    *amcf;
     ngx_tavus_auth_main_conf_t   *lmcf;
     ngx_tavus_store_main_conf_t  *smcf;
+    ngx_tavus_deliver_main_conf_t  *dmcf;
 
     if (ngx_process != NGX_PROCESS_WORKER
         && ngx_process != NGX_PROCESS_SINGLE)
@@ -401,6 +404,8 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
     smcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_store_module);
     ucf = ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_upkeep_module);
     rcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_repair_module);
+    dmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_tavus_deliver_module);
 
     ngx_tavus_metrics_init_process(cycle);
 
@@ -427,13 +432,16 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
 
     smcf->store.missing = ngx_tavus_upkeep_soon;
 
-    ngx_tavus_sweep_init_process(amcf->trusted ? &amcf->api : NULL);
-    ngx_tavus_repair_init_process(rcf, amcf->trusted ? &amcf->api : NULL);
+    ngx_tavus_sweep_init_process(amcf->api.key.len ? &amcf->api : NULL);
+    ngx_tavus_repair_init_process(rcf, amcf->api.key.len ? &amcf->api : NULL);
 
     ucf->database = smcf->store.database;
+    smcf->store.stored = dmcf->stored;
 
     if (ngx_tavus_store_init_process(&smcf->store, workers) != NGX_OK
-        || ngx_tavus_upkeep_init_process(ucf) != NGX_OK)
+        || ngx_tavus_upkeep_init_process(ucf) != NGX_OK
+        || ngx_tavus_deliver_init_process(&dmcf->destinations, dmcf->stored)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -450,6 +458,7 @@ static void
 ngx_tavus_exit_process(ngx_cycle_t *cycle)
 {
     ngx_tavus_watch_exit_process();
+    ngx_tavus_deliver_exit_process();
     ngx_tavus_curl_exit_process(cycle);
     ngx_tavus_upkeep_exit_process();
     ngx_tavus_store_exit_process();
@@ -581,9 +590,12 @@ ngx_tavus_init(ngx_conf_t *cf)
 {
     ngx_tavus_main_conf_t               *mcf;
     ngx_tavus_store_main_conf_t         *smcf;
+    ngx_tavus_deliver_main_conf_t   *dmcf;
     ngx_tavus_conversation_main_conf_t  *cmcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
+    dmcf = ngx_http_conf_get_module_main_conf(cf,
+                                              ngx_tavus_deliver_module);
     smcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_store_module);
     cmcf = ngx_http_conf_get_module_main_conf(cf,
                                               ngx_tavus_conversation_module);
@@ -603,6 +615,12 @@ ngx_tavus_init(ngx_conf_t *cf)
     if ((ngx_tavus_endpoint_find(mcf, "tavus_conversation_end")
          || ngx_tavus_endpoint_find(mcf, "tavus_track"))
         && ngx_tavus_ends_zone(cf, &cmcf->ends) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (dmcf->destinations.nelts
+        && ngx_tavus_deliver_zone(cf, &dmcf->stored) != NGX_OK)
     {
         return NGX_ERROR;
     }

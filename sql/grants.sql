@@ -18,7 +18,11 @@ GRANT EXECUTE ON FUNCTION
     tavus.trim(text, interval, int, text),
     tavus.heartbeat(text, int, bigint),
     tavus.claim_unsettled(text, bigint, int),
-    tavus.claim_repairs(int, int, text[], text[], text[], int)
+    tavus.claim_repairs(int, int, text[], text[], text[], int),
+    tavus.deliver_claim(text, text, boolean, text[], text[], text[], int, int, bigint),
+    tavus.deliver_settle(text, bigint, int, uuid[], bigint[], int[], text[], bigint, bigint, text,
+                         text),
+    tavus.deliver_retry(bigint, text, text)
 TO tavus_app;
 
 GRANT EXECUTE ON FUNCTION
@@ -28,6 +32,7 @@ GRANT EXECUTE ON FUNCTION
     tavus.admin_quarantine(int, bigint),
     tavus.admin_conversations(text, text, timestamptz, timestamptz, int, text),
     tavus.admin_conversation(text),
+    tavus.admin_deliveries(text, text, int, bigint),
     tavus.health(),
     tavus.pieces(text)
 TO tavus_admin;

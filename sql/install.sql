@@ -3,7 +3,7 @@
 -- or as a role with CREATEROLE that may create schemas in the database.
 
 -- the newest numbered file
-\set newest 13
+\set newest 14
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -191,6 +191,14 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 13) AS due \gset
     COMMIT;
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 14) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0014_deliveries.sql
+    INSERT INTO tavus.migrations (version) VALUES (14);
+    COMMIT;
+\endif
+
 -- What is not numbered is replaced each time, all at once.  Rights are changed without a lock on the
 -- table, which upkeep must not change meanwhile.
 
@@ -213,6 +221,7 @@ SET LOCAL lock_timeout = '300ms';
 \ir repair.sql
 \ir consent.sql
 \ir record.sql
+\ir deliver.sql
 \ir admin.sql
 \ir grants.sql
 

@@ -196,6 +196,78 @@ says('"tavus_journal" needs "tavus_database"', $journal,
     http(tavus_journal => "$dir/j", tavus_database => undef),
     locations => \%nothing);
 
+# ---- destinations
+my $deliver = qr/^\s*tavus_deliver /;
+my $phc = "posthog { key $good; events *;";
+my $g = "ga4 { secret $good; measurement_id G-ABC1234567; events *;";
+my $whsec = 'file:' . keep('whsec_' . ('QUJD' x 11));
+my $out = "webhook { url https://127.0.0.1/x; secret $whsec; events *;";
+sub d { return http(tavus_deliver => [@_]) }
+says('unknown service "kafka", it is one of posthog, ga4 and webhook',
+    $deliver, d('kafka { }'));
+says('invalid parameter "nmae=x"', $deliver, d("webhook nmae=x { }"));
+says('invalid name "X", it is up to 32 of a-z 0-9 - _', $deliver,
+    d('webhook name=X { }'));
+says('duplicate name "posthog" of "tavus_deliver"', $deliver,
+    d("$phc }", "$phc }"));
+says('unknown directive "key" in "tavus_deliver webhook"', $deliver,
+    d("$out key $good; }"));
+says('invalid number of arguments in "timeout"', $deliver,
+    d("$phc timeout 1s 2s; }"));
+says("\"tavus_deliver\" \"$_->[0]\" has no \"$_->[1]\"", $deliver, d($_->[2]))
+    for ['posthog', 'events', "posthog { key $good; }"],
+        ['posthog', 'key', 'posthog { events *; }'],
+        ['ga4', 'secret', 'ga4 { measurement_id G-ABC; events *; }'],
+        ['ga4', 'measurement_id', "ga4 { secret $good; events *; }"],
+        ['webhook', 'secret', 'webhook { url https://127.0.0.1/; events *; }'],
+        ['webhook', 'url', "webhook { secret $whsec; events *; }"];
+says("duplicate \"$_->[0]\"", $deliver, d($_->[1]))
+    for ['key', "$phc key $good; }"],
+        ['measurement_id', "$g measurement_id G-ABC; }"],
+        ['url', "$out url https://127.0.0.1/; }"];
+says('"key": the key holds a blank, a control character or one outside of '
+    . 'ASCII', $deliver, d('posthog { events *; key file:'
+    . keep('phc_ with a blank in it') . '; }'));
+says('more than 4 times "secret"', $deliver,
+    d($out . " secret $whsec;" x 4 . ' }'));
+says('"secret": secret is not base64', $deliver,
+    d("webhook { secret $good; }"));
+says('invalid "measurement_id" "UA-1", it looks like "G-ABC1234567"', $deliver,
+    d("ga4 { measurement_id UA-1; }"));
+says('"url": what follows the host is no path with a query', $deliver,
+    d("webhook { url https://127.0.0.1/a#b; }"));
+says('"url" of "tavus_deliver" "webhook" must be https, or http to a loopback '
+    . 'address together with "tavus_sandbox on", but is "http://192.0.2.1"',
+    $deliver, d("webhook { url http://192.0.2.1/x?secret; secret $whsec; "
+    . 'events *; }'));
+says('host not found in "https://nothing.invalid" of "tavus_deliver" '
+    . '"webhook", and no "resolver" is configured', $deliver,
+    d("webhook { url https://nothing.invalid/secret; secret $whsec; "
+    . 'events *; }'));
+says('invalid "consent" "asked", it is one of required, anonymous and '
+    . 'not_needed', $deliver, d("$phc consent asked; }"));
+says('"consent not_needed" is for webhooks alone', $deliver,
+    d("$phc consent not_needed; }"));
+says("invalid \"events\" \"$_->[0]\": $_->[1]", $deliver,
+    d("posthog { events \"$_->[0]\"; }"))
+    for ['', 'must not be empty'],
+        ['x' x 201, 'must not be over 200 bytes'],
+        ['a*', 'must have an asterisk alone, or behind a name and a dot'],
+        ['a b', 'must not hold blanks or control characters'],
+        ["\xff", 'must be UTF-8'],
+        ['application.*', 'would match nothing but content, which has to be '
+            . 'named'];
+says('invalid "events" "e64": there are too many', $deliver, d('posthog { '
+    . join('', map { "events e$_; " } 0 .. 64) . '}'));
+says('invalid "properties" ""', $deliver, d("$phc properties \"\"; }"));
+says('more than 20 "properties"', $deliver, d("$phc properties "
+    . join(' ', 1 .. 20) . '; properties 21; }'));
+says('invalid "timeout" "31s", it is from 100ms to 30s', $deliver,
+    d("$phc timeout 31s; }"));
+says('"tavus_deliver" needs "tavus_database"', $deliver,
+    http(tavus_deliver => "$out }", tavus_database => undef),
+    locations => {%nothing});
+
 # ---- verticals
 my $vertical = qr/^\s*tavus_vertical x /;
 sub v { return http(tavus_vertical => ["x { persona_id p; $_[0] }"]) }
@@ -373,8 +445,8 @@ says('invalid parameter "other"', $users,
     x("tavus_admin_users $dir/users other;"));
 
 # ---- twice
-my %repeated = map { $_ => 1 } qw(tavus_limit_zone tavus_limit tavus_vertical
-    tavus_cors_origin tavus_webhook_secret);
+my %repeated = map { $_ => 1 } qw(tavus_limit_zone tavus_limit
+    tavus_deliver tavus_vertical tavus_cors_origin tavus_webhook_secret);
 my %twice = (
     tavus_database => '"host=/run/x dbname=x user=y"',
     tavus_database_password => $good,

@@ -97,7 +97,15 @@ static const tavus_label_t  tavus_label_verify = {
 };
 
 static const tavus_label_t  tavus_label_service = {
-    "service", { "tavus" }
+    "service", { "tavus", "posthog", "ga4", "webhook" }
+};
+
+static const tavus_label_t  tavus_label_destination = {
+    "service", { "posthog", "ga4", "webhook" }
+};
+
+static const tavus_label_t  tavus_label_delivery = {
+    "outcome", { "delivered", "skipped", "failed", "dead" }
 };
 
 static const tavus_label_t  tavus_label_upstream = {
@@ -212,6 +220,11 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
     { "repaired_events_total",
       "Events whose callback had not come, fetched from Tavus.",
       TAVUS_COUNTER, { NULL, NULL }, NULL, 1 },
+
+    { "deliveries_total",
+      "Events that were sent on, by service and by what became of them.",
+      TAVUS_COUNTER, { &tavus_label_destination, &tavus_label_delivery },
+      NULL, 1 },
 
     { "wait_seconds",
       "Time that senders waited to be told what became of their events.",

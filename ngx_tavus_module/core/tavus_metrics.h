@@ -37,6 +37,7 @@ typedef enum {
     TAVUS_METRIC_JOURNAL_FAILED,        /* writes */
     TAVUS_METRIC_UPKEEP,                /* operation, result */
     TAVUS_METRIC_REPAIRED,              /* events */
+    TAVUS_METRIC_DELIVERIES,            /* a tavus_delivery_kind_t, outcome */
 
     /* histograms */
     TAVUS_METRIC_WAIT,                  /* us */
@@ -90,7 +91,19 @@ enum {
 };
 
 enum {
-    TAVUS_SERVICE_TAVUS = 0
+    TAVUS_SERVICE_TAVUS = 0,
+    TAVUS_SERVICE_POSTHOG,
+    TAVUS_SERVICE_GA4,
+    TAVUS_SERVICE_WEBHOOK
+};
+
+/* what became of an event at a destination */
+
+enum {
+    TAVUS_DELIVERED = 0,
+    TAVUS_DELIVERY_SKIPPED,             /* none of its business */
+    TAVUS_DELIVERY_FAILED,              /* goes again */
+    TAVUS_DELIVERY_DEAD
 };
 
 enum {

@@ -6,6 +6,7 @@
 
 
 #include "endpoint/ngx_tavus_admin.h"
+#include "endpoint/ngx_tavus_admin_deliveries.h"
 #include "endpoint/ngx_tavus_admin_documents.h"
 #include "guard/ngx_tavus_users.h"
 #include "http/ngx_tavus_args.h"
@@ -38,6 +39,7 @@ typedef enum {
     ngx_tavus_arg_text = 0,
     ngx_tavus_arg_type,
     ngx_tavus_arg_status,
+    ngx_tavus_arg_state,
     ngx_tavus_arg_time,
     ngx_tavus_arg_limit,
     ngx_tavus_arg_number,
@@ -126,6 +128,13 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
       { { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 20, ngx_tavus_arg_number } } },
 
+    { ngx_string("deliveries"),
+      ngx_tavus_stmt_admin_deliveries, 0,
+      { { "destination", 32, ngx_tavus_arg_text },
+        { "state", 16, ngx_tavus_arg_state },
+        { "limit", 8, ngx_tavus_arg_limit },
+        { "cursor", 20, ngx_tavus_arg_number } } },
+
     { ngx_null_string, 0, 0, { { NULL, 0, 0 } } }
 };
 
@@ -160,6 +169,12 @@ ngx_tavus_admin_handler(ngx_http_request_t *r)
     }
 
     rc = ngx_tavus_admin_documents(r, &path);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_tavus_admin_deliveries(r, &path);
 
     if (rc != NGX_DECLINED) {
         return rc;
@@ -365,6 +380,10 @@ ngx_tavus_admin_value(ngx_tavus_admin_query_t *query, ngx_uint_t n,
     case ngx_tavus_arg_status:
         return ngx_strcmp(value, "active") == 0
                || ngx_strcmp(value, "ended") == 0 ? NGX_OK : NGX_ERROR;
+
+    case ngx_tavus_arg_state:
+        return ngx_strcmp(value, "waiting") == 0
+               || ngx_strcmp(value, "dead") == 0 ? NGX_OK : NGX_ERROR;
 
     case ngx_tavus_arg_uuid:
         return tavus_uuid_parse(uuid, value, len) == 0 ? NGX_OK : NGX_ERROR;

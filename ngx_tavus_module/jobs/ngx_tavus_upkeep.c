@@ -208,6 +208,18 @@ ngx_tavus_upkeep_soon(void)
 }
 
 
+ngx_int_t
+ngx_tavus_upkeep_query(ngx_tavus_pg_op_t *op)
+{
+    ngx_tavus_pg_t  *pg;
+
+    pg = ngx_tavus_upkeep.pg;
+
+    return pg && ngx_tavus_pg_ready(pg) ? ngx_tavus_pg_query(pg, op)
+                                        : NGX_DECLINED;
+}
+
+
 void
 ngx_tavus_upkeep_stats(ngx_tavus_upkeep_stats_t *stats)
 {

@@ -42,6 +42,12 @@ void ngx_tavus_upkeep_exit_process(void);
 /* A month has no partition: they are made now, in any worker. */
 void ngx_tavus_upkeep_soon(void);
 
+/*
+ * A query of another job over the same connection, which is behind those of
+ * upkeep; see ngx_tavus_pg_query().  NGX_DECLINED if there is none now.
+ */
+ngx_int_t ngx_tavus_upkeep_query(ngx_tavus_pg_op_t *op);
+
 void ngx_tavus_upkeep_stats(ngx_tavus_upkeep_stats_t *stats);
 
 

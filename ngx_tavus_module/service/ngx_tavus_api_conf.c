@@ -22,6 +22,8 @@ static char *ngx_tavus_api_set_trusted(ngx_conf_t *cf, ngx_command_t *cmd, void
     *conf);
 static char *ngx_tavus_api_set_call_limit(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static ngx_int_t ngx_tavus_api_trust(ngx_conf_t *cf, ngx_tavus_api_main_conf_t
+    *amcf);
 static void *ngx_tavus_api_create_main_conf(ngx_conf_t *cf);
 static char *ngx_tavus_api_init_main_conf(ngx_conf_t *cf, void *conf);
 
@@ -240,16 +242,9 @@ ngx_tavus_api_init_main_conf(ngx_conf_t *cf, void *conf)
 }
 
 
-ngx_int_t
-ngx_tavus_api_check(ngx_conf_t *cf, ngx_tavus_api_main_conf_t *amcf,
-    ngx_uint_t sandbox, ngx_resolver_t *resolver, ngx_msec_t resolver_timeout)
+static ngx_int_t
+ngx_tavus_api_trust(ngx_conf_t *cf, ngx_tavus_api_main_conf_t *amcf)
 {
-    ngx_str_t  url;
-
-    if (amcf->api.key.len == 0) {
-        return NGX_OK;
-    }
-
     if (amcf->trusted_certificate.len == 0) {
         ngx_str_set(&amcf->trusted_certificate, NGX_TAVUS_API_CA_BUNDLE);
         amcf->trusted_place = amcf->api_place;
@@ -267,6 +262,27 @@ ngx_tavus_api_check(ngx_conf_t *cf, ngx_tavus_api_main_conf_t *amcf,
                       &amcf->trusted_certificate, &amcf->trusted_place.file,
                       amcf->trusted_place.line);
         return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_tavus_api_check(ngx_conf_t *cf, ngx_tavus_api_main_conf_t *amcf,
+    ngx_uint_t others, ngx_uint_t sandbox, ngx_resolver_t *resolver,
+    ngx_msec_t resolver_timeout)
+{
+    ngx_str_t  url;
+
+    if ((amcf->api.key.len || others)
+        && ngx_tavus_api_trust(cf, amcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (amcf->api.key.len == 0) {
+        return NGX_OK;
     }
 
     if (amcf->api.peer == NULL) {

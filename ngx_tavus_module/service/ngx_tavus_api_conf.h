@@ -40,11 +40,12 @@ typedef struct {
 
 
 /*
- * When all is read: loads the certificates, and judges the address, which is
- * one of a sandbox only if there is to be one.
+ * When all is read: loads the certificates, which others may need as well,
+ * and judges the address, which is one of a sandbox only if there is to be
+ * one.
  */
 ngx_int_t ngx_tavus_api_check(ngx_conf_t *cf,
-    ngx_tavus_api_main_conf_t *amcf, ngx_uint_t sandbox,
+    ngx_tavus_api_main_conf_t *amcf, ngx_uint_t others, ngx_uint_t sandbox,
     ngx_resolver_t *resolver, ngx_msec_t resolver_timeout);
 
 

@@ -544,7 +544,7 @@ ngx_tavus_batch_give_up(ngx_tavus_row_t *row)
 static void
 ngx_tavus_batch_outcomes(const char *letters)
 {
-    ngx_uint_t            i, n;
+    ngx_uint_t            i, n, stored;
     ngx_tavus_store_t    *st;
     ngx_tavus_outcome_e   outcome;
 
@@ -552,6 +552,7 @@ ngx_tavus_batch_outcomes(const char *letters)
 
     n = st->nbatch;
     st->nbatch = 0;
+    stored = 0;
 
     for (i = 0; i < n; i++) {
 
@@ -559,6 +560,7 @@ ngx_tavus_batch_outcomes(const char *letters)
 
         case 's':
             outcome = NGX_TAVUS_STORED;
+            stored = 1;
             break;
 
         case 'd':
@@ -578,6 +580,12 @@ ngx_tavus_batch_outcomes(const char *letters)
         }
 
         ngx_tavus_batch_done(st->batch[i], outcome);
+    }
+
+    /* whoever goes on from there looks at this */
+
+    if (stored && st->stored) {
+        (void) ngx_atomic_fetch_add(st->stored, 1);
     }
 }
 

@@ -78,6 +78,7 @@ typedef struct {
     size_t                replay_bytes;
 
     void                (*missing)(void);
+    ngx_atomic_t         *stored;
 
     ngx_str_t             refused;      /* why; empty: it takes batches */
     u_char                refused_text[256];

@@ -75,6 +75,29 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
         NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
 
+    [ngx_tavus_stmt_deliver_claim] =
+    { ngx_tavus_stmt(deliver_claim),
+      "SELECT c.* FROM tavus.deliver_claim($1, $2, $3::boolean, $4::text[], "
+      "$5::text[], $6::text[], $7::int, $8::int, $9::bigint) c",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
+    [ngx_tavus_stmt_deliver_settle] =
+    { ngx_tavus_stmt(deliver_settle),
+      "SELECT tavus.deliver_settle($1, $2::bigint, $3::int, $4::uuid[], "
+      "$5::bigint[], $6::int[], $7::text[], $8::bigint, $9::bigint, $10, "
+      "$11)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
+    [ngx_tavus_stmt_deliver_retry] =
+    { ngx_tavus_stmt(deliver_retry),
+      "SELECT tavus.deliver_retry($1::bigint, $2, $3)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
     /* the arguments of the routes in ngx_tavus_admin.c */
 
     [ngx_tavus_stmt_admin_events] =
@@ -108,6 +131,12 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
     { ngx_tavus_stmt(admin_quarantine),
       "SELECT tavus.pieces(tavus.admin_quarantine($1, $2))",
       { NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_INT8 } },
+
+    [ngx_tavus_stmt_admin_deliveries] =
+    { ngx_tavus_stmt(admin_deliveries),
+      "SELECT tavus.pieces(tavus.admin_deliveries($1, $2, $3, $4))",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_INT4,
+        NGX_TAVUS_OID_INT8 } },
 
     [ngx_tavus_stmt_health] =
     { ngx_tavus_stmt(health),

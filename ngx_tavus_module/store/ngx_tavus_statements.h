@@ -41,12 +41,16 @@ typedef enum {
     ngx_tavus_stmt_heartbeat,
     ngx_tavus_stmt_claim,
     ngx_tavus_stmt_claim_repairs,
+    ngx_tavus_stmt_deliver_claim,
+    ngx_tavus_stmt_deliver_settle,
+    ngx_tavus_stmt_deliver_retry,
 
     ngx_tavus_stmt_admin_events,
     ngx_tavus_stmt_admin_event,
     ngx_tavus_stmt_admin_conversations,
     ngx_tavus_stmt_admin_conversation,
     ngx_tavus_stmt_admin_quarantine,
+    ngx_tavus_stmt_admin_deliveries,
     ngx_tavus_stmt_health,
 
     NGX_TAVUS_STATEMENTS

@@ -66,6 +66,7 @@ ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
     st->timeout = conf->timeout;
     st->buffer = conf->buffer;
     st->missing = conf->missing;
+    st->stored = conf->stored;
 
     st->flush.data = &ngx_tavus_timer_dummy;
     st->flush.handler = ngx_tavus_batch_flush_handler;
@@ -334,6 +335,17 @@ ngx_tavus_store_query(ngx_tavus_pg_op_t *op)
     }
 
     return ngx_tavus_pg_query(ngx_tavus_store.query, op);
+}
+
+
+ngx_int_t
+ngx_tavus_store_change(ngx_tavus_pg_op_t *op)
+{
+    if (ngx_tavus_store.record == NULL) {
+        return NGX_ERROR;
+    }
+
+    return ngx_tavus_pg_query(ngx_tavus_store.record, op);
 }
 
 

@@ -72,6 +72,7 @@ typedef struct {
     size_t                     buffer;      /* bytes of rows that may wait */
     ngx_tavus_journal_conf_t   journal;     /* path: empty if there is none */
     void                     (*missing)(void);  /* a month's partition is */
+    ngx_atomic_t              *stored;      /* counts batches; NULL: nobody */
 } ngx_tavus_store_conf_t;
 
 
@@ -118,6 +119,12 @@ void ngx_tavus_store_forget(ngx_tavus_row_t *row);
 
 /* A query of the admin API; see ngx_tavus_pg_query(). */
 ngx_int_t ngx_tavus_store_query(ngx_tavus_pg_op_t *op);
+
+/*
+ * A short change that the admin API asks for, over the connection that
+ * records; see ngx_tavus_pg_query().
+ */
+ngx_int_t ngx_tavus_store_change(ngx_tavus_pg_op_t *op);
 
 /* Whether a query would be answered at once, if at all. */
 ngx_uint_t ngx_tavus_store_query_idle(void);

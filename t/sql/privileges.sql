@@ -20,12 +20,13 @@ SELECT is((SELECT array_agg(p.proname::text) FROM pg_proc p,
           'PUBLIC may execute nothing');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p, aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_app'::regrole),
-          '{claim_repairs,claim_unsettled,drop_months,heartbeat,maintain,make_months,record,rotate_digests,'
-              'schema_version,trim}', 'tavus_app: intake and upkeep only');
+          '{claim_repairs,claim_unsettled,deliver_claim,deliver_retry,deliver_settle,drop_months,heartbeat,'
+              'maintain,make_months,record,rotate_digests,schema_version,trim}',
+          'tavus_app: intake, upkeep and deliveries only');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p,
     aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_admin'::regrole),
-          '{admin_conversation,admin_conversations,admin_event,admin_events,admin_quarantine,'
+          '{admin_conversation,admin_conversations,admin_deliveries,admin_event,admin_events,admin_quarantine,'
               'health,pieces,schema_version}',
           'tavus_admin: the admin API');
 SELECT is((SELECT array_agg(p.proname::text) FROM pg_proc p, aclexplode(p.proacl) a

@@ -1,0 +1,373 @@
+-- Deliveries: a destination is a cursor on the log, a few flights before it, and rows for what failed by
+-- itself.  A claim leases something to a node, which sends it and tells what became of it.  Locks are
+-- taken in one order: the destination, then its cursor, flights and deliveries.
+
+-- What is leased is somebody else's after that.
+CREATE OR REPLACE FUNCTION tavus.deliver_lease() RETURNS interval
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '2 minutes'::interval;
+
+-- The name of a destination's cursor.
+CREATE OR REPLACE FUNCTION tavus.deliver_cursor(destination text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 'deliver:' || destination;
+
+-- Leases what a destination is to get next, as a row an event, oldest first: what failed and is due;
+-- else a flight that nobody told of; else, while it has fewer flights than flights_, the next of the log,
+-- of at most most_ events and about bytes_ bytes.  No row: nothing is to be sent now.
+--
+-- What failed is alone, and no part of the log.  A row without an id says for how many milliseconds (wait)
+-- nothing is to be asked for.  A destination that nobody had before begins with what comes now, or, if it
+-- wants that, at the beginning.
+CREATE OR REPLACE FUNCTION tavus.deliver_claim(
+    destination_ text, kind_ text, beginning boolean, names text[], prefixes text[], content text[],
+    flights_ int, most_ int, bytes_ bigint,
+    OUT token bigint, OUT tries int, OUT id uuid, OUT source text, OUT event_type text,
+    OUT conversation_id text, OUT body bytea, OUT visitor text, OUT alone boolean, OUT wait bigint)
+RETURNS SETOF record
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET lock_timeout = '300ms'
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    d       tavus.destinations;
+    f       tavus.flights;
+    w       record;
+    leased  bigint := nextval('tavus.delivery_tokens');
+    room    int;
+    looks   int := 0;
+BEGIN
+    SELECT t.* INTO d FROM tavus.destinations t WHERE t.name = destination_
+       FOR UPDATE SKIP LOCKED;
+
+    IF NOT FOUND THEN
+        IF EXISTS (SELECT FROM tavus.destinations t WHERE t.name = destination_) THEN
+            RETURN;                         -- another node is at it
+        END IF;
+
+        INSERT INTO tavus.destinations AS t (name, kind) VALUES (destination_, kind_)
+        ON CONFLICT DO NOTHING RETURNING t.* INTO d;
+
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+
+        PERFORM tavus.cursor_make(tavus.deliver_cursor(destination_), beginning);
+    END IF;
+
+    IF d.seen_at < now() - interval '1 minute' OR d.kind <> kind_ THEN
+        UPDATE tavus.destinations t SET seen_at = now(), kind = kind_ WHERE t.name = destination_;
+    END IF;
+
+    IF d.stopped IS NOT NULL THEN
+        wait := 60000;
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    -- what stands in it is never far ahead, if the clock was set back
+    IF d.paused_until > now() THEN
+        wait := least(extract(epoch FROM d.paused_until - now()) * 1000, 300000);
+        RETURN NEXT;
+        RETURN;
+    END IF;
+
+    -- after a pause one is enough to see whether it is over
+    IF d.failures > 0 THEN
+        flights_ := 1;
+    END IF;
+
+    SELECT flights_ - count(*) INTO room
+      FROM tavus.flights t
+     WHERE t.destination = destination_ AND t.due_at > now();
+
+    IF room <= 0 THEN
+        RETURN;
+    END IF;
+
+    -- what failed and is due
+    RETURN QUERY
+    WITH due AS (
+        SELECT t.id FROM tavus.deliveries t
+         WHERE t.destination = destination_ AND NOT t.dead AND t.due_at <= now()
+           AND (t.lease_until IS NULL OR t.lease_until <= now())
+         ORDER BY t.due_at LIMIT least(most_, CASE WHEN d.failures > 0 THEN 1 ELSE 100 END)
+    ), taken AS (
+        UPDATE tavus.deliveries t
+           SET lease_until = now() + tavus.deliver_lease(), token = leased, tries = t.tries + 1
+          FROM due WHERE t.id = due.id
+        RETURNING t.event_id, t.tries
+    )
+    SELECT leased, k.tries, e.id, e.source, e.event_type, e.conversation_id, e.body,
+           tavus.visitor_of(e.source, e.event_type, e.conversation_id, e.body)::text, true,
+           NULL::bigint
+      FROM taken k CROSS JOIN LATERAL (
+           SELECT v.* FROM tavus.events v WHERE v.id = k.event_id OFFSET 0) e
+     ORDER BY e.id;
+
+    IF FOUND THEN
+        RETURN;
+    END IF;
+
+    -- a row of an event that is gone holds up nobody
+    DELETE FROM tavus.deliveries t WHERE t.token = leased AND t.destination = destination_;
+
+    -- a flight that nobody told of
+    SELECT t.* INTO f FROM tavus.flights t
+     WHERE t.destination = destination_ AND t.due_at <= now()
+     ORDER BY t.from_pos, t.from_ord LIMIT 1;
+
+    IF FOUND THEN
+        UPDATE tavus.flights t
+           SET due_at = now() + tavus.deliver_lease(), token = leased, tries = t.tries + 1
+         WHERE t.destination = destination_ AND t.from_pos = f.from_pos AND t.from_ord = f.from_ord;
+        f.tries := f.tries + 1;
+
+        RETURN QUERY
+        SELECT leased, f.tries, e.id, e.source, e.event_type, e.conversation_id, e.body,
+               tavus.visitor_of(e.source, e.event_type, e.conversation_id, e.body)::text,
+               false, NULL::bigint
+          FROM tavus.log_events(f.from_pos, f.from_ord, f.to_pos, f.to_ord, names, prefixes,
+                                content) e
+         ORDER BY e.pos, e.ord;
+
+        IF FOUND THEN
+            RETURN;
+        END IF;
+
+        -- nothing of it is wanted any more
+        DELETE FROM tavus.flights t WHERE t.destination = destination_ AND t.token = leased;
+    END IF;
+
+    -- the next of the log; what is not wanted is stepped over, for a while
+    WHILE looks < 20 LOOP
+        SELECT t.* INTO w
+          FROM tavus.cursor_take(tavus.deliver_cursor(destination_), most_) t;
+
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+
+        looks := looks + 1;
+
+        RETURN QUERY
+        SELECT leased, 1, e.id, e.source, e.event_type, e.conversation_id, e.body,
+               tavus.visitor_of(e.source, e.event_type, e.conversation_id, e.body)::text,
+               false, NULL::bigint
+          FROM tavus.log_events(w.from_pos, w.from_ord, w.to_pos, w.to_ord, names, prefixes,
+                                content) e
+         ORDER BY e.pos, e.ord;
+
+        IF FOUND THEN
+            INSERT INTO tavus.flights (destination, from_pos, from_ord, to_pos, to_ord, token, due_at)
+            VALUES (destination_, w.from_pos, w.from_ord, w.to_pos, w.to_ord, leased,
+                    now() + tavus.deliver_lease());
+            RETURN;
+        END IF;
+    END LOOP;
+
+    -- there may be more behind what was stepped over
+    wait := 0;
+    RETURN NEXT;
+END
+$$;
+
+-- Takes what became of what was leased with a token: how many were delivered; those that failed by
+-- themselves, which wait for so many milliseconds, or are dead where that is NULL; or that it is to go
+-- again as a whole, after so many (again).  And what that says of the destination: that it is paused for
+-- so many milliseconds, or stopped.  False: the lease is over, and what is told does not count.
+CREATE OR REPLACE FUNCTION tavus.deliver_settle(
+    destination_ text, token_ bigint, delivered_ int, failed uuid[], waits bigint[], statuses int[],
+    reasons text[], again bigint, pause bigint, stop text, said_ text)
+RETURNS boolean
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET lock_timeout = '5s'
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+#variable_conflict use_column
+DECLARE
+    known boolean;
+    tries_ int;
+BEGIN
+    PERFORM FROM tavus.destinations t WHERE t.name = destination_ FOR UPDATE;
+
+    IF again IS NOT NULL THEN
+        UPDATE tavus.flights t SET due_at = now() + again * interval '1 millisecond', token = 0
+         WHERE t.destination = destination_ AND t.token = token_;
+        known := FOUND;
+
+        UPDATE tavus.deliveries t
+           SET lease_until = NULL, token = NULL, changed_at = now(), reason = coalesce(said_, t.reason),
+               due_at = now() + again * interval '1 millisecond'
+         WHERE t.destination = destination_ AND t.token = token_;
+        known := known OR FOUND;
+    ELSE
+        DELETE FROM tavus.flights t WHERE t.destination = destination_ AND t.token = token_
+        RETURNING t.tries INTO tries_;
+        known := FOUND;
+
+        DELETE FROM tavus.deliveries t
+         WHERE t.destination = destination_ AND t.token = token_ AND t.event_id <> ALL (failed);
+        known := known OR FOUND;
+
+        IF NOT known THEN
+            known := EXISTS (SELECT FROM tavus.deliveries t
+                              WHERE t.destination = destination_ AND t.token = token_);
+        END IF;
+    END IF;
+
+    IF NOT known THEN
+        RETURN false;
+    END IF;
+
+    INSERT INTO tavus.deliveries AS t (destination, event_id, dead, tries, due_at, reason, status)
+    SELECT destination_, u.id, u.wait IS NULL, coalesce(tries_, 1),
+           now() + coalesce(u.wait, 0) * interval '1 millisecond', u.reason, u.status
+      FROM unnest(failed, waits, statuses, reasons) AS u (id, wait, status, reason)
+     ORDER BY u.id
+    ON CONFLICT (destination, event_id) DO UPDATE
+       SET dead = EXCLUDED.dead, due_at = EXCLUDED.due_at, reason = EXCLUDED.reason,
+           status = EXCLUDED.status, changed_at = now(), lease_until = NULL, token = NULL;
+
+    UPDATE tavus.destinations t
+       SET delivered = t.delivered + delivered_,
+           failures = CASE WHEN pause IS NULL AND stop IS NULL THEN 0 ELSE t.failures + 1 END,
+           paused_until = now() + pause * interval '1 millisecond',
+           stopped = stop,
+           said = coalesce(said_, t.said),
+           said_at = CASE WHEN said_ IS NULL THEN t.said_at ELSE now() END
+     WHERE t.name = destination_;
+
+    RETURN true;
+END
+$$;
+
+-- Sends again: one delivery, or those of a destination, dead ones or all; and lets the destination go
+-- on, if it was paused or stopped.  At most 1,000 at a time; answers JSON, NULL if there is no such one.
+CREATE OR REPLACE FUNCTION tavus.deliver_retry(id_ bigint, destination_ text, state_ text)
+RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET lock_timeout = '2s'
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    n int;
+    of text := destination_;
+BEGIN
+    IF id_ IS NOT NULL THEN
+        SELECT t.destination INTO of FROM tavus.deliveries t WHERE t.id = id_;
+    END IF;
+
+    PERFORM FROM tavus.destinations t WHERE t.name = of FOR UPDATE;
+
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+
+    UPDATE tavus.destinations t
+       SET stopped = NULL, paused_until = NULL WHERE t.name = of
+       AND num_nonnulls(t.stopped, t.paused_until) > 0;
+
+    WITH chosen AS (
+        SELECT t.id FROM tavus.deliveries t
+         WHERE id_ IS NOT NULL AND t.id = id_
+        UNION ALL
+        (SELECT t.id FROM tavus.deliveries t
+          WHERE id_ IS NULL AND t.destination = of AND t.dead
+            AND coalesce(state_, 'dead') = 'dead'
+          ORDER BY t.id LIMIT 1000)
+        UNION ALL
+        (SELECT t.id FROM tavus.deliveries t
+          WHERE id_ IS NULL AND t.destination = of AND NOT t.dead AND t.due_at > now()
+            AND coalesce(state_, 'waiting') = 'waiting'
+          ORDER BY t.due_at LIMIT 1000)
+    )
+    UPDATE tavus.deliveries t
+       SET dead = false, tries = 0, due_at = now(), changed_at = now()
+      FROM chosen WHERE t.id = chosen.id;
+    GET DIAGNOSTICS n = ROW_COUNT;
+
+    RETURN json_build_object('retried', n, 'more', id_ IS NULL AND n >= 1000);
+END
+$$;
+
+-- Destinations, and a page of what failed, newest first; cursor_ is the last one's id.
+CREATE OR REPLACE FUNCTION tavus.admin_deliveries(
+    destination_ text, state_ text, limit_ int, cursor_ bigint)
+RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    wanted int := least(greatest(coalesce(limit_, 50), 1), 200);
+    found_ json;
+    last_  bigint;
+    n      int;
+BEGIN
+    SELECT json_agg(json_build_object(
+               'id', p.id::text, 'destination', p.destination, 'event_id', p.event_id,
+               'event_type', e.event_type, 'conversation_id', e.conversation_id,
+               'state', CASE WHEN p.dead THEN 'dead' ELSE 'waiting' END, 'tries', p.tries,
+               'due_at', CASE WHEN NOT p.dead THEN tavus.iso(p.due_at) END,
+               'reason', p.reason, 'status', p.status, 'first_failed_at', tavus.iso(p.made_at),
+               'changed_at', tavus.iso(p.changed_at)) ORDER BY p.id DESC),
+           min(p.id), count(*)
+      INTO found_, last_, n
+      FROM (SELECT t.* FROM tavus.deliveries t
+             WHERE (cursor_ IS NULL OR t.id < cursor_)
+               AND (destination_ IS NULL OR t.destination = destination_)
+               AND (state_ IS NULL OR t.dead = (state_ = 'dead'))
+             ORDER BY t.id DESC LIMIT wanted) p
+      LEFT JOIN LATERAL (SELECT v.event_type, v.conversation_id FROM tavus.events v
+                          WHERE v.id = p.event_id OFFSET 0) e ON true;
+
+    RETURN json_build_object(
+        'destinations', coalesce((
+            SELECT json_agg(json_build_object(
+                       'name', d.name, 'kind', d.kind,
+                       'state', CASE WHEN d.seen_at < now() - interval '5 minutes' THEN 'absent'
+                                     WHEN d.stopped IS NOT NULL THEN 'stopped'
+                                     WHEN d.paused_until > now() THEN 'paused'
+                                     ELSE 'active' END,
+                       'reason', coalesce(d.stopped, CASE WHEN d.failures > 0 THEN d.said END),
+                       'paused_until', CASE WHEN d.paused_until > now()
+                                            THEN tavus.iso(d.paused_until) END,
+                       'failures', d.failures, 'said', d.said, 'said_at', tavus.iso(d.said_at),
+                       'delivered', d.delivered, 'in_flight', f.n, 'waiting', s.waiting,
+                       'dead', s.dead, 'lag', l.lag, 'seen_at', tavus.iso(d.seen_at))
+                   ORDER BY d.name)
+              FROM tavus.destinations d
+              CROSS JOIN LATERAL (SELECT count(*) AS n FROM tavus.flights t
+                                   WHERE t.destination = d.name) f
+              CROSS JOIN LATERAL (
+                   SELECT (SELECT count(*) FROM (
+                               SELECT FROM tavus.deliveries t
+                                WHERE t.destination = d.name AND NOT t.dead LIMIT 10001) w)
+                              AS waiting,
+                          (SELECT count(*) FROM (
+                               SELECT FROM tavus.deliveries t
+                                WHERE t.destination = d.name AND t.dead LIMIT 10001) w)
+                              AS dead) s
+              LEFT JOIN LATERAL (
+                   SELECT to_json(g) AS lag
+                     FROM tavus.cursors c, tavus.cursor_lag(c.pos, c.ord) g
+                    WHERE c.name = tavus.deliver_cursor(d.name)) l ON true
+             WHERE destination_ IS NULL OR d.name = destination_), '[]'),
+        'deliveries', coalesce(found_, '[]'),
+        'next_cursor', CASE WHEN n = wanted THEN last_::text END);
+END
+$$;

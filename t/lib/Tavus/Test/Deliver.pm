@@ -1,0 +1,94 @@
+package Tavus::Test::Deliver;
+
+# A site with destinations in the sandbox, and what a visitor does there.
+#
+#   my $d = Tavus::Test::Deliver->new($t);        posthog, ga4, webhook "crm"
+#   my $d = Tavus::Test::Deliver->new($t, crm => 'events page_view;');
+#   $d->track('page_view', consent => 'granted', session => 's1', n => 3);
+#   $d->destination('crm')              as the admin API shows it
+#   $d->failed(destination => 'crm')    what waits or is dead there
+#   $d->idle                            all is delivered, or waits by itself
+
+use v5.36;
+
+use Tavus::Test::Process qw(wait_for);
+
+# members of a block that are the same for a service
+sub members ($self, $service) {
+    my $t = $self->{t};
+    my $box = $t->sandbox;
+
+    return 'key file:' . $t->secret('posthog.key', $box->posthog_key)
+        . '; url ' . $box->posthog_url . ';' if $service eq 'posthog';
+    return 'measurement_id ' . $box->ga4_measurement_id . '; secret file:'
+        . $t->secret('ga4.secret', $box->ga4_secret) . '; url '
+        . $box->ga4_url . ';' if $service eq 'ga4';
+    return '';
+}
+
+sub hook ($self, $name) {
+    my $t = $self->{t};
+    return 'url file:' . $t->secret("$name.url", $t->sandbox->hook_url($name))
+        . '; secret file:'
+        . $t->secret("$name.secret", $t->sandbox->hook($name)) . ';';
+}
+
+# Destinations by name; a hook is what is no service.
+sub new ($class, $t, %block) {
+    my $self = bless {t => $t}, $class;
+    %block = (posthog => 'events *;', ga4 => 'events *;', crm => 'events *;')
+        if !%block;
+    $self->{block} = \%block;
+    $t->{http}{tavus_deliver} = [$self->directives];
+    return $self;
+}
+
+sub directives ($self) {
+    return map {
+        my $service = /^(posthog|ga4)/ ? $1 : 'webhook';
+        my $more = $self->{block}{$_};
+        my $from = $more =~ s/^(from=\S+)\s*// ? " $1" : '';
+        "$service name=$_$from { " . ($service eq 'webhook'
+            ? $self->hook($_) : $self->members($service)) . " $more }";
+    } sort keys $self->{block}->%*;
+}
+
+my $n = 0;
+
+sub track ($self, $name, %opt) {
+    my $count = delete $opt{n} // 1;
+    my %top = map { defined $opt{$_} ? ($_ => delete $opt{$_}) : () }
+        qw(consent conversation_id end_token);
+    my $session = delete $opt{session} // 'session-' . ++$n;
+
+    while ($count > 0) {
+        my $some = $count > 20 ? 20 : $count;
+        my $res = $self->{t}->post('/api/track', {%top, events => [map +{
+            name => $name, properties => {session_id => $session,
+                user_id => "user-of-$session", %opt, count => ++$n},
+        }, 1 .. $some]});
+        die 'not taken: ' . $res->body if $res->code != 202;
+        $count -= $some;
+    }
+    return $session;
+}
+
+sub shown ($self, %query) {
+    my $query = join '&', map { "$_=$query{$_}" } sort keys %query;
+    my $res = $self->{t}->admin("/api/admin/deliveries?$query");
+    die 'deliveries: ' . $res->code . ' ' . $res->body if $res->code != 200;
+    return $res->json;
+}
+
+sub destination ($self, $name) {
+    return $self->shown(destination => $name)->{destinations}[0];
+}
+
+sub failed ($self, %query) { return $self->shown(%query)->{deliveries}->@* }
+
+sub idle ($self) {
+    return !grep { $_->{in_flight} || $_->{lag}{events} }
+        $self->shown->{destinations}->@*;
+}
+
+1;
