@@ -46,6 +46,7 @@ static int tavus_posthog_add(cJSON *properties, const char *name,
     const char *value);
 static int tavus_posthog_ours(const char *name);
 static int tavus_posthog_refused(const char *id);
+static size_t tavus_posthog_blank(const char *text, size_t len);
 static int tavus_posthog_session(const char *id, int64_t time);
 
 
@@ -533,13 +534,23 @@ tavus_posthog_refused(const char *id)
 
     end = id + strlen(id);
 
-    while (id < end && (unsigned char) *id <= ' ') {
-        id++;
-    }
+    do {
+        len = tavus_posthog_blank(id, end - id);
+        id += len;
+    } while (len);
 
-    while (end > id && (unsigned char) end[-1] <= ' ') {
-        end--;
-    }
+    /* of UTF-8, what a character's bytes are ends no other one */
+
+    do {
+        for (len = 3; len > 0; len--) {
+            if ((size_t) (end - id) >= len
+                && tavus_posthog_blank(end - len, len) == len)
+            {
+                end -= len;
+                break;
+            }
+        }
+    } while (len);
 
     if (end - id >= 2 && (*id == '"' || *id == '\'') && end[-1] == *id) {
         id++;
@@ -563,6 +574,40 @@ tavus_posthog_refused(const char *id)
     }
 
     return 0;
+}
+
+
+/* bytes of the white space at the start, of Unicode's, as both trim it; or 0 */
+
+static size_t
+tavus_posthog_blank(const char *text, size_t len)
+{
+    uint32_t        c;
+    const uint8_t  *p;
+
+    p = (const uint8_t *) text;
+
+    if (len == 0) {
+        return 0;
+    }
+
+    if (p[0] <= ' ') {
+        return 1;
+    }
+
+    if (len >= 2 && p[0] == 0xc2) {
+        return p[1] == 0x85 || p[1] == 0xa0 ? 2 : 0;
+    }
+
+    if (len < 3) {
+        return 0;
+    }
+
+    c = (uint32_t) p[0] << 16 | (uint32_t) p[1] << 8 | p[2];
+
+    return c == 0xe19a80 || (c >= 0xe28080 && c <= 0xe2808a) || c == 0xe280a8
+           || c == 0xe280a9 || c == 0xe280af || c == 0xe2819f || c == 0xe38080
+           || c == 0xefbbbf ? 3 : 0;
 }
 
 

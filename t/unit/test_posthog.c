@@ -256,12 +256,14 @@ test_ids(void **state)
         "null", "NULL", "Anonymous", "guest", "user", "0", "undefined", "NaN",
         "[object Object]", "00000000-0000-0000-0000-000000000000", " ",
         "\\t", "  guest ", "'guest'", "\\\"null\\\"", "''", "anonymous-user",
+        "\xe2\x80\xa8", "\xc2\xa0null\xe3\x80\x80", "\xef\xbb\xbfguest\xc2\x85",
         "distinct_id", "distinctId", "id", "none", "true", "false", "email",
         "not_authenticated", "backend", "system"
     };
 
     static const char *const  taken[] = {
-        "guest1", "nul", "user@example.org", "00", "'guest", "null'", "x"
+        "guest1", "nul", "user@example.org", "00", "'guest", "null'", "x",
+        "\xe2\x82\xac", "\xc2\xa0\xc3\xa0\xe2\x80\x8b"
     };
 
     event_set();
