@@ -294,7 +294,7 @@ cmd_clean() {
 
 cmd_test() {
     need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" "${PKG_TEST[@]}"
-    (( $# )) || need "${PKG_LINT[@]}" "${PKG_FUZZ[@]}"
+    (( $# )) || need "${PKG_LINT[@]}" "${PKG_FUZZ[@]}" "${PKG_VALGRIND[@]}"
     [[ $# -gt 0 && $* != *site/e2e/* ]] \
         || need "${PKG_SERVE[@]}" "${PKG_BROWSER[@]}"
     exec t/run test "$@"
