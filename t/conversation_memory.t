@@ -107,6 +107,22 @@ is_deeply [$got, $set], [['team'], []], 'a cookie is not a consent';
     Cookie => $cookie);
 is_deeply [$got, $set], [['team'], ['tavus_visitor=; Path=/; Max-Age=0; '
     . 'HttpOnly; SameSite=Lax']], 'a no of later takes it away';
+
+sub decided {
+    my ($name, $consent, %headers) = @_;
+    my $res = $t->post('/api/track', {consent => $consent,
+        events => [{name => $name, properties => {session_id => 's1'}}]},
+        \%headers);
+    is $res->code, 202;
+    return [$res->headers->set_cookie // ()];
+}
+is_deeply decided(consent => 'denied', Cookie => $cookie),
+    ['tavus_visitor=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax'],
+    'a withdrawal takes it away at once';
+is_deeply decided(@$_), [], "not so @$_[0, 1]" for ['consent', 'denied'],
+    ['consent', 'granted', Cookie => $cookie],
+    ['page_view', 'denied', Cookie => $cookie];
+
 ($got, $set) = visit({vertical => 'healthcare', consent => 'denied'},
     Cookie => $cookie);
 is_deeply [$got, $set], [["visitor_${id}_healthcare"], []],

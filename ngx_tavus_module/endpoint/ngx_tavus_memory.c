@@ -7,6 +7,7 @@
 
 #include "endpoint/ngx_tavus_memory.h"
 #include "guard/ngx_tavus_visitor.h"
+#include "http/ngx_tavus_header.h"
 
 
 #define NGX_TAVUS_MEMORY_STORES  8
@@ -388,6 +389,32 @@ ngx_tavus_memory_add(ngx_http_request_t *r, ngx_tavus_memory_t *memory)
     default: /* NGX_TAVUS_MEMORY_OFF */
         return NGX_OK;
     }
+}
+
+
+ngx_int_t
+ngx_tavus_memory_withdraw(ngx_http_request_t *r)
+{
+    ngx_str_t         cookie;
+    ngx_table_elt_t  *h;
+
+    if (ngx_tavus_visitor_forget(r, r->pool, &cookie) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (cookie.len == 0) {
+        return NGX_OK;
+    }
+
+    h = ngx_tavus_push_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "Set-Cookie");
+    h->value = cookie;
+
+    return NGX_OK;
 }
 
 

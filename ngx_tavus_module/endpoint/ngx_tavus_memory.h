@@ -73,5 +73,8 @@ ngx_int_t ngx_tavus_memory_check(ngx_conf_t *cf,
 ngx_int_t ngx_tavus_memory_add(ngx_http_request_t *r,
     ngx_tavus_memory_t *memory);
 
+/* The cookie that a yes has brought goes with the answer; NGX_ERROR. */
+ngx_int_t ngx_tavus_memory_withdraw(ngx_http_request_t *r);
+
 
 #endif /* _NGX_TAVUS_MEMORY_H_INCLUDED_ */

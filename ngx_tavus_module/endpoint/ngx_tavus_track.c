@@ -50,6 +50,7 @@ static ngx_int_t ngx_tavus_track_event(ngx_http_request_t *r, cJSON *item,
 static ngx_int_t ngx_tavus_track_whose(cJSON *properties, ngx_uint_t decides,
     const char *consent, ngx_tavus_track_fault_t *fault);
 static ngx_uint_t ngx_tavus_track_id(cJSON *item);
+static ngx_int_t ngx_tavus_track_forget(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_track_identify(ngx_http_request_t *r,
     ngx_uint_t ordinal, cJSON *session, cJSON *id, ngx_tavus_event_t *ev);
 static ngx_uint_t ngx_tavus_track_listed(const char **list,
@@ -111,7 +112,7 @@ ngx_tavus_track_body(ngx_http_request_t *r, ngx_str_t *body)
     cJSON                    *root, *list, *item;
     ngx_int_t                 rc;
     ngx_str_t                 conversation_id;
-    ngx_uint_t                n;
+    ngx_uint_t                n, withdrawn;
     const char               *consent;
     ngx_tavus_ctx_t          *ctx;
     ngx_tavus_event_t        *events;
@@ -179,6 +180,7 @@ ngx_tavus_track_body(ngx_http_request_t *r, ngx_str_t *body)
     }
 
     n = 0;
+    withdrawn = 0;
 
     cJSON_ArrayForEach(item, list) {
 
@@ -194,6 +196,11 @@ ngx_tavus_track_body(ngx_http_request_t *r, ngx_str_t *body)
             goto failed;
         }
 
+        withdrawn |= consent && ngx_strcmp(consent, "denied") == 0
+                     && events[n].event_type.len == sizeof("consent") - 1
+                     && ngx_memcmp(events[n].event_type.data, "consent",
+                                   sizeof("consent") - 1)
+                        == 0;
         n++;
     }
 
@@ -209,6 +216,11 @@ ngx_tavus_track_body(ngx_http_request_t *r, ngx_str_t *body)
     ctx->state = (void *) (uintptr_t) n;
     ctx->event_type = events[0].event_type;
     ctx->conversation_id = conversation_id;
+
+    if (withdrawn && ngx_tavus_track_forget(r) != NGX_OK) {
+        ngx_tavus_finalize(r, NGX_HTTP_INTERNAL_SERVER_ERROR);
+        return;
+    }
 
     if (ngx_tavus_intake(r, events, n, ngx_tavus_track_stored) != NGX_OK) {
         ngx_tavus_finalize(r, ngx_tavus_intake_unavailable(r));
@@ -480,6 +492,28 @@ ngx_tavus_track_id(cJSON *item)
     len = cJSON_IsString(item) ? ngx_strlen(item->valuestring) : 0;
 
     return len > 0 && len <= NGX_TAVUS_TRACK_ID;
+}
+
+
+/* a no takes back at once what a yes has brought, not with the next call */
+
+static ngx_int_t
+ngx_tavus_track_forget(ngx_http_request_t *r)
+{
+    ngx_uint_t                           i;
+    ngx_tavus_vertical_t                *v;
+    ngx_tavus_conversation_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_tavus_conversation_module);
+    v = cmcf->verticals.elts;
+
+    for (i = 0; i < cmcf->verticals.nelts; i++) {
+        if (v[i].memory.visitor == NGX_TAVUS_MEMORY_CONSENT) {
+            return ngx_tavus_memory_withdraw(r);
+        }
+    }
+
+    return NGX_OK;
 }
 
 

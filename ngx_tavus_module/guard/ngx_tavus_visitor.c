@@ -140,7 +140,8 @@ ngx_tavus_visitor_verify(ngx_http_request_t *r, ngx_str_t *value)
 
     p = (char *) value->data;
 
-    return value->len > NGX_TAVUS_VISITOR_LEN + 1
+    return klcf->keys != NULL
+           && value->len > NGX_TAVUS_VISITOR_LEN + 1
            && p[NGX_TAVUS_VISITOR_LEN] == '.'
            && tavus_ticket_verify(klcf->keys->elts, klcf->keys->nelts,
                                   TAVUS_USE_VISITOR, p,
