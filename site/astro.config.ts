@@ -30,7 +30,7 @@ export default defineConfig({
               codeSplitting: {
                 groups: [{
                   name: 'page',
-                  test: /src\/(?:layouts\/Base|scripts\/(?:site|reveal)|lib\/(?:config|site|tracking|uuid))\b|vite\/preload-helper/
+                  test: /src\/(?:layouts\/Base|scripts\/(?:site|reveal|consent)|lib\/(?:config|site|tracking|uuid|visitor))\b|vite\/preload-helper/
                 }]
               }
             }

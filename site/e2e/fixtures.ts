@@ -1,4 +1,4 @@
-import { type APIRequestContext, test as base, expect } from '@playwright/test';
+import { type APIRequestContext, type Browser, type Page, test as base, expect } from '@playwright/test';
 
 export const BASE = process.env.BASE_URL!;
 export const SANDBOX = process.env.SANDBOX_URL!;
@@ -58,6 +58,24 @@ export { expect };
 
 export async function settings(request: APIRequestContext): Promise<{ tracking: boolean }> {
   return await (await request.get('/config.json')).json();
+}
+
+// What other ops would have written into nginx.conf: the answer of the real
+// /config.json with other values.  It is the one thing that differs between
+// deployments of a build.
+export async function deployed(page: Page, other: Record<string, unknown>): Promise<void> {
+  const config = { ...await settings(page.request), ...other };
+
+  await page.route('**/config.json', (route) => route.fulfill({ json: config }));
+}
+
+// PostHog counts no machines, and knows them by this.
+export async function person(page: Page, browser: Browser): Promise<void> {
+  await page.addInitScript((userAgent) => {
+    Object.defineProperties(Navigator.prototype, {
+      webdriver: { value: false }, userAgent: { value: userAgent }, userAgentData: { value: undefined }
+    });
+  }, `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${browser.version().split('.')[0]}.0.0.0 Safari/537.36`);
 }
 
 // ---- the sandbox -------------------------------------------------------------

@@ -2,7 +2,7 @@ import AxeBuilder from '@axe-core/playwright';
 import type { Request } from '@playwright/test';
 
 import type { SystemEvent } from '../../src/lib/admin';
-import { ADMIN, expect, settings, test } from '../fixtures';
+import { ADMIN, deployed, expect, settings, test } from '../fixtures';
 
 const problem = (status: number, code: string, more = {}) => ({
   status, contentType: 'application/problem+json',
@@ -111,7 +111,9 @@ test.describe('tracking', () => {
   test('what happened is on record, and the first touch stays', async ({ page, request }) => {
     test.skip(!(await settings(request)).tracking, 'this deployment has no /api/track');
 
+    await deployed(page, { consent: true });
     await page.goto('/?utm_source=first&utm_campaign=one');
+    await page.getByRole('region', { name: 'Analytics' }).getByRole('button', { name: 'Yes' }).click();
     await page.getByRole('link', { name: 'Choose a demo' }).click();
     // a page that is left before its scripts have run was not viewed
     await page.waitForURL('/demos', { waitUntil: 'load' });
@@ -124,12 +126,12 @@ test.describe('tracking', () => {
       const response = await page.request.get(`/api/admin/events?source=browser&q=${session}`);
       events = ((await response.json()) as { events: SystemEvent[] }).events;
       return events.map((e) => e.event_type).sort();
-    }).toEqual(['page_view', 'page_view', 'page_view', 'select_item']);
+    }).toEqual(['consent', 'page_view', 'page_view', 'page_view', 'select_item']);
 
     const properties = events.map((e) => e.data as Record<string, string>);
-    expect(properties.map((p) => p.utm_source)).toEqual(['first', 'first', 'first', 'first']);
+    expect(properties.map((p) => p.utm_source)).toEqual(['first', 'first', 'first', 'first', 'first']);
     expect(properties.filter((p) => p.item).map((p) => p.item)).toEqual(['hero-demos']);
-    expect(properties.filter((p) => !p.item).map((p) => p.path).sort()).toEqual(['/', '/about', '/demos']);
+    expect(properties.filter((p) => p.title).map((p) => p.path).sort()).toEqual(['/', '/about', '/demos']);
 
     await page.goto(`/admin?source=browser&q=${session}`);
     await expect(page.locator('[data-event="page_view"]')).toHaveCount(3);

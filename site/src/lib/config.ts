@@ -6,6 +6,8 @@ import { EMAIL, type Price, type Vertical } from './site';
 export interface Config {
   contact_email: string;
   tracking: boolean;
+  // something is sent on about visitors, so they are asked
+  consent: boolean;
   posthog_key: string;
   verticals: Vertical[];
   plans: Record<string, Partial<Price>>;
@@ -15,6 +17,7 @@ export interface Config {
 const DEFAULTS: Config = {
   contact_email: EMAIL,
   tracking: true,
+  consent: false,
   posthog_key: '',
   verticals: ['healthcare', 'legal', 'ecommerce', 'general'],
   plans: {},

@@ -1,7 +1,7 @@
 // The browser's side of /api/tavus: create, end, and what went wrong.
 
-import { sessionId, utm } from './tracking';
 import type { Vertical } from './site';
+import { visitor } from './visitor';
 
 export interface Created {
   conversation_id: string;
@@ -58,7 +58,7 @@ export async function post(path: string, body: unknown): Promise<Response> {
 
 export async function createConversation(vertical: Vertical): Promise<Created> {
   const response = await post('/api/tavus/create-conversation',
-    { vertical, session_id: sessionId(), ...utm() });
+    { vertical, ...visitor() });
 
   if (!response.ok) throw new ProblemError(await problemOf(response));
 

@@ -3,6 +3,7 @@
 
 import { config } from './config';
 import { uuid } from './uuid';
+import { type Consent, forget, keep, visitor } from './visitor';
 
 export interface TrackingEvent {
   name: string;
@@ -12,7 +13,7 @@ export interface TrackingEvent {
     utm_source?: string;
     utm_medium?: string;
     utm_campaign?: string;
-    user_id?: string;
+    user_id?: string | undefined;
     session_id: string;
     [more: string]: unknown;
   };
@@ -24,48 +25,6 @@ interface Call { id: string; token: string }
 const PATH = '/api/track';
 const MAX = 20;                 // events in one request, as the server has it
 const MAX_BYTES = 60_000;       // of the 64 KiB that a beacon and the server take
-const UTM = ['utm_source', 'utm_medium', 'utm_campaign'] as const;
-
-type Utm = Partial<Record<(typeof UTM)[number], string>>;
-
-// Storage may be forbidden; then a page is a session.
-const memory: Record<string, string> = {};
-
-function kept(store: 'localStorage' | 'sessionStorage', key: string,
-  make: () => string): string {
-  try {
-    const found = window[store].getItem(key);
-    if (found) return found;
-    const made = make();
-    if (made) window[store].setItem(key, made);
-    return made;
-  } catch {
-    return (memory[key] ??= make());
-  }
-}
-
-export const sessionId = (): string =>
-  kept('sessionStorage', 'session_id', uuid);
-
-// The first touch counts: what brought the visitor here is never replaced.
-export function utm(): Utm {
-  const text = kept('localStorage', 'utm', () => {
-    const query = new URLSearchParams(location.search);
-    const found: Utm = {};
-
-    for (const name of UTM) {
-      const value = query.get(name);
-      if (value) found[name] = value.slice(0, 100);
-    }
-    return Object.keys(found).length ? JSON.stringify(found) : '';
-  });
-
-  try {
-    return text ? JSON.parse(text) as Utm : {};
-  } catch {
-    return {};
-  }
-}
 
 // What is the same for all of a page's events is looked up when they leave:
 // storage is slow to open, and none is where nothing is counted.
@@ -75,16 +34,17 @@ let queue: Waiting[] = [];
 let timer: ReturnType<typeof setTimeout> | undefined;
 let call: Call | undefined;
 
-function send(events: TrackingEvent[], of: Call | undefined): void {
+function send(events: TrackingEvent[], of: Call | undefined, consent: Consent | undefined): void {
   const body = JSON.stringify({
     events,
+    consent,
     ...(of && { conversation_id: of.id, end_token: of.token })
   });
 
   if (body.length > MAX_BYTES && events.length > 1) {
     const half = events.length >> 1;
-    send(events.slice(0, half), of);
-    send(events.slice(half), of);
+    send(events.slice(0, half), of, consent);
+    send(events.slice(half), of, consent);
     return;
   }
   if (!navigator.sendBeacon(PATH, body)) {
@@ -95,11 +55,36 @@ function send(events: TrackingEvent[], of: Call | undefined): void {
 export function flush(): void {
   clearTimeout(timer);
   timer = undefined;
+  if (!queue.length) return;
+
+  const { consent, session_id, user_id, ...utm } = visitor();
+
   while (queue.length) {
     send(queue.splice(0, MAX).map((e) => ({
       ...e,
-      properties: { ...utm(), ...e.properties, session_id: sessionId() }
-    })), call);
+      properties: { ...utm, ...e.properties, session_id, user_id, consent: undefined }
+    })), call, consent);
+  }
+}
+
+// What the visitor decides is an event like any other, and counts for all that
+// was not passed on yet.  A yes is told with the ids that it brings, a no with
+// those that it ends.
+export function decide(said: Consent): void {
+  if (enabled) flush();
+  if (said === 'granted') keep(said);
+
+  const { consent: _, session_id, user_id, ...utm } = visitor();
+
+  if (enabled) {
+    send([{
+      name: 'consent', event_id: uuid(),
+      properties: { ...utm, path: location.pathname, session_id, user_id }
+    }], call, said);
+  }
+  if (said === 'denied') {
+    keep(said);
+    forget();
   }
 }
 

@@ -1,18 +1,63 @@
-// Asked only where a key is configured.  No answer is a no.
+// Asked only where something is sent on.  No answer is a no; an answer can be
+// changed on every page.
 
-import { consent, decide, start } from '@/lib/posthog';
+import type { Config } from '@/lib/config';
+import { decide } from '@/lib/tracking';
+import { answer, elsewhere, forget } from '@/lib/visitor';
 
-export function ask(): void {
+const SAID = { granted: 'At the moment: yes.', denied: 'At the moment: no.' };
+
+export function choices(c: Config): void {
   const bar = document.querySelector<HTMLElement>('[data-consent]');
+  const said = answer();
 
-  if (consent() === 'granted') void start();
-  if (!bar || consent()) return;
+  // what an earlier page may have kept
+  if (said !== 'granted') forget();
+  // the browser would not keep the answer
+  if (!bar || said === null) return;
 
-  bar.hidden = false;
-  for (const button of bar.querySelectorAll<HTMLButtonElement>('[data-answer]')) {
+  const asks = c.consent || c.posthog_key !== '';
+  const state = bar.querySelector<HTMLElement>('[data-consent-state]')!;
+  const opening = document.querySelectorAll<HTMLElement>('[data-consent-open]');
+  let opener: HTMLElement | undefined;
+
+  const listen = () => {
+    if (c.posthog_key && answer() === 'granted') void import('@/lib/posthog').then((m) => m.start());
+  };
+  const show = () => {
+    const now = answer();
+
+    bar.hidden = !opener && !(asks && now === undefined);
+    state.textContent = now ? SAID[now] : '';
+    for (const button of opening) button.hidden = !asks && !now;
+  };
+  const close = () => {
+    const from = opener;
+
+    opener = undefined;
+    show();
+    from?.focus();
+  };
+
+  for (const button of opening) {
     button.addEventListener('click', () => {
-      decide(button.dataset.answer as 'granted' | 'denied');
-      bar.hidden = true;
+      opener = button;
+      show();
+      bar.focus();
     });
   }
+  for (const button of bar.querySelectorAll<HTMLButtonElement>('[data-answer]')) {
+    button.addEventListener('click', () => {
+      const now = button.dataset.answer as 'granted' | 'denied';
+
+      if (now !== answer()) decide(now);
+      listen();
+      close();
+    });
+  }
+  bar.addEventListener('keydown', (event) => { if (event.key === 'Escape' && opener) close(); });
+  elsewhere(() => { listen(); show(); });
+
+  listen();
+  show();
 }

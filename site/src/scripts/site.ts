@@ -4,6 +4,7 @@ import { config } from '@/lib/config';
 import type { Vertical } from '@/lib/site';
 import { track } from '@/lib/tracking';
 
+import { choices } from './consent';
 import { reveal } from './reveal';
 
 const $$ = <T extends HTMLElement>(what: string) => document.querySelectorAll<T>(what);
@@ -85,5 +86,5 @@ void config().then((c) => {
   }
   for (const mark of $$('[data-sandbox]')) mark.hidden = !c.sandbox;
 
-  if (c.posthog_key) void import('./consent').then((m) => m.ask());
+  choices(c);
 });

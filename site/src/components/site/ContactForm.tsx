@@ -7,6 +7,7 @@ import { LIVE } from '@/lib/client-intent';
 import { config } from '@/lib/config';
 import { EMAIL } from '@/lib/site';
 import { track } from '@/lib/tracking';
+import { visitor } from '@/lib/visitor';
 
 type Name = 'name' | 'email' | 'company' | 'phone' | 'message';
 type Errors = Partial<Record<Name, string>>;
@@ -58,7 +59,7 @@ export function ContactForm() {
 
     try {
       const { company, phone, ...must } = values;
-      const response = await post('/api/contact', { ...must, ...(company && { company }), ...(phone && { phone }) });
+      const response = await post('/api/contact', { ...must, ...(company && { company }), ...(phone && { phone }), ...visitor() });
 
       if (response.ok) {
         track('generate_lead', { place: 'contact' });
