@@ -40,6 +40,8 @@ subtest 'its library' => sub {
     is $message->{type}, 'lead.created';
     is $message->{body}{data}{name}, 'Ada';
     is $message->{times}, 1;
+    is_deeply $message->{sent}, [{body => $BODY, headers => $headers}],
+        'as it came';
 
     is post($headers)->code, 200, 'again';
     my $all = $s->received('hooks', ids => 1);

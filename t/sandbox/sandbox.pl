@@ -27,7 +27,8 @@
 #          /_ga4        duplicates, refused, events, invalid}; an event with
 #          /_hooks      how often it came (times), a refusal with its reason;
 #                       ?ids=1: {id: how often} of all, the newest ten
-#                       thousand being kept
+#                       thousand being kept; a webhook has in "sent" body
+#                       and headers of each time that it came
 #   GET    /_received   the same as a page; / leads there
 #   *      /_sink       a callback_url that takes everything
 #   POST   /_config     {name: value}, of

@@ -9,7 +9,7 @@ use Mojo::Base 'Sandbox::Destination', -signatures;
 use Digest::SHA qw(hmac_sha256 sha256_hex);
 use MIME::Base64 qw(decode_base64 encode_base64);
 use Mojo::JSON qw(false true);
-use Mojo::Util qw(secure_compare);
+use Mojo::Util qw(decode secure_compare);
 
 use Sandbox::Check qw(string);
 
@@ -72,11 +72,13 @@ sub verify ($self, $c, $hook) {
     my $digest = sha256_hex($body);
     my $entry = $self->keep("$hook\0$id", $id, {hook => $hook, id => $id,
         type => $in->{type}, body => $in, digest => $digest, changed => false,
-        timestamps => []});
+        sent => []});
     if ($entry) {
         # one id, one message
         $entry->{changed} = true if $entry->{digest} ne $digest;
-        push $entry->{timestamps}->@*, $time + 0;
+        push $entry->{sent}->@*, {body => decode('UTF-8', $body),
+            headers => {map { ("webhook-$_->[0]" => $_->[1]) } [id => $id],
+                [timestamp => $time], [signature => $signatures]}};
     }
     return 200;
 }
