@@ -62,6 +62,9 @@ static char *ngx_tavus_deliver_timeout(ngx_conf_t *cf,
     ngx_tavus_destination_t *d);
 static char *ngx_tavus_deliver_duplicate(ngx_conf_t *cf);
 static void ngx_tavus_deliver_free_key(void *data);
+static ngx_int_t ngx_tavus_deliver_variables(ngx_conf_t *cf);
+static ngx_int_t ngx_tavus_deliver_asks(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static void *ngx_tavus_deliver_create_main_conf(ngx_conf_t *cf);
 
 
@@ -109,8 +112,17 @@ static ngx_command_t  ngx_tavus_deliver_commands[] = {
 };
 
 
+static ngx_http_variable_t  ngx_tavus_deliver_asked[] = {
+
+    { ngx_string("tavus_asks_consent"), NULL, ngx_tavus_deliver_asks, 0, 0,
+      0 },
+
+      ngx_http_null_variable
+};
+
+
 static ngx_http_module_t  ngx_tavus_deliver_module_ctx = {
-    NULL,                                  /* preconfiguration */
+    ngx_tavus_deliver_variables,           /* preconfiguration */
     NULL,                                  /* postconfiguration */
 
     ngx_tavus_deliver_create_main_conf,
@@ -840,6 +852,58 @@ static void
 ngx_tavus_deliver_free_key(void *data)
 {
     tavus_key_free(data);
+}
+
+
+static ngx_int_t
+ngx_tavus_deliver_variables(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_tavus_deliver_asked; v->name.len; v++) {
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
+    }
+
+    return NGX_OK;
+}
+
+
+/* as JSON has it, for the page that is to ask */
+
+static ngx_int_t
+ngx_tavus_deliver_asks(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t                       *said;
+    ngx_uint_t                       i;
+    ngx_tavus_destination_t        **d;
+    ngx_tavus_deliver_main_conf_t   *dmcf;
+
+    static ngx_str_t  yes = ngx_string("true");
+    static ngx_str_t  no = ngx_string("false");
+
+    dmcf = ngx_http_get_module_main_conf(r, ngx_tavus_deliver_module);
+    d = dmcf->destinations.elts;
+    said = &no;
+
+    for (i = 0; i < dmcf->destinations.nelts; i++) {
+        if (d[i]->consent != TAVUS_CONSENT_NOT_NEEDED) {
+            said = &yes;
+        }
+    }
+
+    v->len = said->len;
+    v->data = said->data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
 }
 
 
