@@ -35,7 +35,6 @@ my @ways = (
         $db->begin_work;
         store($db, @new);
         $db->do("PREPARE TRANSACTION '$gid'");
-        $db->commit;
         sleep rand 0.03;
         $db->do((rand() < 0.5 ? 'COMMIT' : 'ROLLBACK') . " PREPARED '$gid'");
     },
