@@ -239,6 +239,9 @@ sub template ($schema) {
     make_path($cache);
     my $dir = "$cache/$name";
 
+    # or it would be forked below, and hold the lock as long as we live
+    Tavus::Test::Process::reaper();
+
     # tests side by side want it at the same time
     open my $lock, '>', "$cache/lock" or croak "$cache/lock: $!";
     flock $lock, LOCK_EX or croak "$cache/lock: $!";
