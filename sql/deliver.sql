@@ -16,7 +16,7 @@ RETURN 'deliver:' || destination;
 -- else a flight that nobody told of; else, while it has fewer flights than flights_, the next of the log,
 -- of at most most_ events and about bytes_ bytes.  No row: nothing is to be sent now.
 --
--- What failed is alone, and no part of the log.  A row without an id says for how many milliseconds (wait)
+-- One event is leased, however large it is.  What failed is alone, and no part of the log.  A row without an id says for how many milliseconds (wait)
 -- nothing is to be asked for.  A destination that nobody had before begins with what comes now, or, if it
 -- wants that, at the beginning.
 CREATE OR REPLACE FUNCTION tavus.deliver_claim(
@@ -37,10 +37,12 @@ AS $$
 DECLARE
     d       tavus.destinations;
     f       tavus.flights;
-    w       record;
+    e       record;
     leased  bigint := nextval('tavus.delivery_tokens');
     room    int;
     looks   int := 0;
+    size    bigint := 0;
+    fresh   boolean;
 BEGIN
     SELECT t.* INTO d FROM tavus.destinations t WHERE t.name = destination_
        FOR UPDATE SKIP LOCKED;
@@ -86,6 +88,13 @@ BEGIN
       FROM tavus.flights t
      WHERE t.destination = destination_ AND t.due_at > now();
 
+    -- of what failed those that were due first are leased
+    SELECT room - count(DISTINCT l.token) INTO room
+      FROM (SELECT t.token, t.lease_until FROM tavus.deliveries t
+             WHERE t.destination = destination_ AND NOT t.dead AND t.due_at <= now()
+             ORDER BY t.due_at LIMIT 1000) l
+     WHERE l.lease_until > now();
+
     IF room <= 0 THEN
         RETURN;
     END IF;
@@ -93,10 +102,18 @@ BEGIN
     -- what failed and is due
     RETURN QUERY
     WITH due AS (
-        SELECT t.id FROM tavus.deliveries t
-         WHERE t.destination = destination_ AND NOT t.dead AND t.due_at <= now()
-           AND (t.lease_until IS NULL OR t.lease_until <= now())
-         ORDER BY t.due_at LIMIT least(most_, CASE WHEN d.failures > 0 THEN 1 ELSE 100 END)
+        SELECT s.id
+          FROM (SELECT t.id, coalesce(sum(octet_length(v.body)) OVER (
+                           ORDER BY t.due_at, t.id
+                           ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS before
+                  FROM (SELECT t.id, t.event_id, t.due_at FROM tavus.deliveries t
+                         WHERE t.destination = destination_ AND NOT t.dead AND t.due_at <= now()
+                           AND (t.lease_until IS NULL OR t.lease_until <= now())
+                         ORDER BY t.due_at
+                         LIMIT least(most_, CASE WHEN d.failures > 0 THEN 1 ELSE 100 END)) t
+                  LEFT JOIN LATERAL (SELECT v.body FROM tavus.events v
+                                      WHERE v.id = t.event_id OFFSET 0) v ON true) s
+         WHERE s.before < bytes_
     ), taken AS (
         UPDATE tavus.deliveries t
            SET lease_until = now() + tavus.deliver_lease(), token = leased, tries = t.tries + 1
@@ -117,58 +134,76 @@ BEGIN
     -- a row of an event that is gone holds up nobody
     DELETE FROM tavus.deliveries t WHERE t.token = leased AND t.destination = destination_;
 
-    -- a flight that nobody told of
-    SELECT t.* INTO f FROM tavus.flights t
-     WHERE t.destination = destination_ AND t.due_at <= now()
-     ORDER BY t.from_pos, t.from_ord LIMIT 1;
-
-    IF FOUND THEN
-        UPDATE tavus.flights t
-           SET due_at = now() + tavus.deliver_lease(), token = leased, tries = t.tries + 1
-         WHERE t.destination = destination_ AND t.from_pos = f.from_pos AND t.from_ord = f.from_ord;
-        f.tries := f.tries + 1;
-
-        RETURN QUERY
-        SELECT leased, f.tries, e.id, e.source, e.event_type, e.conversation_id, e.body,
-               tavus.visitor_of(e.source, e.event_type, e.conversation_id, e.body)::text,
-               false, NULL::bigint
-          FROM tavus.log_events(f.from_pos, f.from_ord, f.to_pos, f.to_ord, names, prefixes,
-                                content) e
-         ORDER BY e.pos, e.ord;
-
-        IF FOUND THEN
-            RETURN;
-        END IF;
-
-        -- nothing of it is wanted any more
-        DELETE FROM tavus.flights t WHERE t.destination = destination_ AND t.token = leased;
-    END IF;
-
-    -- the next of the log; what is not wanted is stepped over, for a while
+    -- a flight that nobody told of, else the next of the log; what is not wanted is stepped over, for a
+    -- while
     WHILE looks < 20 LOOP
-        SELECT t.* INTO w
-          FROM tavus.cursor_take(tavus.deliver_cursor(destination_), most_) t;
-
-        IF NOT FOUND THEN
-            RETURN;
-        END IF;
-
         looks := looks + 1;
 
-        RETURN QUERY
-        SELECT leased, 1, e.id, e.source, e.event_type, e.conversation_id, e.body,
-               tavus.visitor_of(e.source, e.event_type, e.conversation_id, e.body)::text,
-               false, NULL::bigint
-          FROM tavus.log_events(w.from_pos, w.from_ord, w.to_pos, w.to_ord, names, prefixes,
-                                content) e
-         ORDER BY e.pos, e.ord;
+        SELECT t.* INTO f FROM tavus.flights t
+         WHERE t.destination = destination_ AND t.due_at <= now()
+         ORDER BY t.from_pos, t.from_ord LIMIT 1;
 
-        IF FOUND THEN
-            INSERT INTO tavus.flights (destination, from_pos, from_ord, to_pos, to_ord, token, due_at)
-            VALUES (destination_, w.from_pos, w.from_ord, w.to_pos, w.to_ord, leased,
-                    now() + tavus.deliver_lease());
-            RETURN;
+        fresh := NOT FOUND;
+
+        IF fresh THEN
+            SELECT t.from_pos, t.from_ord, t.to_pos, t.to_ord, 0 AS tries
+              INTO f.from_pos, f.from_ord, f.to_pos, f.to_ord, f.tries
+              FROM tavus.cursor_take(tavus.deliver_cursor(destination_), most_) t;
+
+            IF NOT FOUND THEN
+                RETURN;
+            END IF;
         END IF;
+
+        FOR e IN
+            SELECT v.*, tavus.visitor_of(v.source, v.event_type, v.conversation_id, v.body) AS visitor
+              FROM tavus.log_events(f.from_pos, f.from_ord, f.to_pos, f.to_ord, names, prefixes,
+                                    content) v
+             ORDER BY v.pos, v.ord
+        LOOP
+            IF size >= bytes_ THEN
+
+                -- the rest is a flight that goes next
+                INSERT INTO tavus.flights (destination, from_pos, from_ord, to_pos, to_ord, token,
+                                           due_at, tries)
+                VALUES (destination_, e.pos, e.ord - 1, f.to_pos, f.to_ord, 0, now(), f.tries);
+
+                f.to_pos := e.pos;
+                f.to_ord := e.ord - 1;
+                EXIT;
+            END IF;
+
+            token := leased;
+            tries := f.tries + 1;
+            id := e.id;
+            source := e.source;
+            event_type := e.event_type;
+            conversation_id := e.conversation_id;
+            body := e.body;
+            visitor := e.visitor;
+            alone := false;
+            RETURN NEXT;
+
+            size := size + octet_length(e.body);
+        END LOOP;
+
+        IF token IS NULL THEN
+
+            -- nothing of it is wanted, or it is gone
+            DELETE FROM tavus.flights t
+             WHERE NOT fresh AND t.destination = destination_ AND t.from_pos = f.from_pos
+               AND t.from_ord = f.from_ord;
+            CONTINUE;
+        END IF;
+
+        INSERT INTO tavus.flights AS t (destination, from_pos, from_ord, to_pos, to_ord, token, due_at,
+                                        tries)
+        VALUES (destination_, f.from_pos, f.from_ord, f.to_pos, f.to_ord, leased,
+                now() + tavus.deliver_lease(), f.tries + 1)
+        ON CONFLICT (destination, from_pos, from_ord) DO UPDATE
+           SET to_pos = EXCLUDED.to_pos, to_ord = EXCLUDED.to_ord, token = leased,
+               due_at = EXCLUDED.due_at, tries = EXCLUDED.tries;
+        RETURN;
     END LOOP;
 
     -- there may be more behind what was stepped over
@@ -180,7 +215,8 @@ $$;
 -- Takes what became of what was leased with a token: how many were delivered; those that failed by
 -- themselves, which wait for so many milliseconds, or are dead where that is NULL; or that it is to go
 -- again as a whole, after so many (again).  And what that says of the destination: that it is paused for
--- so many milliseconds, or stopped.  False: the lease is over, and what is told does not count.
+-- so many milliseconds, or stopped, which what was under way beside it does not undo.  False: the lease
+-- is over, and what is told does not count.
 CREATE OR REPLACE FUNCTION tavus.deliver_settle(
     destination_ text, token_ bigint, delivered_ int, failed uuid[], waits bigint[], statuses int[],
     reasons text[], again bigint, pause bigint, stop text, said_ text)
@@ -240,9 +276,12 @@ BEGIN
 
     UPDATE tavus.destinations t
        SET delivered = t.delivered + delivered_,
-           failures = CASE WHEN pause IS NULL AND stop IS NULL THEN 0 ELSE t.failures + 1 END,
-           paused_until = now() + pause * interval '1 millisecond',
-           stopped = stop,
+           failures = CASE WHEN num_nonnulls(pause, stop) > 0 THEN t.failures + 1
+                           WHEN t.stopped IS NOT NULL OR t.paused_until > now() THEN t.failures
+                           ELSE 0 END,
+           paused_until = greatest(now() + pause * interval '1 millisecond',
+                                   CASE WHEN t.paused_until > now() THEN t.paused_until END),
+           stopped = coalesce(stop, t.stopped),
            said = coalesce(said_, t.said),
            said_at = CASE WHEN said_ IS NULL THEN t.said_at ELSE now() END
      WHERE t.name = destination_;
@@ -279,6 +318,9 @@ BEGIN
     UPDATE tavus.destinations t
        SET stopped = NULL, paused_until = NULL WHERE t.name = of
        AND num_nonnulls(t.stopped, t.paused_until) > 0;
+
+    UPDATE tavus.flights t SET due_at = now()
+     WHERE t.destination = of AND t.token = 0 AND t.due_at > now();
 
     WITH chosen AS (
         SELECT t.id FROM tavus.deliveries t

@@ -9,6 +9,7 @@
 #include "jobs/ngx_tavus_upkeep.h"
 #include "service/ngx_tavus_service.h"
 #include "store/ngx_tavus_statements.h"
+#include "event/ngx_tavus_timer.h"
 #include "core/tavus_metrics.h"
 #include "core/tavus_webhook_out.h"
 
@@ -17,6 +18,7 @@
 #define NGX_TAVUS_FLIGHT_HALVES   64        /* of what is split, waiting */
 #define NGX_TAVUS_FLIGHT_TIMEOUT  15000     /* ms to tell the database */
 #define NGX_TAVUS_FLIGHT_AGAIN    1000      /* ms until it is told again */
+#define NGX_TAVUS_FLIGHT_EXIT     10000     /* ms that an exiting one tells */
 
 /* flights that fail as a whole, until each event is looked at by itself */
 #define NGX_TAVUS_FLIGHT_WHOLE    3
@@ -82,8 +84,10 @@ struct ngx_tavus_flight_s {
     ngx_uint_t                 n;
     ngx_uint_t                 made;
     ngx_msec_t                 begun;
+    ngx_msec_t                 ended;       /* when all was answered */
     ngx_uint_t                 failures;    /* of the destination, before */
     ngx_event_t                event;
+    ngx_event_t                hold;        /* an exiting worker waits */
 
     ngx_tavus_flight_item_t  **ready;
     ngx_uint_t                 nready;
@@ -126,6 +130,8 @@ static void ngx_tavus_flight_count(ngx_tavus_flight_t *f);
 static void ngx_tavus_flight_log(ngx_tavus_flight_t *f);
 static ngx_int_t ngx_tavus_flight_settle(ngx_tavus_flight_t *f);
 static void ngx_tavus_flight_tell(ngx_event_t *ev);
+static void ngx_tavus_flight_later(ngx_tavus_flight_t *f);
+static void ngx_tavus_flight_held(ngx_event_t *ev);
 static void ngx_tavus_flight_told(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_flight_free(ngx_tavus_flight_t *f);
@@ -167,6 +173,14 @@ ngx_tavus_flight_start(ngx_tavus_destination_t *d, PGresult *res,
     f->event.data = f;
     f->event.handler = ngx_tavus_flight_make;
     f->event.log = ngx_cycle->log;
+
+    /* a posted event alone would not keep an exiting worker */
+
+    f->hold.data = &ngx_tavus_timer_dummy;
+    f->hold.handler = ngx_tavus_flight_held;
+    f->hold.log = ngx_cycle->log;
+
+    ngx_add_timer(&f->hold, NGX_TAVUS_FLIGHT_TIME);
 
     ngx_post_event(&f->event, &ngx_posted_next_events);
 
@@ -600,6 +614,8 @@ ngx_tavus_flight_end(ngx_tavus_flight_t *f)
         f->again = 0;
     }
 
+    f->ended = ngx_current_msec;
+
     ngx_tavus_flight_count(f);
     ngx_tavus_flight_log(f);
 
@@ -784,25 +800,42 @@ ngx_tavus_flight_settle(ngx_tavus_flight_t *f)
 }
 
 
-/* as long as the lease may hold; after it all goes again */
-
 static void
 ngx_tavus_flight_tell(ngx_event_t *ev)
 {
     ngx_tavus_flight_t *f = ev->data;
 
-    if (ngx_tavus_upkeep_query(&f->op) == NGX_OK) {
-        return;
+    if (ngx_tavus_upkeep_query(&f->op) != NGX_OK) {
+        ngx_tavus_flight_later(f);
     }
+}
 
+
+/*
+ * As long as the lease may hold; after it all goes again.  An exiting worker
+ * has less patience, and one that has to go none.
+ */
+
+static void
+ngx_tavus_flight_later(ngx_tavus_flight_t *f)
+{
     if (ngx_current_msec - f->begun > 2 * NGX_TAVUS_FLIGHT_TIME
-        || ngx_exiting || ngx_terminate)
+        || (ngx_exiting
+            && ngx_current_msec - f->ended > NGX_TAVUS_FLIGHT_EXIT)
+        || ngx_terminate)
     {
         ngx_tavus_flight_free(f);
         return;
     }
 
     ngx_add_timer(&f->event, NGX_TAVUS_FLIGHT_AGAIN);
+}
+
+
+static void
+ngx_tavus_flight_held(ngx_event_t *ev)
+{
+    /* transfers have timers of their own */
 }
 
 
@@ -834,14 +867,7 @@ ngx_tavus_flight_told(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
                       "\"%V\": %s", &f->destination->name, text ? text : "");
     }
 
-    if (ngx_current_msec - f->begun > 2 * NGX_TAVUS_FLIGHT_TIME
-        || ngx_exiting || ngx_terminate)
-    {
-        ngx_tavus_flight_free(f);
-        return;
-    }
-
-    ngx_add_timer(&f->event, NGX_TAVUS_FLIGHT_AGAIN);
+    ngx_tavus_flight_later(f);
 }
 
 
@@ -856,6 +882,10 @@ ngx_tavus_flight_free(ngx_tavus_flight_t *f)
     handler = f->handler;
     data = f->data;
     rc = f->pause >= 0 || f->stop ? NGX_ERROR : NGX_OK;
+
+    if (f->hold.timer_set) {
+        ngx_del_timer(&f->hold);
+    }
 
     for (i = 0; i < f->n; i++) {
         free(f->items[i].parcel.json.data);

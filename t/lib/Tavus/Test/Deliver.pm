@@ -8,6 +8,10 @@ package Tavus::Test::Deliver;
 #   $d->destination('crm')              as the admin API shows it
 #   $d->failed(destination => 'crm')    what waits or is dead there
 #   $d->idle                            all is delivered, or waits by itself
+#   $d->ready                           all destinations are known
+#   $d->lease_over                      of all that is under way
+#   $d->backend                         the process of PostgreSQL that is asked
+#   $d->configured(crm => '…')          as new(), for a reload
 
 use v5.36;
 
@@ -89,6 +93,34 @@ sub failed ($self, %query) { return $self->shown(%query)->{deliveries}->@* }
 sub idle ($self) {
     return !grep { $_->{in_flight} || $_->{lag}{events} }
         $self->shown->{destinations}->@*;
+}
+
+sub ready ($self) {
+    my $n = keys $self->{block}->%*;
+    return $self->{t}->get('/healthz')->code == 200
+        && $n == $self->{t}->db->selectrow_array(
+            q{SELECT count(*) FROM tavus.destinations
+               WHERE name = ANY (?)}, undef, [keys $self->{block}->%*]);
+}
+
+# Two minutes are long; it is the same when they began two minutes ago.
+sub lease_over ($self) {
+    my $db = $self->{t}->db;
+    $db->do('UPDATE tavus.flights SET due_at = now() WHERE token > 0');
+    $db->do('UPDATE tavus.deliveries SET lease_until = now()');
+    return $self;
+}
+
+sub backend ($self) {
+    return $self->{t}->db->selectrow_array(q{SELECT pid
+        FROM pg_stat_activity WHERE query LIKE '%tavus.deliver_claim%'
+         AND pid <> pg_backend_pid() ORDER BY backend_start DESC LIMIT 1});
+}
+
+sub configured ($self, %block) {
+    $self->{block} = \%block;
+    $self->{t}->configure(http => {tavus_deliver => [$self->directives]});
+    return $self;
 }
 
 1;

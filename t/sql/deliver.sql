@@ -1,0 +1,204 @@
+-- Deliveries: claims, what is told of them, leases, what fails by itself, windows, sending again.  What
+-- a transaction has stored itself is not final for it, so they are committed here.
+\ir setup.sql
+COMMIT;
+SET client_min_messages = warning;
+SELECT plan(96);
+
+-- What is claimed: numbers of events, with ! where one is alone, and of tries where there were more;
+-- or how long nothing is to be asked for.  The token is kept.
+CREATE TEMP TABLE leased (who text PRIMARY KEY, token bigint);
+CREATE FUNCTION pg_temp.claim(
+    who text, flights int DEFAULT 4, most int DEFAULT 10, bytes bigint DEFAULT 1000000,
+    names text[] DEFAULT NULL, prefixes text[] DEFAULT '{""}', beginning boolean DEFAULT false)
+RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    answer text;
+    given  bigint;
+BEGIN
+    SELECT string_agg(CASE WHEN c.id IS NULL THEN 'wait ' || round(c.wait / 1000.0)
+                      ELSE (('x' || right(c.id::text, 12))::bit(48)::bigint / 1000)
+                           || repeat('!', c.alone::int)
+                           || CASE WHEN c.tries > 1 THEN '/' || c.tries ELSE '' END END, ' ' ORDER BY c.o),
+           max(c.token)
+      INTO answer, given
+      FROM tavus.deliver_claim(who, 'webhook', beginning, names, prefixes, '{}', flights, most, bytes)
+           WITH ORDINALITY AS c (token, tries, id, source, event_type, conversation_id, body, visitor,
+                                 alone, wait, o);
+    IF given IS NOT NULL THEN
+        INSERT INTO leased VALUES (who, given)
+        ON CONFLICT ON CONSTRAINT leased_pkey DO UPDATE SET token = given;
+    END IF;
+    RETURN answer;
+END
+$$;
+
+CREATE FUNCTION pg_temp.settle(
+    who text, delivered int, failed numeric[] DEFAULT '{}', waits bigint[] DEFAULT '{}',
+    again bigint DEFAULT NULL, pause bigint DEFAULT NULL, stop text DEFAULT NULL,
+    said text DEFAULT NULL, of bigint DEFAULT NULL)
+RETURNS boolean LANGUAGE sql AS $$
+    SELECT tavus.deliver_settle(
+        who, coalesce(of, (SELECT l.token FROM leased l WHERE l.who = settle.who)), delivered,
+        (SELECT coalesce(array_agg(pg_temp.id(f.n) ORDER BY f.o), '{}')
+           FROM unnest(failed) WITH ORDINALITY AS f (n, o)),
+        waits, (SELECT coalesce(array_agg(500), '{}') FROM unnest(failed)),
+        (SELECT coalesce(array_agg('500 said so'::text), '{}') FROM unnest(failed)), again, pause, stop,
+        said)
+$$;
+CREATE FUNCTION pg_temp.store(a int, b int, body text DEFAULT '{}', type text DEFAULT 'a.b')
+RETURNS text LANGUAGE sql AS $$
+    SELECT pg_temp.rec(jsonb_agg(jsonb_build_object('i', i, 't', type, 'c', 'd1', 'b', body)))
+      FROM generate_series(a, b) i
+$$;
+CREATE FUNCTION pg_temp.over() RETURNS void LANGUAGE sql AS $$
+    UPDATE tavus.flights SET due_at = now() WHERE token > 0;
+    UPDATE tavus.deliveries SET lease_until = now();
+$$;
+CREATE FUNCTION pg_temp.shown(who text) RETURNS json LANGUAGE sql AS $$
+    SELECT tavus.admin_deliveries(who, NULL, NULL, NULL)::json -> 'destinations' -> 0
+$$;
+
+-- where it begins
+SELECT is(pg_temp.store(1, 3), 'sss', 'three were there before');
+SELECT is(pg_temp.claim('now'), NULL, 'a new destination begins now');
+SELECT is(pg_temp.claim('all', 4, 2, beginning => true), '1 2', 'or at the beginning');
+SELECT is((SELECT array_agg(name || ' ' || kind ORDER BY name) FROM tavus.destinations),
+          '{all webhook,now webhook}', 'and is known from then on');
+SELECT is(pg_temp.claim('now', beginning => true), NULL, 'one that is known does not begin again');
+
+-- what is claimed is leased
+SELECT is(pg_temp.claim('all'), '3', 'the next');
+SELECT is(pg_temp.claim('all'), NULL, 'and no more');
+SELECT is((SELECT array_agg(tries || ' ' || (due_at - now() BETWEEN '119 s' AND '2 min') ORDER BY from_pos, from_ord)
+             FROM tavus.flights), '{"1 true","1 true"}', 'both for two minutes');
+SELECT is((pg_temp.shown('all') ->> 'in_flight')::int, 2, 'as the admin is told');
+
+-- what is told
+SELECT ok(pg_temp.settle('all', 1), 'one is told of');
+SELECT ok(NOT pg_temp.settle('all', 1), 'once');
+SELECT is((SELECT delivered FROM tavus.destinations WHERE name = 'all'), 1::bigint, 'and counts once');
+SELECT pg_temp.over();
+SELECT is(pg_temp.claim('all', most => 1), '1/2 2/2', 'whose lease is over goes again, as it was');
+SELECT is(pg_temp.claim('all'), NULL, 'to one');
+SELECT ok(pg_temp.settle('all', 2), 'and is told of');
+SELECT is((SELECT count(*) FROM tavus.flights), 0::bigint, 'then nothing is under way');
+
+-- a lease that is lost
+SELECT is(pg_temp.store(4, 5), 'ss', 'two more');
+SELECT is(pg_temp.claim('all'), '4 5', 'are claimed');
+CREATE TEMP TABLE old AS SELECT token FROM leased WHERE who = 'all';
+SELECT pg_temp.over();
+SELECT is(pg_temp.claim('all'), '4/2 5/2', 'and by somebody else, when the lease is over');
+SELECT ok(NOT pg_temp.settle('all', 2, of => token), 'what the first tells does not count') FROM old;
+SELECT ok(NOT pg_temp.settle('all', 0, '{4}', '{NULL}', of => token), 'nor that one is dead') FROM old;
+SELECT ok(NOT pg_temp.settle('all', 0, again => 0, pause => 60000, stop => 'gone', of => token),
+          'nor that all is to stop') FROM old;
+SELECT is((SELECT format('%s %s %s %s', delivered, failures, paused_until, stopped) FROM tavus.destinations
+            WHERE name = 'all'), '3 0  ', 'nothing has changed');
+SELECT is((SELECT count(*) FROM tavus.deliveries), 0::bigint, 'no row either');
+SELECT ok(NOT pg_temp.settle('now', 2, of => token), 'a token is one destination''s')
+  FROM leased WHERE who = 'all';
+SELECT ok(pg_temp.settle('all', 0, '{5,4}', '{NULL,60000}'), 'what the second tells does');
+SELECT ok(NOT pg_temp.settle('all', 0, again => 0, of => 0), 'nobody has the token 0');
+
+-- what failed by itself
+SELECT is((SELECT array_agg(format('%s %s %s', dead, tries, due_at > now()) ORDER BY event_id)
+             FROM tavus.deliveries), '{"f 2 t","t 2 f"}', 'one waits, one is dead');
+SELECT is(pg_temp.claim('all'), NULL, 'neither is sent now');
+UPDATE tavus.deliveries SET due_at = now() WHERE NOT dead;
+SELECT is(pg_temp.store(6, 6), 's', 'another');
+SELECT is(pg_temp.claim('all'), '4!/3', 'who waited goes first, alone');
+SELECT is(pg_temp.claim('all'), '6', 'then the next');
+SELECT ok(pg_temp.settle('all', 1), 'which is delivered');
+SELECT pg_temp.over();
+CREATE TEMP TABLE old2 AS SELECT max(token) AS token FROM tavus.deliveries;
+SELECT is(pg_temp.claim('all'), '4!/4', 'it goes again when its lease is over');
+SELECT ok(NOT pg_temp.settle('all', 1, of => token), 'and who had it may tell nothing') FROM old2;
+SELECT ok(pg_temp.settle('all', 0, '{4}', '{0}'), 'but for who has it');
+SELECT is((SELECT format('%s %s', tries, lease_until) FROM tavus.deliveries WHERE NOT dead), '4 ',
+          'its tries are counted');
+SELECT is(pg_temp.claim('all'), '4!/5', 'and again');
+SELECT ok(pg_temp.settle('all', 1), 'until it is delivered');
+SELECT is((SELECT array_agg(dead) FROM tavus.deliveries), '{t}', 'which leaves no row');
+
+-- how many at once: of the log and of what failed together
+SELECT is(pg_temp.store(10, 19), repeat('s', 10), 'ten');
+SELECT is(pg_temp.claim('all', 2, 2), '10 11', 'two at once');
+SELECT ok(pg_temp.settle('all', 0, '{10,11}', '{0,0}'), 'which fail');
+SELECT is(pg_temp.claim('all', 2, 1), '10!/2', 'one');
+SELECT is(pg_temp.claim('all', 2, 1), '11!/2', 'and another');
+SELECT is(pg_temp.claim('all', 2, 1), NULL, 'are two');
+SELECT ok(pg_temp.settle('all', 1), 'when one of them is told of');
+SELECT is(pg_temp.claim('all', 2, 3), '12 13 14', 'there is room for the log');
+SELECT is(pg_temp.claim('all', 2, 3), NULL, 'and no more');
+SELECT pg_temp.over();
+SELECT is(pg_temp.claim('all', 2, 3), '10!/3', 'all goes on after the lease');
+SELECT ok(pg_temp.settle('all', 1), 'to the end');
+SELECT is(pg_temp.claim('all', 2, 3), '12/2 13/2 14/2', 'in the order in which it was stored');
+SELECT ok(pg_temp.settle('all', 3), 'and so on');
+
+-- by bytes
+SELECT is(pg_temp.store(20, 25, '{"x":"' || repeat('y', 92) || '"}'), repeat('s', 6), 'six of 100 bytes');
+SELECT is(pg_temp.claim('all', bytes => 211), '15 16 17 18 19 20 21 22', 'no more bytes than are wanted');
+SELECT is(pg_temp.claim('all', bytes => 1), '23', 'one at least');
+SELECT is(pg_temp.claim('all', most => 2, bytes => 100), '24', 'the rest follows');
+SELECT is(pg_temp.claim('all', bytes => 100), '25', 'in order');
+SELECT is(pg_temp.claim('all'), NULL, 'to the end');
+SELECT is((SELECT count(DISTINCT token) FROM tavus.flights), 4::bigint, 'each with a token of its own');
+SELECT pg_temp.over();
+SELECT is(pg_temp.claim('all', bytes => 100), '15/2 16/2 17/2 18/2 19/2 20/2', 'one that goes again is cut, too');
+SELECT is(pg_temp.claim('all', bytes => 100), '21/2', 'and its rest goes next');
+DELETE FROM tavus.flights;
+
+SELECT is(pg_temp.store(26, 28, '{"x":"' || repeat('y', 92) || '"}'), 'sss', 'three that fail');
+SELECT is(pg_temp.claim('all'), '26 27 28', 'are claimed');
+SELECT ok(pg_temp.settle('all', 0, '{26,27,28}', '{0,0,0}'), 'fail');
+SELECT is(pg_temp.claim('all', bytes => 101), '26!/2 27!/2', 'and are cut as well');
+SELECT is(pg_temp.claim('all', bytes => 1), '28!/2', 'one at least');
+
+-- of what failed and is gone
+UPDATE tavus.deliveries SET due_at = now() - interval '1 s', lease_until = NULL WHERE NOT dead;
+DELETE FROM tavus.events WHERE id IN (pg_temp.id(26), pg_temp.id(27), pg_temp.id(28));
+SELECT is(pg_temp.claim('all'), NULL, 'events that are gone are nothing to send');
+SELECT is((SELECT array_agg(dead) FROM tavus.deliveries), '{t}', 'and leave no rows');
+SELECT pg_temp.over();
+
+-- what is not wanted is stepped over, in steps
+SELECT is(pg_temp.store(100, 129, type => 'b.c'), repeat('s', 30), 'thirty that nobody wants');
+SELECT is(pg_temp.store(130, 130, type => 'a.b'), 's', 'and one');
+SELECT is(pg_temp.claim('all', most => 1, names => '{a.b}', prefixes => '{}'), 'wait 0',
+          'are twenty steps, and then it is asked again');
+SELECT is(pg_temp.claim('all', most => 1, names => '{a.b}', prefixes => '{}'), '130', 'to go on there');
+SELECT is((SELECT count(*) FROM tavus.flights), 1::bigint, 'what is stepped over is no flight');
+SELECT ok(pg_temp.settle('all', 1), 'it is told of');
+
+-- pauses
+SELECT is(pg_temp.store(131, 139), repeat('s', 9), 'nine');
+SELECT is(pg_temp.claim('all', most => 2) || ' ' || (SELECT token > 0 FROM leased WHERE who = 'all'),
+          '131 132 true', 'two');
+TRUNCATE old;
+INSERT INTO old SELECT token FROM leased WHERE who = 'all';
+SELECT is(pg_temp.claim('all', most => 2), '133 134', 'two');
+SELECT ok(pg_temp.settle('all', 0, again => 3000000, pause => 3000000, said => '429 later'), 'one is refused');
+SELECT is(pg_temp.claim('all'), 'wait 300', 'then all waits');
+SELECT ok(pg_temp.settle('all', 2, of => token), 'that another was taken just before') FROM old;
+SELECT is(pg_temp.claim('all'), 'wait 300', 'changes nothing');
+SELECT is(tavus.deliver_retry(NULL, 'all', 'waiting')::json ->> 'retried', '0', 'somebody sends again');
+SELECT is(pg_temp.claim('all', most => 1), '133/2 134/2', 'and at once it goes on with that');
+SELECT is(pg_temp.claim('all', most => 1), NULL, 'but with one at a time');
+SELECT ok(pg_temp.settle('all', 2), 'until it is taken');
+SELECT is(pg_temp.claim('all', most => 1), '135', 'then with more');
+TRUNCATE old;
+INSERT INTO old SELECT token FROM leased WHERE who = 'all';
+SELECT is(pg_temp.claim('all', most => 1), '136', 'again');
+SELECT ok(pg_temp.settle('all', 0, again => 0, stop => 'gone', said => '410'), 'one says that nobody wants it');
+SELECT ok(pg_temp.settle('all', 1, of => token), 'what was taken just before') FROM old;
+SELECT is(pg_temp.claim('all') || ' ' || (pg_temp.shown('all') ->> 'state'), 'wait 60 stopped', 'changes nothing');
+SELECT is(tavus.deliver_retry(NULL, 'none', NULL), NULL, 'sending again, for nobody');
+SELECT ok(tavus.deliver_retry(NULL, 'all', NULL) IS NOT NULL, 'for who was stopped');
+SELECT is(pg_temp.claim('all'), '5!', 'and what was dead is the first');
+SELECT ok(pg_temp.settle('all', 1), 'again');
+SELECT is(pg_temp.claim('all', most => 1), '136/2', 'then what was under way');
+
+SELECT * FROM finish();
