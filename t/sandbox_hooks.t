@@ -131,7 +131,7 @@ subtest 'faults' => sub {
     is scalar(grep { $_->{id} eq 'msg_3' } $s->hook_messages('crm')), 1;
 
     $s->reset;
-    is post(signed('msg_4'))->code, 404, 'as if just started';
+    is post(signed('msg_4'))->code, 401, 'as if just started: with its own secret';
     done_testing;
 };
 

@@ -140,7 +140,7 @@ sub posthog_key ($self)        { return 'phc_sandbox_0123456789abcdef' }
 sub ga4_secret ($self)         { return 'sandbox-ga4-secret' }
 sub ga4_measurement_id ($self) { return 'G-SANDBOX1' }
 
-# Another one, or another secret; after reset() none is known.
+# Another one, or another secret; after reset() only the sample's crm is known.
 sub hook ($self, $name, $bytes = "secret of hook $name, 32 bytes..") {
     my $secret = 'whsec_' . encode_base64($bytes, '');
     my $known = $self->config->{hooks};
