@@ -32,8 +32,9 @@ sub trouble {
         is $got->{retry_after}, $more{retry}, 'in the body as well';
         is $res->headers->set_cookie, undef;
 
-        is scalar(grep { $_->{path} eq '/v2/conversations' }
-            $box->calls('/v2/')), 1, 'asked once' if $box->pid;
+        is scalar(grep { $_->{path} eq '/v2/conversations'
+            && $_->{method} eq 'POST' } $box->calls('/v2/')), 1, 'asked once'
+            if $box->pid;
 
         wait_ok {
             $db->selectrow_array(q{SELECT count(*) FROM tavus.events
