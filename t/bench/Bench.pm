@@ -8,16 +8,23 @@ package Bench;
 #   $bench->note('a line under the last table');
 #   print $bench->table;
 #
-# A result has rps, p50 and p99 (ms), errors, and cpu: cores that the load
-# generator took.  Ratios are of runs of the same round, against the first.
-# Where all answers are errors, and the same requests do, a candidate says so:
-# refused => 1.
+# A result has requests, rps, p50 and p99 (ms), errors, and cpu: cores that the
+# load generator took.  Ratios are of runs of the same round, against the first;
+# of requests a second, or with compare_by('p99', …) of that.  Where all answers
+# are errors, and the same requests do, a candidate says so: refused => 1.
+#
+# What an event costs is counted where a candidate says by whom:
+#
+#   accounts => {server => sub { $pid }, database => sub { $pid }}
+#       CPU time of that process, its threads and all its descendants, those
+#       that have ended too; the generator is none of them
+#   rows => sub { [rows, commits] }, two counters; or the number itself
 
 use v5.36;
 
 use File::Temp ();
 use IO::Handle;
-use POSIX qw(strftime);
+use POSIX ();
 use Time::HiRes qw(time);
 
 sub new ($class, %opt) {
@@ -62,40 +69,130 @@ sub generate ($self, @cmd) {
     return \%r;
 }
 
+# Requests at a steady rate (steady.c): rate, path, file, and as for wrk.
+sub steady ($self, $port, %opt) {
+    return $self->generate("$self->{programs}/steady", $port,
+        $opt{file}, $opt{path}, $opt{rate}, $opt{seconds} // $self->{seconds},
+        $opt{connections} // $self->{connections});
+}
+
 sub warn ($self, $text) { return print STDERR "  $text\n" }
 
-sub compare ($self, $title, @candidates) {
+
+# ---- what it cost -----------------------------------------------------------
+
+# Seconds of CPU that a process, its threads and its descendants took, by the
+# scheduler's accounts; of those that have ended by its parent's, in ticks.
+sub cpu_seconds ($pid) {
+    my $ticks = POSIX::sysconf(POSIX::_SC_CLK_TCK());
+    my %children;
+
+    for my $stat (map { slurp($_) // () } glob '/proc/[0-9]*/stat') {
+        my ($id, $parent) = $stat =~ /^(\d+) .*\) \S (\d+) /s or next;
+        push $children{$parent}->@*, $id;
+    }
+
+    my ($sum, @all) = (0, $pid);
+    while (defined(my $id = shift @all)) {
+        push @all, ($children{$id} // [])->@*;
+        for (glob "/proc/$id/task/*/schedstat") {
+            $sum += $1 / 1e9 if (slurp($_) // '') =~ /^(\d+)/;
+        }
+        $sum += ($1 + $2) / $ticks if (slurp("/proc/$id/stat") // '')
+            =~ /\) \S (?:\S+ ){12}(\d+) (\d+) /;
+    }
+    return $sum;
+}
+
+sub slurp ($file) {
+    open my $fh, '<', $file or return undef;
+    local $/;
+    return scalar <$fh>;
+}
+
+# What the counters of a candidate say now.
+sub counters ($c) {
+    return {
+        (map { $_ => cpu_seconds($c->{accounts}{$_}->()) }
+            keys(($c->{accounts} // {})->%*)),
+        ref $c->{rows} ? (rows => $c->{rows}->()) : (),
+    };
+}
+
+# CPU microseconds a request, and rows a commit, between two of them.
+sub account ($c, $r, $before, $after) {
+    $r->{$_} = ($after->{$_} - $before->{$_}) * 1e6 / ($r->{requests} || 1)
+        for keys(($c->{accounts} // {})->%*);
+    if (ref $c->{rows}) {
+        my ($rows, $commits) = map { $after->{rows}[$_] - $before->{rows}[$_] }
+            0, 1;
+        $r->{rows} = $commits ? $rows / $commits : 0;
+    }
+    elsif ($c->{rows}) {
+        $r->{rows} = $c->{rows};
+    }
+    return;
+}
+
+
+# ---- one beside the other ---------------------------------------------------
+
+sub compare ($self, @args) { return $self->compare_by('rps', @args) }
+
+sub run_once ($self, $c) {
+    $c->{before}->() if $c->{before};
+    my $before = counters($c);
+    my $r = $c->{run}->();
+    account($c, $r, $before, counters($c));
+    $c->{after}->($r) if $c->{after};
+    $r->@{qw(errors repeated)} = (0, 0) if $c->{refused};
+    $self->warn("$r->{repeated} requests were repeated: make more")
+        if $r->{repeated};
+    return $r;
+}
+
+sub compare_by ($self, $by, $title, @candidates) {
     my %got;
 
     print STDERR "$title\n";
     for my $run (1 .. $self->{runs}) {
         for my $c (@candidates) {
-            $c->{before}->() if $c->{before};
-            my $r = $c->{run}->();
-            $c->{after}->($r) if $c->{after};
-            $r->@{qw(errors repeated)} = (0, 0) if $c->{refused};
-            $self->warn("$r->{repeated} requests were repeated: make more")
-                if $r->{repeated};
+            my $r = $self->run_once($c);
             push $got{$c->{name}}->@*, $r;
             printf STDERR "  %-40s %8.0f/s  p50 %7.2f  p99 %7.2f ms  "
-                . "errors %d  generator %.2f\n",
-                $c->{name}, $r->@{qw(rps p50 p99 errors cpu)};
+                . "errors %d  generator %.2f%s\n",
+                $c->{name}, $r->@{qw(rps p50 p99 errors cpu)},
+                join '', map { defined $r->{$_} ? sprintf "  $_ %.1f", $r->{$_}
+                    : () } qw(server database rows p999 max waited late);
         }
     }
 
     push $self->{out}->@*, '', "| $title | requests/s | p50 | p99 | ratio "
-        . '| generator |', '|---|--:|--:|--:|--:|--:|';
+        . ($by eq 'rps' ? '' : "of $by ") . '| server | database '
+        . '| rows a commit | generator |', '|---|' . '--:|' x 8;
     my $first = $got{$candidates[0]{name}};
     for my $c (@candidates) {
         my @r = $got{$c->{name}}->@*;
-        my $of = sub ($field) { median(map { $_->{$field} } @r) };
-        my @ratio = map { $r[$_]{rps} / $first->[$_]{rps} } 0 .. $#r;
-        my $errors = $of->('errors');
+        my $of = sub ($field) {
+            my @n = grep { defined } map { $_->{$field} } @r;
+            return @n ? median(@n) : undef;
+        };
+        my $shown = sub ($field, $format) {
+            my $n = $of->($field);
+            return defined $n ? sprintf $format, $n : '';
+        };
+        my @ratio = map { $r[$_]{$by} / ($first->[$_]{$by} || 1) } 0 .. $#r;
+        my @more = map { $of->($_->[0]) ? $shown->(@$_) : () }
+            ['errors', '%.0f errors'], ['p999', 'p99.9 %.2f ms'],
+            ['max', 'max %.1f ms'], ['waited', '%.0f waited'],
+            ['unsent', '%.0f not sent'], ['late', 'late %.2f ms'];
         push $self->{out}->@*, sprintf
-            '| %s | %s | %.2f ms | %.2f ms | %.2f | %.2f cores |%s',
-            $c->{name}, thousands($of->('rps')), $of->('p50'), $of->('p99'),
-            median(@ratio), $of->('cpu'),
-            $errors ? " $errors errors" : '';
+            '| %s | %s | %.2f ms | %.2f ms | %.2f | %s | %s | %s | '
+            . '%.2f cores |%s', $c->{name}, thousands($of->('rps')),
+            $of->('p50'), $of->('p99'), median(@ratio),
+            $shown->('server', '%.1f µs'), $shown->('database', '%.1f µs'),
+            $shown->('rows', '%.1f'), $of->('cpu'),
+            @more ? ' ' . join(', ', @more) : '';
     }
     return \%got;
 }
@@ -139,7 +236,7 @@ sub table ($self, $dir) {
 
     return join "\n", sprintf('%s, %s cores, fsync of 8 KB %.2f ms, %s; '
         . 'medians of %d paired runs of %g s.', $cpu, $cores, fsync_ms($dir),
-        strftime('%Y-%m-%d', gmtime), $self->@{qw(runs seconds)}),
+        POSIX::strftime('%Y-%m-%d', gmtime), $self->@{qw(runs seconds)}),
         $self->{out}->@*, '';
 }
 

@@ -373,8 +373,9 @@ main(int argc, char **argv)
 
     qsort(ms, n, sizeof(*ms), by_value);
 
-    printf("RESULT rps=%.1f p50=%.3f p99=%.3f errors=0 repeated=0\n", rps,
-           (double) ms[n / 2], (double) ms[n * 99 / 100]);
+    printf("RESULT requests=%zu rps=%.1f p50=%.3f p99=%.3f errors=0 "
+           "repeated=0 rows=%zu\n", total * rows, rps, (double) ms[n / 2],
+           (double) ms[n * 99 / 100], rows);
 
     return 0;
 }

@@ -1,7 +1,7 @@
 -- Sends the requests of a file, each once: a thread takes every nth of them.
--- Lines are "signature<TAB>body" or, where bodies are long,
--- "signature<TAB>start<TAB>n": n times x, then '"}}' is the rest.  It is added
--- when a request is sent, as wrk is slower the more it holds.
+-- Lines are "proof<TAB>body" or, where bodies are long, "proof<TAB>start<TAB>n":
+-- n times x, then '"}}' is the rest.  It is added when a request is sent, as wrk
+-- is slower the more it holds.  A proof is a signature, or "?" and arguments.
 --
 -- Arguments: threads, file, path, milliseconds between two of a connection.
 
@@ -18,16 +18,23 @@ function init(args)
 
     for line in io.lines(args[2]) do
         if n % count == number then
-            local signature, body, x = line:match("^(%x+)\t([^\t]+)\t?(%d*)")
+            local proof, body, x = line:match("^([^\t]+)\t([^\t]+)\t?(%d*)")
 
             if x ~= "" and not rest then
                 rest = ("x"):rep(tonumber(x)) .. '"}}'
             end
 
-            local whole = wrk.format("POST", args[3], {
-                ["Content-Type"] = "application/json",
-                ["X-Tavus-Signature"] = signature,
-            }, body .. (rest or ""))
+            local headers = {["Content-Type"] = "application/json"}
+            local path = args[3]
+
+            if proof:sub(1, 1) == "?" then
+                path = path .. proof
+            else
+                headers["X-Tavus-Signature"] = proof
+            end
+
+            local whole = wrk.format("POST", path, headers,
+                body .. (rest or ""))
 
             requests[#requests + 1] = rest and whole:sub(1, -#rest - 1) or whole
         end

@@ -16,6 +16,7 @@
  * REQUESTS is the file that replay.lua sends.  One that is due while no
  * connection is free waits for one.  Prints a line of RESULT:
  *
+ *   requests                that were sent
  *   rps                     answered with 2xx
  *   p50 p99 p999 max        milliseconds, of all; what was not answered within
  *                           GRACE of the end took so long at least
@@ -115,7 +116,7 @@ due(load_t *load, size_t i)
 
 /*
  * A line is "proof<TAB>body" or "proof<TAB>start<TAB>n": n times x, then '"}}'
- * are the rest.  A proof is a signature, "?" and arguments, or "-" for none.
+ * are the rest.  A proof is a signature, "?" and arguments.
  */
 static void
 requests_read(load_t *load, const char *path, const char *uri)
@@ -176,9 +177,9 @@ requests_read(load_t *load, const char *path, const char *uri)
                        "Content-Type: application/json\r\n%s%s%s"
                        "Content-Length: %zu\r\n\r\n%s",
                        uri, *line == '?' ? line : "",
-                       strchr("?-", *line) ? "" : "X-Tavus-Signature: ",
-                       strchr("?-", *line) ? "" : line,
-                       strchr("?-", *line) ? "" : "\r\n",
+                       *line == '?' ? "" : "X-Tavus-Signature: ",
+                       *line == '?' ? "" : line,
+                       *line == '?' ? "" : "\r\n",
                        strlen(body) + (x ? load->rest_len : 0), body);
         if (len == -1) {
             err(1, "asprintf");
@@ -550,9 +551,9 @@ print(load_t *load, double seconds)
     qsort(load->took, load->total, sizeof(float), by_value);
     qsort(load->late, load->next, sizeof(float), by_value);
 
-    printf("RESULT rps=%.1f p50=%.3f p99=%.3f p999=%.3f max=%.3f errors=%zu "
-           "repeated=%zu waited=%zu unsent=%zu late=%.3f\n",
-           (double) load->good / seconds,
+    printf("RESULT requests=%zu rps=%.1f p50=%.3f p99=%.3f p999=%.3f max=%.3f "
+           "errors=%zu repeated=%zu waited=%zu unsent=%zu late=%.3f\n",
+           load->next, (double) load->good / seconds,
            quantile(load->took, load->total, 0.5),
            quantile(load->took, load->total, 0.99),
            quantile(load->took, load->total, 0.999),
