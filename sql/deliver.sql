@@ -214,9 +214,10 @@ $$;
 
 -- Takes what became of what was leased with a token: how many were delivered; those that failed by
 -- themselves, which wait for so many milliseconds, or are dead where that is NULL; or that it is to go
--- again as a whole, after so many (again).  And what that says of the destination: that it is paused for
--- so many milliseconds, or stopped, which what was under way beside it does not undo.  False: the lease
--- is over, and what is told does not count.
+-- again as a whole, after so many (again), which counts as a try of it unless it is 0: then it was no
+-- fault of its own.  And what that says of the destination: that it is paused for so many milliseconds, or
+-- stopped, which what was under way beside it does not undo.  False: the lease is over, and what is told
+-- does not count.
 CREATE OR REPLACE FUNCTION tavus.deliver_settle(
     destination_ text, token_ bigint, delivered_ int, failed uuid[], waits bigint[], statuses int[],
     reasons text[], again bigint, pause bigint, stop text, said_ text)
@@ -237,7 +238,9 @@ BEGIN
     PERFORM FROM tavus.destinations t WHERE t.name = destination_ FOR UPDATE;
 
     IF again IS NOT NULL THEN
-        UPDATE tavus.flights t SET due_at = now() + again * interval '1 millisecond', token = 0
+        UPDATE tavus.flights t
+           SET due_at = now() + again * interval '1 millisecond', token = 0,
+               tries = t.tries - CASE WHEN again = 0 THEN 1 ELSE 0 END
          WHERE t.destination = destination_ AND t.token = token_;
         known := FOUND;
 

@@ -234,6 +234,10 @@ says('"secret": secret is not base64', $deliver,
     d("webhook { secret $good; }"));
 says('invalid "measurement_id" "UA-1", it looks like "G-ABC1234567"', $deliver,
     d("ga4 { measurement_id UA-1; }"));
+says('"url" must begin with https://', $deliver,
+    d("webhook { url $good; }"));
+says('"url" must not have a user', $deliver,
+    d("webhook { url https://a:b\@127.0.0.1/; }"));
 says('"url": what follows the host is no path with a query', $deliver,
     d("webhook { url https://127.0.0.1/a#b; }"));
 says('"url" of "tavus_deliver" "webhook" must be https, or http to a loopback '

@@ -290,6 +290,10 @@ ngx_tavus_deliveries_told(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 
     ngx_http_request_t  *r;
 
+    if (rc == NGX_OK) {
+        ngx_tavus_store_wake();
+    }
+
     r = ngx_tavus_detach(&ds->wait);
 
     if (r) {

@@ -14,11 +14,16 @@
 
 #define NGX_TAVUS_DELIVER_TICK     50       /* ms */
 #define NGX_TAVUS_DELIVER_POLL     5000
+#define NGX_TAVUS_DELIVER_LOOK     1000     /* paused, as that may be lifted */
 #define NGX_TAVUS_DELIVER_FIRST    1000
 #define NGX_TAVUS_DELIVER_TIMEOUT  15000
 
-/* of one destination, under way at once, over all nodes */
+/*
+ * of one destination, under way at once: of the log over all nodes, and with
+ * what goes again by itself for this one
+ */
 #define NGX_TAVUS_DELIVER_FLIGHTS  "4"
+#define NGX_TAVUS_DELIVER_MOST     4
 
 /* of a claim */
 #define NGX_TAVUS_DELIVER_EVENTS   "500"
@@ -195,7 +200,7 @@ ngx_tavus_deliver_timer_handler(ngx_event_t *ev)
             item->next = ngx_current_msec;
         }
 
-        if (!item->asking
+        if (!item->asking && item->flights < NGX_TAVUS_DELIVER_MOST
             && (ngx_msec_int_t) (item->next - ngx_current_msec) <= 0)
         {
             ngx_tavus_deliver_claim(item);
@@ -282,7 +287,7 @@ ngx_tavus_deliver_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 
         item->next = ngx_current_msec
                      + (ngx_msec_t) ngx_min(ngx_max(wait, 0),
-                                            NGX_TAVUS_DELIVER_POLL);
+                                            NGX_TAVUS_DELIVER_LOOK);
         n = 0;
     }
 
@@ -299,7 +304,9 @@ ngx_tavus_deliver_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 
     /* until there are as many as may be, or no more events */
 
-    if (item->failures == 0 && !ngx_exiting) {
+    if (item->failures == 0 && item->flights < NGX_TAVUS_DELIVER_MOST
+        && !ngx_exiting)
+    {
         ngx_tavus_deliver_claim(item);
     }
 }

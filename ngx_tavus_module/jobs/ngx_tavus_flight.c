@@ -98,6 +98,7 @@ struct ngx_tavus_flight_s {
 
     ngx_uint_t                 delivered;
     ngx_uint_t                 failed;      /* by what is no fault of theirs */
+    int64_t                    wait;        /* ms, the longest Retry-After */
     int64_t                    pause;       /* ms, or -1 */
     const char                *stop;
     ngx_str_t                  said;
@@ -106,6 +107,7 @@ struct ngx_tavus_flight_s {
     unsigned                   alone:1;     /* what failed before */
     unsigned                   halted:1;    /* nothing more is sent */
     unsigned                   again:1;     /* as a whole */
+    unsigned                   blamed:1;    /* which counts as a try */
 };
 
 
@@ -484,6 +486,7 @@ ngx_tavus_flight_refused(ngx_tavus_flight_part_t *part, ngx_tavus_curl_t *t,
 
     wait = (int64_t) t->retry_after * 1000;
     wait = ngx_min(wait, NGX_TAVUS_FLIGHT_LONGEST);
+    f->wait = ngx_max(f->wait, wait);
 
     if (verdict == TAVUS_VERDICT_NEVER) {
 
@@ -585,7 +588,9 @@ ngx_tavus_flight_end(ngx_tavus_flight_t *f)
         && f->pause < 0)
     {
         f->again = f->items[0].tries < NGX_TAVUS_FLIGHT_WHOLE;
-        f->pause = tavus_delivery_backoff(f->failures + 1, ngx_random());
+        f->blamed = 1;
+        f->pause = ngx_max(f->wait, tavus_delivery_backoff(f->failures + 1,
+                                                           ngx_random()));
 
     } else if (f->delivered == 0 && !f->alone
                && (f->stop || f->pause >= 0
@@ -671,12 +676,19 @@ ngx_tavus_flight_log(ngx_tavus_flight_t *f)
 
     d = f->destination;
 
-    if (f->stop) {
+    if (f->delivered && f->stop == NULL && f->pause < 0) {
+        d->told = NGX_TAVUS_DESTINATION_WELL;
+
+    } else if (f->stop && d->told < NGX_TAVUS_DESTINATION_STOPPED) {
+        d->told = NGX_TAVUS_DESTINATION_STOPPED;
+
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "nothing is delivered to \"%V\" any more: \"%V\"",
                       &d->name, &f->said);
 
-    } else if (f->pause >= 0 && f->failures == 0) {
+    } else if (f->pause >= 0 && d->told < NGX_TAVUS_DESTINATION_PAUSED) {
+        d->told = NGX_TAVUS_DESTINATION_PAUSED;
+
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
                       "\"%V\" takes nothing, it is tried again in %L ms: "
                       "\"%V\"", &d->name, f->pause, &f->said);
@@ -775,7 +787,7 @@ ngx_tavus_flight_settle(ngx_tavus_flight_t *f)
 
     if (f->again) {
         f->op.values[7] = (char *) text;
-        text = ngx_sprintf(text, "%L%Z", ngx_max(f->pause, 0));
+        text = ngx_sprintf(text, "%L%Z", f->blamed ? f->pause : 0);
     }
 
     if (f->pause >= 0) {

@@ -665,11 +665,20 @@ ngx_tavus_deliver_split(ngx_conf_t *cf, ngx_tavus_destination_t *d,
     ngx_str_t   base;
 
     last = url->data + url->len;
-    p = ngx_strlchr(url->data, last, ':');
-    p = p && last - p > 3 ? p + 3 : url->data;
+    p = ngx_strnstr(url->data, "://", ngx_min(url->len, sizeof("https://")));
 
-    while (p < last && *p != '/' && *p != '?' && *p != '#') {
-        p++;
+    if (p == NULL || ngx_strncmp(url->data, "http", 4) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"url\" must begin with https://");
+        return NGX_CONF_ERROR;
+    }
+
+    for (p += 3; p < last && *p != '/' && *p != '?' && *p != '#'; p++) {
+        if (*p == '@') {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"url\" must not have a user");
+            return NGX_CONF_ERROR;
+        }
     }
 
     base.data = url->data;

@@ -15,6 +15,9 @@
 
 
 static void ngx_tavus_destination_free(void *data);
+static void ngx_tavus_destination_hide(ngx_str_t *answer, ngx_str_t *secret);
+static void ngx_tavus_destination_address(ngx_str_t *answer,
+    ngx_str_t *address);
 
 
 ngx_tavus_curl_t *
@@ -84,12 +87,57 @@ ngx_tavus_destination_status(ngx_tavus_curl_t *t)
 }
 
 
+/* before it is cut, as a part of a secret is one too */
+
+static void
+ngx_tavus_destination_hide(ngx_str_t *answer, ngx_str_t *secret)
+{
+    u_char  *p;
+
+    if (secret->len == 0 || answer->len < secret->len) {
+        return;
+    }
+
+    p = ngx_strlcasestrn(answer->data, answer->data + answer->len,
+                         secret->data, secret->len - 1);
+    if (p) {
+        answer->len = p - answer->data;
+    }
+}
+
+
+/* "Cannot POST /hooks/s3cret": the path, or the query, or both */
+
+static void
+ngx_tavus_destination_address(ngx_str_t *answer, ngx_str_t *address)
+{
+    u_char     *p, *last;
+    ngx_str_t   part;
+
+    last = address->data + address->len;
+    p = ngx_strlchr(address->data, last, '?');
+
+    part.data = address->data;
+    part.len = (p ? p : last) - part.data;
+
+    if (part.len > 1) {
+        ngx_tavus_destination_hide(answer, &part);
+    }
+
+    if (p) {
+        part.data = p + 1;
+        part.len = last - part.data;
+        ngx_tavus_destination_hide(answer, &part);
+    }
+}
+
+
 ngx_str_t
 ngx_tavus_destination_said(ngx_tavus_destination_t *d, ngx_tavus_curl_t *t,
     u_char *buf)
 {
-    u_char      *p, *last, *key;
-    ngx_str_t    said;
+    u_char      *p, *last;
+    ngx_str_t    said, answer;
     ngx_uint_t   status;
 
     status = ngx_tavus_destination_status(t);
@@ -100,14 +148,14 @@ ngx_tavus_destination_said(ngx_tavus_destination_t *d, ngx_tavus_curl_t *t,
         p = ngx_slprintf(buf, last, "%s", curl_easy_strerror(t->rc));
 
     } else {
-        p = ngx_slprintf(buf, last, "%ui %V", status, &t->answer);
+        answer = t->answer;
+        ngx_tavus_destination_hide(&answer, &d->key);
+        ngx_tavus_destination_address(&answer, &d->path);
+
+        p = ngx_slprintf(buf, last, "%ui %V", status, &answer);
     }
 
-    /* it may repeat what it was sent */
-
-    key = d->key.len ? ngx_strlcasestrn(buf, p, d->key.data, d->key.len - 1)
-                     : NULL;
-    last = key ? key : p;
+    last = p;
 
     for (p = buf; p < last; p++) {
         if (*p < ' ' || *p >= 0x7f) {

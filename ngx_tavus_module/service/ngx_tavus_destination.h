@@ -32,6 +32,15 @@
 typedef struct ngx_tavus_destination_s  ngx_tavus_destination_t;
 
 
+/* what the log of a worker has said of one */
+
+typedef enum {
+    NGX_TAVUS_DESTINATION_WELL = 0,
+    NGX_TAVUS_DESTINATION_PAUSED,
+    NGX_TAVUS_DESTINATION_STOPPED
+} ngx_tavus_destination_told_t;
+
+
 /* an event on its way, in memory of the flight */
 
 typedef struct {
@@ -85,6 +94,8 @@ struct ngx_tavus_destination_s {
     ngx_array_t                properties;  /* tavus_part_t: beside the usual */
     unsigned                   beginning:1; /* a new one begins there */
 
+    ngx_tavus_destination_told_t  told;
+
     /* the same for PostgreSQL: texts of arrays */
     const char                *names;
     const char                *prefixes;
@@ -105,8 +116,8 @@ ngx_uint_t ngx_tavus_destination_status(ngx_tavus_curl_t *t);
 
 /*
  * What is to be kept of an answer, or of why there is none, for the owner:
- * printable, in at most NGX_TAVUS_DESTINATION_SAID bytes of buf, and without
- * the destination's key.
+ * printable, in at most NGX_TAVUS_DESTINATION_SAID bytes of buf.  It may repeat
+ * what it was sent, and ends where the key or the address would stand in it.
  */
 ngx_str_t ngx_tavus_destination_said(ngx_tavus_destination_t *d,
     ngx_tavus_curl_t *t, u_char *buf);

@@ -584,8 +584,8 @@ ngx_tavus_batch_outcomes(const char *letters)
 
     /* whoever goes on from there looks at this */
 
-    if (stored && st->stored) {
-        (void) ngx_atomic_fetch_add(st->stored, 1);
+    if (stored) {
+        ngx_tavus_store_wake();
     }
 }
 

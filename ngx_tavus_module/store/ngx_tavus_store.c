@@ -338,6 +338,15 @@ ngx_tavus_store_query(ngx_tavus_pg_op_t *op)
 }
 
 
+void
+ngx_tavus_store_wake(void)
+{
+    if (ngx_tavus_store.stored) {
+        (void) ngx_atomic_fetch_add(ngx_tavus_store.stored, 1);
+    }
+}
+
+
 ngx_int_t
 ngx_tavus_store_change(ngx_tavus_pg_op_t *op)
 {

@@ -126,6 +126,9 @@ ngx_int_t ngx_tavus_store_query(ngx_tavus_pg_op_t *op);
  */
 ngx_int_t ngx_tavus_store_change(ngx_tavus_pg_op_t *op);
 
+/* Something was stored, or may go on: who delivers looks at once. */
+void ngx_tavus_store_wake(void);
+
 /* Whether a query would be answered at once, if at all. */
 ngx_uint_t ngx_tavus_store_query_idle(void);
 

@@ -7,7 +7,8 @@
 #
 # For tests, beside the services' own paths:
 #
-#   POST   /_fault      {path?, method?, kind, times?, after?, …}: see below
+#   POST   /_fault      {path?, method?, holds?, kind, times?, after?, …}: see
+#                       below
 #   DELETE /_fault      no more faults
 #   GET    /_calls      what was received; DELETE forgets it
 #   GET    /_callbacks  callbacks that were sent, and how they were answered
@@ -65,8 +66,8 @@
 #   POST /ga4/mp/collect, /ga4/debug/mp/collect     Ga4.pm
 #   POST /hooks/NAME                Hooks.pm
 #
-# Faults match the beginning of the path and apply to "times" calls (default:
-# all).  kind is one of
+# Faults match the beginning of the path, and what "holds" some text, and apply
+# to "times" calls (default: all).  kind is one of
 #
 #   status   "status" with "body" (text or JSON) and "headers"
 #   delay    "ms" later

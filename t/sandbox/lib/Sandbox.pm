@@ -39,7 +39,7 @@ has sender     => sub {
 my %KINDS = map { $_ => 1 }
     qw(status delay hang cut reset garbage huge slow);
 my %FAULT = map { $_ => 1 }
-    qw(path method kind status body headers ms bytes times raw after);
+    qw(path method holds kind status body headers ms bytes times raw after);
 
 my $whole = sub ($v) { ($v // '') =~ /^\d+\z/ };
 my $maybe = sub ($v) { !defined $v || $whole->($v) };
@@ -254,6 +254,8 @@ sub take_fault ($self, $c) {
         next if defined $f->{times} && $f->{times} <= 0;
         next if defined $f->{method} && uc $f->{method} ne $c->req->method;
         next if defined $f->{path} && index($path, $f->{path}) != 0;
+        next if defined $f->{holds}
+            && index($c->stash('sent')->{bytes} // '', $f->{holds}) < 0;
         $f->{times}-- if defined $f->{times};
         return $f;
     }

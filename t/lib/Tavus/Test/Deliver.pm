@@ -7,11 +7,17 @@ package Tavus::Test::Deliver;
 #   $d->track('page_view', consent => 'granted', session => 's1', n => 3);
 #   $d->destination('crm')              as the admin API shows it
 #   $d->failed(destination => 'crm')    what waits or is dead there
-#   $d->idle                            all is delivered, or waits by itself
 #   $d->ready                           all destinations are known
 #   $d->lease_over                      of all that is under way
 #   $d->backend                         the process of PostgreSQL that is asked
 #   $d->configured(crm => '…')          as new(), for a reload
+#   $d->idle('crm')                     all is delivered, or waits by itself
+#   $d->retry($id), $d->retry(undef, destination => 'crm')
+#                                       sends again; the answer
+#   $d->hurry('crm')                    what waits there is due
+#   $d->unleased                        nothing that failed is under way
+#   $d->seconds('crm', 'paused_until')  until then
+#   $d->directives(sub ($url) { … })    the same at other addresses
 
 use v5.36;
 
@@ -21,18 +27,20 @@ use Tavus::Test::Process qw(wait_for);
 sub members ($self, $service) {
     my $t = $self->{t};
     my $box = $t->sandbox;
+    my $at = $self->{at};
 
     return 'key file:' . $t->secret('posthog.key', $box->posthog_key)
-        . '; url ' . $box->posthog_url . ';' if $service eq 'posthog';
+        . '; url ' . $at->($box->posthog_url) . ';' if $service eq 'posthog';
     return 'measurement_id ' . $box->ga4_measurement_id . '; secret file:'
         . $t->secret('ga4.secret', $box->ga4_secret) . '; url '
-        . $box->ga4_url . ';' if $service eq 'ga4';
+        . $at->($box->ga4_url) . ';' if $service eq 'ga4';
     return '';
 }
 
 sub hook ($self, $name) {
     my $t = $self->{t};
-    return 'url file:' . $t->secret("$name.url", $t->sandbox->hook_url($name))
+    return 'url file:' . $t->secret("$name.url",
+            $self->{at}->($t->sandbox->hook_url($name)))
         . '; secret file:'
         . $t->secret("$name.secret", $t->sandbox->hook($name)) . ';';
 }
@@ -47,7 +55,8 @@ sub new ($class, $t, %block) {
     return $self;
 }
 
-sub directives ($self) {
+sub directives ($self, $at = sub ($url) { $url }) {
+    $self->{at} = $at;
     return map {
         my $service = /^(posthog|ga4)/ ? $1 : 'webhook';
         my $more = $self->{block}{$_};
@@ -90,9 +99,35 @@ sub destination ($self, $name) {
 
 sub failed ($self, %query) { return $self->shown(%query)->{deliveries}->@* }
 
-sub idle ($self) {
+sub idle ($self, @name) {
     return !grep { $_->{in_flight} || $_->{lag}{events} }
-        $self->shown->{destinations}->@*;
+        $self->shown(map { (destination => $_) } @name)->{destinations}->@*;
+}
+
+sub retry ($self, $id = undef, %query) {
+    my $t = $self->{t};
+    my $path = join '/', '/api/admin/deliveries', grep { defined } $id;
+    my $query = join '&', map { "$_=$query{$_}" } sort keys %query;
+    return $t->post("$path/retry" . ($query ? "?$query" : ''), {},
+        {$t->admin_headers->%*, 'Content-Type' => 'application/json'});
+}
+
+# One that goes nowhere is stored too, as what is due is looked for then.
+sub hurry ($self, $name) {
+    my $n = $self->{t}->db->do('UPDATE tavus.deliveries SET due_at = now() '
+        . 'WHERE destination = ? AND NOT dead AND due_at > now()', undef, $name);
+    $self->track('page_view') if $n > 0;
+    return $n > 0;
+}
+
+sub unleased ($self) {
+    return !$self->{t}->db->selectrow_array('SELECT count(*) '
+        . 'FROM tavus.deliveries WHERE token IS NOT NULL');
+}
+
+sub seconds ($self, $name, $column) {
+    return $self->{t}->db->selectrow_array("SELECT extract(epoch FROM $column "
+        . '- now()) FROM tavus.destinations WHERE name = ?', undef, $name);
 }
 
 sub ready ($self) {
