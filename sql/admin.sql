@@ -455,6 +455,7 @@ AS $$
                                                                      '"events_p"YYYYMM')))),
         'quarantined', (SELECT count(*) FROM (SELECT FROM tavus.quarantine LIMIT 10000) q),
         'repairs_open', tavus.open_repairs(),
+        'log', tavus.log_state()::json,
         'unsettled', (SELECT count(*) FROM (SELECT FROM tavus.intents WHERE due_at IS NOT NULL
                                              LIMIT 10000) u),
         'silent_nodes', coalesce((

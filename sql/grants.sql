@@ -17,6 +17,7 @@ GRANT EXECUTE ON FUNCTION
     tavus.rotate_digests(),
     tavus.trim(text, interval, int, text),
     tavus.heartbeat(text, int, bigint),
+    tavus.log_state(),
     tavus.claim_unsettled(text, bigint, int),
     tavus.claim_repairs(int, int, text[], text[], text[], int),
     tavus.deliver_claim(text, text, boolean, text[], text[], text[], int, int, bigint),

@@ -284,6 +284,73 @@ AS $$
              WHERE l.pos >= cursor_lag.pos ORDER BY l.pos LIMIT 10001) r
 $$;
 
+-- For health and metrics: since when what is stored is held up, in seconds, and by whom; how far each
+-- cursor is behind; whether what was stored before the log is in it.
+CREATE OR REPLACE FUNCTION tavus.log_state() RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+DECLARE
+    held record;
+BEGIN
+    SELECT l.pid, l.virtualtransaction AS xact,
+           (l.classid::bigint << 32) + l.objid::bigint - tavus.log_key() AS pos
+      INTO held
+      FROM pg_locks l
+     WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.mode = 'ShareLock'
+       AND l.classid::bigint >= tavus.log_key() >> 32
+       AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+     ORDER BY 3 LIMIT 1;
+
+    RETURN (
+        SELECT json_build_object(
+            'held_seconds', coalesce(h.seconds, 0),
+            'held_by', CASE WHEN h.seconds > 0 THEN coalesce(
+                (SELECT format('prepared transaction "%s" of %s', x.gid, x.owner)
+                   FROM pg_locks l JOIN pg_prepared_xacts x ON x.transaction = l.transactionid
+                  WHERE l.locktype = 'transactionid' AND l.pid IS NULL
+                    AND l.virtualtransaction = held.xact AND held.pid IS NULL LIMIT 1),
+                (SELECT format('process %s of %s, "%s"', a.pid, a.usename, a.application_name)
+                   FROM pg_stat_activity a WHERE a.pid = held.pid)) END,
+            'past', (SELECT p.whole FROM tavus.log_past p),
+            'cursors', coalesce((
+                SELECT json_agg(json_build_object(
+                           'name', c.name, 'events', g.events, 'seconds', g.seconds,
+                           'missed', c.missed) ORDER BY c.name)
+                  FROM tavus.cursors c, tavus.cursor_lag(c.pos, c.ord) g), '[]'))::text
+          FROM (SELECT extract(epoch FROM clock_timestamp() - (
+                           SELECT l.at FROM tavus.log l WHERE l.pos > held.pos
+                            ORDER BY l.pos LIMIT 1))::int AS seconds) h);
+END
+$$;
+
+-- Whether a cursor stands before an event of before an id.  One that is over 10,000 rows behind does.
+CREATE OR REPLACE FUNCTION tavus.log_unread(bound uuid) RETURNS boolean
+LANGUAGE plpgsql
+SET search_path = pg_catalog, tavus, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+DECLARE
+    slowest record;
+BEGIN
+    SELECT c.pos, c.ord INTO slowest FROM tavus.cursors c ORDER BY c.pos, c.ord LIMIT 1;
+
+    RETURN FOUND AND (
+        SELECT count(*) > 10000
+               OR coalesce(bool_or(bound > ANY (l.ids[CASE WHEN l.pos = slowest.pos
+                                                           THEN slowest.ord ELSE 0 END + 1:])), false)
+          FROM (SELECT l.pos, l.ids FROM tavus.log l
+                 WHERE l.pos >= slowest.pos ORDER BY l.pos LIMIT 10001) l);
+END
+$$;
+
 -- Readers outside.  What they are told is a place and the epoch in which it was told, and the epoch notes
 -- the furthest of these: so who comes with a place that this database has not told has read what it has
 -- lost, and must be told so.  To compare positions would not do: a standby may have one and have lost the

@@ -83,9 +83,10 @@ AS $$
     SELECT tavus.make_months()
 $$;
 
--- Drops one month past retention (at least 60 days), and tells whether there are more.  Intake
--- waits while the lock on events is waited for, and until the commit: tries are short and few, what
--- else has to be locked is locked before, and the commit waits for no disk and no standby.
+-- Drops one month past retention (at least 60 days), and tells whether there are more.  One that a
+-- cursor has not read is kept for a week; then it is not waited for.  Intake waits while the lock on
+-- events is waited for, and until the commit: tries are short and few, what else has to be locked is
+-- locked before, and the commit waits for no disk and no standby.
 CREATE OR REPLACE FUNCTION tavus.drop_months(retention interval DEFAULT '400 days') RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
@@ -96,22 +97,29 @@ DECLARE
     past    timestamptz := now() - greatest(coalesce(retention, '400 days'), interval '60 days');
     present timestamp := date_trunc('month', now() AT TIME ZONE 'UTC');
     due     text[];
+    unread  text[];
     part    text;
 BEGIN
     IF NOT pg_try_advisory_xact_lock(2026, 3) THEN
         RETURN '{"busy":true}';
     END IF;
 
-    due := ARRAY(
-        SELECT p.name
-          FROM (SELECT c.relname::text AS name,
-                       to_timestamp(right(c.relname, 6), 'YYYYMM')::timestamp AS month
-                  FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-                 WHERE i.inhparent = 'tavus.events'::regclass
-                   AND c.relname ~ '^events_p[0-9]{6}$') p
-         WHERE p.month < present - interval '2 months'
-           AND (p.month + interval '1 month') AT TIME ZONE 'UTC' <= past
-         ORDER BY p.name);
+    SELECT coalesce(array_agg(m.name ORDER BY m.name) FILTER (WHERE NOT m.unread), '{}'),
+           array_agg(m.name ORDER BY m.name) FILTER (WHERE m.unread)
+      INTO due, unread
+      FROM (SELECT p.name,
+                   p.ends > past - interval '7 days'
+                   AND tavus.log_unread(tavus.uuid_floor(p.ends)) AS unread
+              FROM (SELECT c.relname::text AS name,
+                           to_timestamp(right(c.relname, 6), 'YYYYMM')::timestamp AS month,
+                           (to_timestamp(right(c.relname, 6), 'YYYYMM')::timestamp
+                            + interval '1 month') AT TIME ZONE 'UTC' AS ends
+                      FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                     WHERE i.inhparent = 'tavus.events'::regclass
+                       AND c.relname ~ '^events_p[0-9]{6}$'
+                    OFFSET 0) p
+             WHERE p.month < present - interval '2 months' AND p.ends <= past
+            OFFSET 0) m;
 
     PERFORM set_config('synchronous_commit', 'off', true);
 
@@ -122,13 +130,15 @@ BEGIN
             EXECUTE format('ALTER TABLE tavus.events DETACH PARTITION tavus.%I', part);
             EXECUTE format('DROP TABLE tavus.%I', part);
 
-            RETURN json_build_object('dropped', ARRAY[part], 'waiting', '{}'::text[],
-                                     'more', cardinality(due) > 1);
+            RETURN json_strip_nulls(json_build_object(
+                'dropped', ARRAY[part], 'waiting', '{}'::text[], 'more', cardinality(due) > 1,
+                'unread', unread));
         EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
             PERFORM pg_sleep(0.2);
         END;
     END LOOP;
 
-    RETURN json_build_object('dropped', '{}'::text[], 'waiting', due, 'more', false);
+    RETURN json_strip_nulls(json_build_object(
+        'dropped', '{}'::text[], 'waiting', due, 'more', false, 'unread', unread));
 END
 $$;

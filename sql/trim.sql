@@ -43,9 +43,10 @@ END
 $$;
 
 -- Deletes what is older than keep in one of: browser (events of browsers, but conversions),
--- quarantine, intents, conversations, elsewhere, consents.  It looks at so many rows and answers how
--- many of them it deleted, and, if there may be more, after which to go on: from the beginning it
--- would meet again what is deleted, but not yet vacuumed.  What is locked is left for another time.
+-- quarantine, intents, conversations, elsewhere, consents; and log, whose rows go with the months of
+-- their events.  It looks at so many rows and answers how many of them it deleted, and, if there may be
+-- more, after which to go on: from the beginning it would meet again what is deleted, but not yet
+-- vacuumed.  What is locked is left for another time.
 CREATE OR REPLACE FUNCTION tavus.trim(what text, keep interval, bite int, after text DEFAULT NULL)
 RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
@@ -55,6 +56,7 @@ SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET enable_sort = off
+SET jit = off
 AS $$
 DECLARE
     past    timestamptz := now() - keep;
@@ -65,6 +67,7 @@ DECLARE
     keys    bytea[];
     names   text[];
     times   timestamptz[];
+    spots   bigint[];
     looked  int;
     last    text;
     trimmed bigint;
@@ -143,6 +146,36 @@ BEGIN
         last := ids[looked];
 
         DELETE FROM tavus.consents c WHERE c.subject = ANY (names);
+
+    WHEN 'log' THEN
+        -- From the beginning, rows whose months are gone, all of them; a cursor that has not read them
+        -- has missed them.
+        bound := (SELECT tavus.uuid_floor(
+                             to_timestamp(right(min(c.relname::text), 6), 'YYYYMM')::timestamp
+                             AT TIME ZONE 'UTC')
+                    FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                   WHERE i.inhparent = 'tavus.events'::regclass
+                     AND c.relname ~ '^events_p[0-9]{6}$');
+
+        SELECT array_agg(o.pos ORDER BY o.pos) INTO spots
+          FROM (SELECT l.pos, bool_and(bound > ALL (l.ids)) OVER (ORDER BY l.pos) AS gone
+                  FROM (SELECT l.pos, l.ids FROM tavus.log l
+                         WHERE l.pos > coalesce(after::bigint, -1)
+                         ORDER BY l.pos LIMIT bite) l) o
+         WHERE o.gone;
+        looked := cardinality(spots);
+        last := spots[looked];
+
+        UPDATE tavus.cursors c
+           SET missed = c.missed + (
+                   SELECT sum(cardinality(l.ids) - CASE WHEN l.pos = c.pos
+                                                        THEN least(c.ord, cardinality(l.ids))
+                                                        ELSE 0 END)
+                     FROM tavus.log l
+                    WHERE l.pos >= greatest(c.pos, spots[1]) AND l.pos <= spots[looked])
+         WHERE c.pos <= spots[looked];
+
+        DELETE FROM tavus.log l WHERE l.pos = ANY (spots);
     END CASE;
 
     GET DIAGNOSTICS trimmed = ROW_COUNT;

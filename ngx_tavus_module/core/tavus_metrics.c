@@ -133,7 +133,7 @@ static const tavus_label_t  tavus_label_connection = {
 /* in the order of the operations of upkeep */
 
 static const tavus_label_t  tavus_label_operation = {
-    "operation", { "months", "heartbeat", "sweep", "repair", "clean" }
+    "operation", { "months", "heartbeat", "sweep", "repair", "clean", "log" }
 };
 
 static const tavus_label_t  tavus_label_upkeep = {
@@ -287,6 +287,22 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
     { "repairs_open",
       "Conversations that Tavus is to be asked about, as something of them "
       "has not come.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "log_held_seconds",
+      "How long what is stored has been held up by a transaction.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "log_lag_events",
+      "Events that the last of those who read on has not read.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "log_lag_seconds",
+      "Since when the last of those who read on has not read the next.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "log_missed_events",
+      "Events that were deleted before all had read them.",
       TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 }
 };
 

@@ -57,6 +57,10 @@ typedef enum {
     TAVUS_METRIC_NODES_SILENT,
     TAVUS_METRIC_NODE_CLASH,            /* 0 or 1 */
     TAVUS_METRIC_REPAIRS_OPEN,          /* conversations */
+    TAVUS_METRIC_LOG_HELD,              /* s */
+    TAVUS_METRIC_LOG_LAG_EVENTS,        /* of the last cursor, 10,000 at most */
+    TAVUS_METRIC_LOG_LAG_SECONDS,       /* s, likewise */
+    TAVUS_METRIC_LOG_MISSED,            /* events, of all cursors */
 
     TAVUS_METRIC_FAMILIES
 } tavus_metric_e;

@@ -59,7 +59,8 @@ static const ngx_tavus_clean_step_t
     { "intents", ngx_tavus_stmt_trim },
     { "conversations", ngx_tavus_stmt_trim },
     { "elsewhere", ngx_tavus_stmt_trim },
-    { "consents", ngx_tavus_stmt_trim }
+    { "consents", ngx_tavus_stmt_trim },
+    { "log", ngx_tavus_stmt_trim }
 };
 
 static ngx_tavus_clean_t  ngx_tavus_clean;

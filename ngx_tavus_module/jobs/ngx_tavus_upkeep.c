@@ -8,6 +8,7 @@
 #include "jobs/ngx_tavus_upkeep.h"
 #include "jobs/ngx_tavus_clean.h"
 #include "jobs/ngx_tavus_heartbeat.h"
+#include "jobs/ngx_tavus_log.h"
 #include "jobs/ngx_tavus_months.h"
 #include "jobs/ngx_tavus_repair.h"
 #include "jobs/ngx_tavus_sweep.h"
@@ -77,6 +78,7 @@ static const ngx_tavus_upkeep_operation_t  ngx_tavus_upkeep_operations[] = {
     { ngx_tavus_sweep_wait, ngx_tavus_sweep_next, ngx_tavus_sweep_done },
     { ngx_tavus_repair_wait, ngx_tavus_repair_next, ngx_tavus_repair_done },
     { ngx_tavus_clean_wait, ngx_tavus_clean_next, ngx_tavus_clean_done },
+    { ngx_tavus_log_wait, ngx_tavus_log_next, ngx_tavus_log_done },
 };
 
 #define NGX_TAVUS_UPKEEP_OPERATIONS                                          \

@@ -63,6 +63,11 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       "SELECT tavus.heartbeat($1, $2::int, $3::bigint)",
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
 
+    [ngx_tavus_stmt_log_state] =
+    { ngx_tavus_stmt(log_state),
+      "SELECT tavus.log_state()",
+      { 0 } },
+
     [ngx_tavus_stmt_claim] =
     { ngx_tavus_stmt(claim),
       "SELECT tavus.claim_unsettled($1, $2::bigint)",

@@ -39,6 +39,7 @@ typedef enum {
     ngx_tavus_stmt_rotate_digests,
     ngx_tavus_stmt_trim,
     ngx_tavus_stmt_heartbeat,
+    ngx_tavus_stmt_log_state,
     ngx_tavus_stmt_claim,
     ngx_tavus_stmt_claim_repairs,
     ngx_tavus_stmt_deliver_claim,

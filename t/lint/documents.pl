@@ -356,6 +356,8 @@ sub health () {
     my ($sql) = slurp('sql/admin.sql')
         =~ /(CREATE[^;]*?FUNCTION tavus\.health\(.*?\n\$\$;)/s
         or die "sql/admin.sql: no health()\n";
+    $sql .= $1 if slurp('sql/log.sql')
+        =~ /(CREATE[^;]*?FUNCTION tavus\.log_state\(.*?\n\$\$;)/s;
     my $said = "$json $table";
 
     bad($MONITOR, 1, "health has a member $_, too") for grep {

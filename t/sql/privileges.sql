@@ -20,7 +20,7 @@ SELECT is((SELECT array_agg(p.proname::text) FROM pg_proc p,
           'PUBLIC may execute nothing');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p, aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_app'::regrole),
-          '{claim_repairs,claim_unsettled,deliver_claim,deliver_retry,deliver_settle,drop_months,heartbeat,'
+          '{claim_repairs,claim_unsettled,deliver_claim,deliver_retry,deliver_settle,drop_months,heartbeat,log_state,'
               'maintain,make_months,record,rotate_digests,schema_version,trim}',
           'tavus_app: intake, upkeep and deliveries only');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p,
