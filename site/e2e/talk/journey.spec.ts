@@ -28,8 +28,9 @@ for (const [vertical, name] of [['healthcare', 'Healthcare'], ['legal', 'Legal']
 test('from the first visit to the transcript in the panel', async ({ page, request }) => {
   test.setTimeout(120_000);
 
-  // visit, with a campaign
+  // visit, with a campaign, which is kept after a yes
   await page.goto('/?utm_source=letter&utm_medium=mail&utm_campaign=autumn');
+  await page.getByRole('region', { name: 'Analytics' }).getByRole('button', { name: 'Yes' }).click();
   await page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Demos' }).click();
   await page.getByRole('link', { name: 'Open the legal demo' }).click();
 

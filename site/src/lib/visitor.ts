@@ -99,11 +99,14 @@ export function keep(said: Consent): void {
   } catch { /* asked again on the next page */ }
 }
 
-// Tells of an answer that was given in another tab.
+// Tells of an answer that was given in another tab, or while this page was put
+// aside.
 export function elsewhere(told: () => void): void {
-  addEventListener('storage', (event) => {
-    if (event.key !== ANSWER && event.key !== null) return;
+  const look = () => {
     if (answer() !== 'granted') forget();
     told();
-  });
+  };
+
+  addEventListener('storage', (event) => { if (event.key === ANSWER || event.key === null) look(); });
+  addEventListener('pageshow', (event) => { if (event.persisted) look(); });
 }
