@@ -66,7 +66,7 @@ sub back ($pg, $what, $reader, $place, $early, $before) {
 
 # ---- all files are those of before -----------------------------------------
 
-my $pg = Tavus::Test::Pg->new;
+my $pg = Tavus::Test::Pg->new(config => ['max_prepared_transactions=5']);
 my $reader = begin($pg);
 my ($before, $early) = lose($pg, $reader);
 my $data = $pg->{data};
@@ -95,6 +95,21 @@ $pg->{db} = $pg->connect;
 ok !$reader->resume($pg->db, $place), 'which takes nobody back';
 $reader->place($pg->db);
 is $epochs->($pg->db), $n, 'nor begins an epoch';
+
+# a prepared transaction outlives its server, and so does what it holds up
+{
+    my $db = $pg->connect;
+    my @ids = map { event_id() } 1 .. 2;
+    $db->begin_work;
+    store($db, $ids[0]);
+    $db->do(q{PREPARE TRANSACTION 'of before'});
+    $pg->kill;
+    $pg->start;
+    store($pg->db, $ids[1]);
+    is_deeply [$reader->drain($pg->db)], [], 'prepared, a crash, and another';
+    $pg->db->do(q{COMMIT PREPARED 'of before'});
+    is_deeply [$reader->drain($pg->db)], \@ids, 'are read in their order';
+}
 
 # two at once
 $pg->restart;
