@@ -31,7 +31,7 @@ CREATE TABLE tavus.flights (
     PRIMARY KEY (destination, from_pos, from_ord)
 ) WITH (fillfactor = 50);
 
--- What failed by itself, and waits or is dead.  The lease is in no index, so that claiming moves none.
+-- What failed by itself, and waits or is dead.
 CREATE TABLE tavus.deliveries (
     id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     destination text        COLLATE "C" NOT NULL REFERENCES tavus.destinations ON DELETE CASCADE,
@@ -49,4 +49,5 @@ CREATE TABLE tavus.deliveries (
 ) WITH (fillfactor = 70);
 
 CREATE INDEX deliveries_due ON tavus.deliveries (destination, due_at) WHERE NOT dead;
+CREATE INDEX deliveries_leased ON tavus.deliveries (destination, token) WHERE token IS NOT NULL;
 CREATE INDEX deliveries_dead ON tavus.deliveries (destination, id) WHERE dead;

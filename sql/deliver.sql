@@ -64,6 +64,9 @@ BEGIN
 
     IF d.seen_at < now() - interval '1 minute' OR d.kind <> kind_ THEN
         UPDATE tavus.destinations t SET seen_at = now(), kind = kind_ WHERE t.name = destination_;
+
+        -- somebody may have taken it away, so that it kept no month any more
+        PERFORM tavus.cursor_make(tavus.deliver_cursor(destination_), beginning);
     END IF;
 
     IF d.stopped IS NOT NULL THEN

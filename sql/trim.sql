@@ -44,7 +44,7 @@ $$;
 
 -- Deletes what is older than keep in one of: browser (events of browsers, but conversions),
 -- quarantine, intents, conversations, elsewhere, consents; and log, whose rows go with the months of
--- their events.  It looks at so many rows and answers how many of them it deleted, and, if there may be
+-- their events, and deliveries, with their events.  It looks at so many rows and answers how many of them it deleted, and, if there may be
 -- more, after which to go on: from the beginning it would meet again what is deleted, but not yet
 -- vacuumed.  What is locked is left for another time.
 CREATE OR REPLACE FUNCTION tavus.trim(what text, keep interval, bite int, after text DEFAULT NULL)
@@ -176,6 +176,17 @@ BEGIN
          WHERE c.pos <= spots[looked];
 
         DELETE FROM tavus.log l WHERE l.pos = ANY (spots);
+
+    WHEN 'deliveries' THEN
+        SELECT array_agg(o.id) FILTER (WHERE o.gone), count(*), max(o.id)
+          INTO spots, looked, last
+          FROM (SELECT d.id,
+                       (SELECT e.id FROM tavus.events e WHERE e.id = d.event_id) IS NULL AS gone
+                  FROM tavus.deliveries d
+                 WHERE d.id > coalesce(after::bigint, 0)
+                 ORDER BY d.id LIMIT bite FOR UPDATE OF d SKIP LOCKED) o;
+
+        DELETE FROM tavus.deliveries d WHERE d.id = ANY (spots);
     END CASE;
 
     GET DIAGNOSTICS trimmed = ROW_COUNT;

@@ -60,7 +60,8 @@ static const ngx_tavus_clean_step_t
     { "conversations", ngx_tavus_stmt_trim },
     { "elsewhere", ngx_tavus_stmt_trim },
     { "consents", ngx_tavus_stmt_trim },
-    { "log", ngx_tavus_stmt_trim }
+    { "log", ngx_tavus_stmt_trim },
+    { "deliveries", ngx_tavus_stmt_trim }
 };
 
 static ngx_tavus_clean_t  ngx_tavus_clean;

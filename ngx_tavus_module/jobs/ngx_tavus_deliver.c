@@ -18,10 +18,8 @@
 #define NGX_TAVUS_DELIVER_FIRST    1000
 #define NGX_TAVUS_DELIVER_TIMEOUT  15000
 
-/*
- * of one destination, under way at once: of the log over all nodes, and with
- * what goes again by itself for this one
- */
+/* of one destination, under way at once: over all nodes, and for this one */
+
 #define NGX_TAVUS_DELIVER_FLIGHTS  "4"
 #define NGX_TAVUS_DELIVER_MOST     4
 

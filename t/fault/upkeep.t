@@ -132,7 +132,7 @@ $pg->db->do('GRANT EXECUTE ON FUNCTION tavus.trim TO tavus_app');
 $pg->db->do('DROP TABLE tavus.' . $month->(3));
 $t->reload(drained => 1);
 wait_ok { $failed->() eq
-    'browser,quarantine,intents,conversations,elsewhere,consents,log' } 'too large';
+    'browser,quarantine,intents,conversations,elsewhere,consents,log,deliveries' } 'too large';
 like join("\n", $t->grep_log(qr/bite of/)), qr/browser:[ ]bite[ ]of[ ]2000\b.*
     quarantine:[ ]bite[ ]of[ ]1000\b.*intents:[ ]bite[ ]of[ ]500\b/xs,
     'is smaller the next time';

@@ -3,7 +3,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = warning;
-SELECT plan(96);
+SELECT plan(119);
 
 -- What is claimed: numbers of events, with ! where one is alone, and of tries where there were more;
 -- or how long nothing is to be asked for.  The token is kept.
@@ -54,6 +54,11 @@ $$;
 CREATE FUNCTION pg_temp.over() RETURNS void LANGUAGE sql AS $$
     UPDATE tavus.flights SET due_at = now() WHERE token > 0;
     UPDATE tavus.deliveries SET lease_until = now();
+$$;
+CREATE FUNCTION pg_temp.old(n int) RETURNS uuid LANGUAGE sql AS $$
+    SELECT overlay(overlay(tavus.uuid_floor((date_trunc('month', now() AT TIME ZONE 'UTC')
+                               - interval '4 months' + interval '1 day') AT TIME ZONE 'UTC')::text
+                           PLACING '7' FROM 15 FOR 1) PLACING lpad(to_hex(n), 12, '0') FROM 25)::uuid
 $$;
 CREATE FUNCTION pg_temp.shown(who text) RETURNS json LANGUAGE sql AS $$
     SELECT tavus.admin_deliveries(who, NULL, NULL, NULL)::json -> 'destinations' -> 0
@@ -200,5 +205,65 @@ SELECT ok(tavus.deliver_retry(NULL, 'all', NULL) IS NOT NULL, 'for who was stopp
 SELECT is(pg_temp.claim('all'), '5!', 'and what was dead is the first');
 SELECT ok(pg_temp.settle('all', 1), 'again');
 SELECT is(pg_temp.claim('all', most => 1), '136', 'then what was under way, which was no try');
+
+-- a cursor that was taken away
+DELETE FROM tavus.flights;
+DELETE FROM tavus.deliveries;
+SELECT ok(tavus.cursor_drop('deliver:all'), 'a cursor is taken away');
+UPDATE tavus.destinations SET seen_at = now() - interval '2 minutes';
+SELECT is(pg_temp.claim('all'), NULL, 'there is another');
+SELECT is(pg_temp.store(200, 200), 's', 'and what comes');
+SELECT is(pg_temp.claim('all'), '200', 'is claimed');
+SELECT ok(pg_temp.settle('all', 1), 'and told of');
+
+-- what is absent
+UPDATE tavus.destinations SET seen_at = now() - interval '6 minutes' WHERE name = 'now';
+SELECT is((SELECT array_agg(d ->> 'state' ORDER BY d ->> 'name')
+             FROM json_array_elements(tavus.admin_deliveries(NULL, NULL, NULL, NULL)::json -> 'destinations') d),
+          '{active,absent}', 'who has not asked for five minutes is absent');
+SELECT is(pg_temp.claim('now'), '4 5 6 10 11 12 13 14 15 16', 'and goes on where it was');
+SELECT is(pg_temp.shown('now') ->> 'state', 'active', 'when it asks again');
+DELETE FROM tavus.destinations WHERE name = 'now';
+SELECT is((SELECT count(*) FROM tavus.flights), 0::bigint, 'who is forgotten leaves no flight');
+SELECT ok(tavus.cursor_drop('deliver:now'), 'and no cursor');
+
+-- a month is dropped under who lags, of whom something waits as well
+SET ROLE tavus_owner;
+SELECT tavus.add_partition(date_trunc('month', now() AT TIME ZONE 'UTC') - interval '4 months') \g /dev/null
+RESET ROLE;
+SELECT is(tavus.record(array_agg(pg_temp.old(i)), array_agg(now()), array_agg(NULL::bytea), array_agg(0::smallint),
+                       array_agg('tavus'::text), array_agg('a.b'::text), array_agg('d2'::text),
+                       array_agg(NULL::bytea), array_agg(NULL::text), array_agg('{}'::bytea),
+                       array_agg(NULL::text)), 'ssssss', 'six') FROM generate_series(1, 6) i;
+SELECT is(pg_temp.store(300, 300), 's', 'and a new one');
+SELECT matches(pg_temp.claim('all', most => 2), '^[0-9]+ [0-9]+$', 'two are under way');
+SELECT matches(pg_temp.claim('all', most => 2), '^[0-9]+ [0-9]+$', 'two fail');
+SELECT ok(tavus.deliver_settle('all', token, 0, ARRAY[pg_temp.old(3), pg_temp.old(4)], '{NULL,0}', '{500,500}',
+                               '{no,no}', NULL, NULL, NULL, NULL), 'one is dead, one waits')
+  FROM leased WHERE who = 'all';
+SELECT is(tavus.drop_months('60 days')::json -> 'dropped' ->> 0, to_char(now() AT TIME ZONE 'UTC'
+          - interval '4 months', '"events_p"YYYYMM'), 'the month goes');
+SELECT is((tavus.trim('deliveries', '60 days', 1)::json ->> 'trimmed')::int, 1, 'with what was dead or waits');
+SELECT is(tavus.trim('deliveries', '60 days', 9)::json ->> 'trimmed', '1', 'in bites');
+SELECT pg_temp.over();
+SELECT is(pg_temp.claim('all'), '300', 'nobody is held up');
+SELECT is((SELECT format('%s %s', count(*), (SELECT missed FROM tavus.cursors)) FROM tavus.flights), '1 2',
+          'what was not read yet is missed, and counted');
+SELECT ok(pg_temp.settle('all', 1), 'and it goes on');
+
+-- nothing is looked at that need not be, though nobody has analysed anything
+INSERT INTO tavus.deliveries (destination, event_id, dead, tries, due_at, reason)
+SELECT 'all', gen_random_uuid(), i % 2 = 0, 1, now() + interval '1 hour', 'no' FROM generate_series(1, 4000) i;
+SELECT pg_temp.store(1000, 1999) \g /dev/null
+SELECT pg_stat_force_next_flush() \g /dev/null
+BEGIN;
+SELECT pg_temp.claim('all') \g /dev/null
+SELECT pg_temp.settle('all', 9, '{1000}', '{0}') \g /dev/null
+SELECT pg_temp.claim('all') \g /dev/null
+SELECT is((SELECT array_agg(relname::text || ' ' || seq_scan ORDER BY 1) FROM pg_stat_xact_user_tables
+            WHERE schemaname = 'tavus' AND seq_scan > 0 AND relname <> 'log_past'), NULL, 'by index alone');
+SELECT is((SELECT array_agg(relname::text || ' ' || idx_tup_fetch) FROM pg_stat_xact_user_tables
+            WHERE schemaname = 'tavus' AND idx_tup_fetch > 60), NULL, 'and a few rows of each table');
+ROLLBACK;
 
 SELECT * FROM finish();
