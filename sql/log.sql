@@ -328,7 +328,8 @@ BEGIN
 END
 $$;
 
--- Whether a cursor stands before an event of before an id.  One that is over 10,000 rows behind does.
+-- Whether a cursor stands before an event of before an id.  One that is over 10,000 rows behind does, and
+-- one that waits for what was stored before the log.
 CREATE OR REPLACE FUNCTION tavus.log_unread(bound uuid) RETURNS boolean
 LANGUAGE plpgsql
 SET search_path = pg_catalog, tavus, pg_temp
@@ -343,7 +344,8 @@ BEGIN
     SELECT c.pos, c.ord INTO slowest FROM tavus.cursors c ORDER BY c.pos, c.ord LIMIT 1;
 
     RETURN FOUND AND (
-        SELECT count(*) > 10000
+        SELECT slowest.pos < tavus.log_first() AND NOT (SELECT p.whole FROM tavus.log_past p)
+               OR count(*) > 10000
                OR coalesce(bool_or(bound > ANY (l.ids[CASE WHEN l.pos = slowest.pos
                                                            THEN slowest.ord ELSE 0 END + 1:])), false)
           FROM (SELECT l.pos, l.ids FROM tavus.log l

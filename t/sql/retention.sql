@@ -1,6 +1,6 @@
 -- What retention does to the log and to cursors.
 \ir setup.sql
-SELECT plan(17);
+SELECT plan(19);
 
 CREATE FUNCTION pg_temp.start(n int) RETURNS timestamptz LANGUAGE sql AS $$
     SELECT (date_trunc('month', now() AT TIME ZONE 'UTC') + n * interval '1 month') AT TIME ZONE 'UTC'
@@ -44,6 +44,10 @@ SELECT tavus.cursor_make('slow', true) \g /dev/null
 INSERT INTO tavus.log (ids) SELECT ARRAY[pg_temp.id_of(n)] FROM unnest('{-6,-5,-4,0}'::int[]) n;
 SELECT tavus.cursor_make('quick') \g /dev/null
 
+SELECT is(tavus.log_unread(pg_temp.id_of(-6)), false, 'nothing older');
+UPDATE tavus.log_past SET whole = false;
+SELECT is(tavus.log_unread(pg_temp.id_of(-6)), true, 'that is known');
+UPDATE tavus.log_past SET whole = true;
 SELECT is(pg_temp.trimmed(100), '0', 'while the events are there nothing is trimmed');
 SELECT is(pg_temp.drop(-5, '3 days') -> 'unread', jsonb_build_array(pg_temp.name(-5)),
           'a month that a cursor has not read is kept');
