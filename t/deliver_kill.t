@@ -24,7 +24,7 @@ my $waits = sub { $t->db->selectrow_array(q{SELECT pid
     FROM pg_stat_activity WHERE wait_event_type = 'Lock'
      AND query LIKE '%tavus.deliver_settle%'}) };
 
-$box->fault(path => '/hooks/crm', kind => 'delay', ms => 1500, after => 1,
+$box->fault(path => '/hooks/crm', kind => 'delay', ms => 3000, after => 1,
     times => 1);
 $d->track('page_view', consent => 'granted', n => 3);
 wait_ok { $box->received('hooks')->{received} } 'one has gone';

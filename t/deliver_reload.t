@@ -20,7 +20,7 @@ $t->start;
 wait_ok { $d->ready } 'ready';
 
 subtest 'one that is asked' => sub {
-    $box->fault(path => '/hooks/crm', kind => 'delay', ms => 2000, times => 1);
+    $box->fault(path => '/hooks/crm', kind => 'delay', ms => 4000, times => 1);
     $d->track('page_view', consent => 'granted');
     wait_ok { $box->calls('/hooks/crm') } 'a request is under way';
     $d->configured(crm => 'events contact.submitted;',
