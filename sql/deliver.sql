@@ -215,15 +215,15 @@ BEGIN
 END
 $$;
 
--- Takes what became of what was leased with a token: how many were delivered; those that failed by
--- themselves, which wait for so many milliseconds, or are dead where that is NULL; or that it is to go
--- again as a whole, after so many (again), which counts as a try of it unless it is 0: then it was no
--- fault of its own.  And what that says of the destination: that it is paused for so many milliseconds, or
--- stopped, which what was under way beside it does not undo.  False: the lease is over, and what is told
--- does not count.
+-- Takes what became of what was leased with a token: how many were delivered; and those that failed by
+-- themselves, which wait for so many milliseconds, or are dead where that is NULL; it was a try of them,
+-- unless they were not sent or it was no fault of theirs (spared).  Or that all is to go again as a whole,
+-- after so many (again); which was a try unless it is 0.  And what that says of the destination: that it
+-- is paused for so many milliseconds, or stopped, which what was under way beside it does not undo.
+-- False: the lease is over, and what is told does not count.
 CREATE OR REPLACE FUNCTION tavus.deliver_settle(
-    destination_ text, token_ bigint, delivered_ int, failed uuid[], waits bigint[], statuses int[],
-    reasons text[], again bigint, pause bigint, stop text, said_ text)
+    destination_ text, token_ bigint, delivered_ int, failed uuid[], waits bigint[], spared boolean[],
+    statuses int[], reasons text[], again bigint, pause bigint, stop text, said_ text)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
@@ -272,12 +272,15 @@ BEGIN
     END IF;
 
     INSERT INTO tavus.deliveries AS t (destination, event_id, dead, tries, due_at, reason, status)
-    SELECT destination_, u.id, u.wait IS NULL, coalesce(tries_, 1),
+    SELECT destination_, u.id, u.wait IS NULL, coalesce(tries_, 1) - u.spared::int,
            now() + coalesce(u.wait, 0) * interval '1 millisecond', u.reason, u.status
-      FROM unnest(failed, waits, statuses, reasons) AS u (id, wait, status, reason)
+      FROM unnest(failed, waits, spared, statuses, reasons) AS u (id, wait, spared, status, reason)
      ORDER BY u.id
     ON CONFLICT (destination, event_id) DO UPDATE
-       SET dead = EXCLUDED.dead, due_at = EXCLUDED.due_at, reason = EXCLUDED.reason,
+       SET dead = EXCLUDED.dead,
+           -- counted by its claim
+           tries = CASE WHEN tries_ IS NULL THEN t.tries - 1 ELSE 0 END + EXCLUDED.tries,
+           due_at = EXCLUDED.due_at, reason = EXCLUDED.reason,
            status = EXCLUDED.status, changed_at = now(), lease_until = NULL, token = NULL;
 
     UPDATE tavus.destinations t

@@ -61,6 +61,7 @@ typedef struct {
     int64_t                    wait;        /* ms */
     ngx_uint_t                 status;
     ngx_str_t                  reason;
+    unsigned                   spared:1;    /* that it failed is no try */
 } ngx_tavus_flight_item_t;
 
 
@@ -314,6 +315,7 @@ ngx_tavus_flight_make(ngx_event_t *ev)
 
         default: /* TAVUS_DELIVERY_ERROR */
             item->state = NGX_TAVUS_PARCEL_FAILED;
+            item->spared = 1;
             item->wait = tavus_delivery_backoff(item->tries, ngx_random());
             ngx_str_set(&item->reason, "no memory");
         }
@@ -543,8 +545,9 @@ ngx_tavus_flight_refused(ngx_tavus_flight_part_t *part, ngx_tavus_curl_t *t,
 
 
 /*
- * Each goes again by itself, if the flight does not as a whole; and is dead
- * at the end of the schedule, if it may be a fault of its own.
+ * Each goes again by itself, if the flight does not as a whole: by the
+ * schedule, at whose end it is dead, if it may be a fault of its own, or else
+ * when the destination does.
  */
 
 static void
@@ -558,10 +561,12 @@ ngx_tavus_flight_wait(ngx_tavus_flight_t *f, ngx_tavus_flight_part_t *part,
     for (i = part->from; i < part->to; i++) {
         item = f->ready[i];
 
-        later = tavus_webhook_out_retry(item->tries, ngx_random());
+        later = fault ? tavus_webhook_out_retry(item->tries, ngx_random())
+                      : ngx_max(f->pause, 0);
 
-        item->state = later < 0 && fault ? NGX_TAVUS_PARCEL_DEAD
-                                         : NGX_TAVUS_PARCEL_FAILED;
+        item->state = later < 0 ? NGX_TAVUS_PARCEL_DEAD
+                                : NGX_TAVUS_PARCEL_FAILED;
+        item->spared = !fault;
         item->wait = ngx_max(later, wait);
         item->status = status;
         item->reason = f->said;
@@ -608,6 +613,7 @@ ngx_tavus_flight_end(ngx_tavus_flight_t *f)
 
         if (item->state == NGX_TAVUS_PARCEL_READY) {
             item->state = NGX_TAVUS_PARCEL_FAILED;
+            item->spared = 1;
             item->wait = ngx_max(f->pause, 0);
             item->reason = f->said;
         }
@@ -702,7 +708,7 @@ static ngx_int_t
 ngx_tavus_flight_settle(ngx_tavus_flight_t *f)
 {
     size_t                    len;
-    u_char                   *p[4], *text;
+    u_char                   *p[5], *text;
     ngx_uint_t                i, k;
     ngx_tavus_flight_item_t  *item;
 
@@ -715,13 +721,13 @@ ngx_tavus_flight_settle(ngx_tavus_flight_t *f)
                + NGX_INT64_LEN + 4;
     }
 
-    text = ngx_pnalloc(f->pool, 4 * len + 5 * (NGX_INT64_LEN + 1)
+    text = ngx_pnalloc(f->pool, 5 * len + 5 * (NGX_INT64_LEN + 1)
                                 + f->said.len + 1);
     if (text == NULL) {
         return NGX_ERROR;
     }
 
-    for (k = 0; k < 4; k++) {
+    for (k = 0; k < 5; k++) {
         p[k] = text + k * len;
         f->op.values[3 + k] = (char *) p[k];
         *p[k]++ = '{';
@@ -736,7 +742,7 @@ ngx_tavus_flight_settle(ngx_tavus_flight_t *f)
             continue;
         }
 
-        for (k = 0; k < 4; k++) {
+        for (k = 0; k < 5; k++) {
             if (p[k][-1] != '{') {
                 *p[k]++ = ',';
             }
@@ -748,29 +754,31 @@ ngx_tavus_flight_settle(ngx_tavus_flight_t *f)
                ? ngx_sprintf(p[1], "NULL")
                : ngx_sprintf(p[1], "%L", item->wait);
 
-        p[2] = item->status ? ngx_sprintf(p[2], "%ui", item->status)
-                            : ngx_sprintf(p[2], "NULL");
+        *p[2]++ = item->spared ? 't' : 'f';
 
-        *p[3]++ = '"';
+        p[3] = item->status ? ngx_sprintf(p[3], "%ui", item->status)
+                            : ngx_sprintf(p[3], "NULL");
+
+        *p[4]++ = '"';
 
         for (k = 0; k < item->reason.len; k++) {
 
             if (item->reason.data[k] == '"' || item->reason.data[k] == '\\') {
-                *p[3]++ = '\\';
+                *p[4]++ = '\\';
             }
 
-            *p[3]++ = item->reason.data[k];
+            *p[4]++ = item->reason.data[k];
         }
 
-        *p[3]++ = '"';
+        *p[4]++ = '"';
     }
 
-    for (k = 0; k < 4; k++) {
+    for (k = 0; k < 5; k++) {
         *p[k]++ = '}';
         *p[k] = '\0';
     }
 
-    text += 4 * len;
+    text += 5 * len;
 
     f->op.values[0] = (char *) f->destination->name.data;
 
@@ -782,24 +790,24 @@ ngx_tavus_flight_settle(ngx_tavus_flight_t *f)
     f->op.values[2] = (char *) text;
     text = ngx_sprintf(text, "%ui%Z", f->delivered);
 
-    f->op.values[7] = NULL;
     f->op.values[8] = NULL;
+    f->op.values[9] = NULL;
 
     if (f->again) {
-        f->op.values[7] = (char *) text;
+        f->op.values[8] = (char *) text;
         text = ngx_sprintf(text, "%L%Z", f->blamed ? f->pause : 0);
     }
 
     if (f->pause >= 0) {
-        f->op.values[8] = (char *) text;
+        f->op.values[9] = (char *) text;
         text = ngx_sprintf(text, "%L%Z", f->pause);
     }
 
-    f->op.values[9] = f->stop;
-    f->op.values[10] = NULL;
+    f->op.values[10] = f->stop;
+    f->op.values[11] = NULL;
 
     if (f->said.len) {
-        f->op.values[10] = (char *) text;
+        f->op.values[11] = (char *) text;
         ngx_sprintf(text, "%V%Z", &f->said);
     }
 

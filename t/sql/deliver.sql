@@ -3,7 +3,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = warning;
-SELECT plan(119);
+SELECT plan(128);
 
 -- What is claimed: numbers of events, with ! where one is alone, and of tries where there were more;
 -- or how long nothing is to be asked for.  The token is kept.
@@ -36,13 +36,14 @@ $$;
 CREATE FUNCTION pg_temp.settle(
     who text, delivered int, failed numeric[] DEFAULT '{}', waits bigint[] DEFAULT '{}',
     again bigint DEFAULT NULL, pause bigint DEFAULT NULL, stop text DEFAULT NULL,
-    said text DEFAULT NULL, of bigint DEFAULT NULL)
+    said text DEFAULT NULL, of bigint DEFAULT NULL, spared boolean DEFAULT false)
 RETURNS boolean LANGUAGE sql AS $$
     SELECT tavus.deliver_settle(
         who, coalesce(of, (SELECT l.token FROM leased l WHERE l.who = settle.who)), delivered,
         (SELECT coalesce(array_agg(pg_temp.id(f.n) ORDER BY f.o), '{}')
            FROM unnest(failed) WITH ORDINALITY AS f (n, o)),
-        waits, (SELECT coalesce(array_agg(500), '{}') FROM unnest(failed)),
+        waits, (SELECT coalesce(array_agg(settle.spared), '{}') FROM unnest(failed)),
+        (SELECT coalesce(array_agg(500), '{}') FROM unnest(failed)),
         (SELECT coalesce(array_agg('500 said so'::text), '{}') FROM unnest(failed)), again, pause, stop,
         said)
 $$;
@@ -206,6 +207,19 @@ SELECT is(pg_temp.claim('all'), '5!', 'and what was dead is the first');
 SELECT ok(pg_temp.settle('all', 1), 'again');
 SELECT is(pg_temp.claim('all', most => 1), '136', 'then what was under way, which was no try');
 
+SELECT ok(pg_temp.settle('all', 1), 'and that is delivered');
+
+-- tries that are no fault of theirs
+DELETE FROM tavus.flights;
+SELECT is(pg_temp.store(140, 140), 's', 'one');
+SELECT is(pg_temp.claim('all'), '137 138 139 140', 'is claimed with others');
+SELECT ok(pg_temp.settle('all', 3, '{140}', '{0}', spared => true), 'it was not sent');
+SELECT is(pg_temp.claim('all'), '140!', 'so that it is tried for the first time');
+SELECT ok(pg_temp.settle('all', 0, '{140}', '{0}', spared => true), 'and not that time');
+SELECT is(pg_temp.claim('all'), '140!', 'but this time');
+SELECT is((SELECT tries FROM tavus.deliveries), 1, 'as it counts');
+SELECT ok(pg_temp.settle('all', 1), 'and is over');
+
 -- a cursor that was taken away
 DELETE FROM tavus.flights;
 DELETE FROM tavus.deliveries;
@@ -238,7 +252,7 @@ SELECT is(tavus.record(array_agg(pg_temp.old(i)), array_agg(now()), array_agg(NU
 SELECT is(pg_temp.store(300, 300), 's', 'and a new one');
 SELECT matches(pg_temp.claim('all', most => 2), '^[0-9]+ [0-9]+$', 'two are under way');
 SELECT matches(pg_temp.claim('all', most => 2), '^[0-9]+ [0-9]+$', 'two fail');
-SELECT ok(tavus.deliver_settle('all', token, 0, ARRAY[pg_temp.old(3), pg_temp.old(4)], '{NULL,0}', '{500,500}',
+SELECT ok(tavus.deliver_settle('all', token, 0, ARRAY[pg_temp.old(3), pg_temp.old(4)], '{NULL,0}', '{f,f}', '{500,500}',
                                '{no,no}', NULL, NULL, NULL, NULL), 'one is dead, one waits')
   FROM leased WHERE who = 'all';
 SELECT is(tavus.drop_months('60 days')::json -> 'dropped' ->> 0, to_char(now() AT TIME ZONE 'UTC'

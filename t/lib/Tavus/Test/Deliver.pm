@@ -15,7 +15,6 @@ package Tavus::Test::Deliver;
 #   $d->retry($id), $d->retry(undef, destination => 'crm')
 #                                       sends again; the answer
 #   $d->hurry('crm')                    what waits there is due
-#   $d->unleased                        nothing that failed is under way
 #   $d->seconds('crm', 'paused_until')  until then
 #   $d->directives(sub ($url) { … })    the same at other addresses
 
@@ -118,11 +117,6 @@ sub hurry ($self, $name) {
         . 'WHERE destination = ? AND NOT dead AND due_at > now()', undef, $name);
     $self->track('page_view') if $n > 0;
     return $n > 0;
-}
-
-sub unleased ($self) {
-    return !$self->{t}->db->selectrow_array('SELECT count(*) '
-        . 'FROM tavus.deliveries WHERE token IS NOT NULL');
 }
 
 sub seconds ($self, $name, $column) {
