@@ -269,19 +269,36 @@ $$;
 -- How far a cursor is behind: events, 10,000 at most, and seconds since the next one was stored.
 CREATE OR REPLACE FUNCTION tavus.cursor_lag(
     pos bigint, ord int, OUT events int, OUT seconds int)
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, tavus, pg_temp
+SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
 SET enable_bitmapscan = off
 SET jit = off
 AS $$
-    SELECT least(coalesce(sum(r.fresh), 0), 10000)::int,
-           coalesce(extract(epoch FROM clock_timestamp() - min(r.at)
-                                FILTER (WHERE r.fresh > 0)), 0)::int
-      FROM (SELECT l.at, greatest(cardinality(l.ids) - CASE WHEN l.pos = cursor_lag.pos THEN ord
-                                                            ELSE 0 END, 0) AS fresh
-              FROM tavus.log l
-             WHERE l.pos >= cursor_lag.pos ORDER BY l.pos LIMIT 10001) r
+#variable_conflict use_variable
+DECLARE
+    r     record;
+    fresh int;
+BEGIN
+    events := 0;
+    seconds := 0;
+
+    FOR r IN
+        SELECT l.pos, l.at, cardinality(l.ids) AS size FROM tavus.log l
+         WHERE l.pos >= pos ORDER BY l.pos
+    LOOP
+        fresh := r.size - CASE WHEN r.pos = pos THEN ord ELSE 0 END;
+        CONTINUE WHEN fresh <= 0;
+
+        IF events = 0 THEN
+            seconds := greatest(extract(epoch FROM clock_timestamp() - r.at), 0);
+        END IF;
+
+        events := least(events + fresh, 10000);
+        EXIT WHEN events = 10000;
+    END LOOP;
+END
 $$;
 
 -- For health and metrics: since when what is stored is held up, in seconds, and by whom; how far each

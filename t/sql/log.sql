@@ -3,7 +3,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = warning;
-SELECT plan(79);
+SELECT plan(84);
 
 CREATE FUNCTION pg_temp.ids(VARIADIC n numeric[]) RETURNS uuid[] LANGUAGE sql AS $$
     SELECT array_agg(pg_temp.id(u.n) ORDER BY o) FROM unnest(n) WITH ORDINALITY AS u (n, o)
@@ -171,6 +171,22 @@ SELECT is((SELECT r.ahead FROM place p, tavus.log_resume(p.at) r), false, 'place
 SELECT ok(tavus.log_place(1, 1) IS NOT NULL, 'who is told a place further back');
 SELECT is((SELECT array_agg(told = pos ORDER BY epoch)::text FROM tavus.log_epochs, place), '{t,t,t,t}',
           'takes nobody else back');
+
+-- no table is read from end to end, however little is known of it
+CREATE FUNCTION pg_temp.scans() RETURNS bigint LANGUAGE sql AS $$
+    SELECT sum(pg_stat_get_xact_numscans(c.oid)) FROM pg_class c
+     WHERE c.relname ~ '^(events|log$)' AND c.relkind IN ('r', 'p')
+       AND c.relnamespace = 'tavus'::regnamespace
+$$;
+BEGIN;
+UPDATE tavus.cursors SET pos = 0, ord = 0 WHERE name = 'begin';
+CREATE TEMP TABLE scans AS SELECT pg_temp.scans() AS n;
+SELECT cmp_ok((SELECT count(*) FROM tavus.tail('begin', 1000)), '>', 250::bigint, 'much is read');
+SELECT ok(tavus.log_state() IS NOT NULL, 'and looked at');
+SELECT is(pg_temp.scans(), n, 'by its indexes') FROM scans;
+SELECT cmp_ok((SELECT count(*) FROM tavus.log), '>', 0::bigint, 'who reads all of it');
+SELECT is(pg_temp.scans(), n + 1, 'is found') FROM scans;
+COMMIT;
 
 SELECT ok(tavus.cursor_drop('end'), 'a cursor is dropped');
 SELECT ok(NOT tavus.cursor_drop('end'), 'once');
