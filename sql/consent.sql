@@ -43,7 +43,8 @@ $$;
 -- by their conversation, or the wish for one.  Raises no error, whatever is in a body.
 --
 -- A no counts wherever it was said: by the visitor since, in the event, when the conversation was
--- created.  A yes that came later counts for what nothing was said of, not for what was said no to.
+-- created.  A yes that came later counts for what goes on in a conversation of which nothing was said;
+-- not for what was said no to, nor for what a browser told before.
 CREATE OR REPLACE FUNCTION tavus.visitor_of(
     source text, event_type text, conversation_id text, body bytea)
 RETURNS jsonb
@@ -103,7 +104,7 @@ BEGIN
 
     RETURN who || CASE
                WHEN said = 'denied' OR NOT last.granted THEN '{"consent":"denied"}'::jsonb
-               WHEN said = 'granted' OR last.granted THEN '{"consent":"granted"}'
+               WHEN said = 'granted' OR last.granted AND source <> 'browser' THEN '{"consent":"granted"}'
                ELSE '{}' END
                || CASE WHEN who ?| '{session_id,user_id}' THEN '{}'::jsonb
                        ELSE '{"anonymous":true}' END;

@@ -1,6 +1,6 @@
 -- What a visitor said of being counted is kept in any order, and known of every event.
 \ir setup.sql
-SELECT plan(50);
+SELECT plan(53);
 
 CREATE FUNCTION pg_temp.word(i int, word text, session text, usr text DEFAULT NULL)
 RETURNS jsonb LANGUAGE sql AS $$
@@ -145,7 +145,13 @@ SELECT is(pg_temp.of('browser', '{"user_id":"u7","consent":"granted"}') ->> 'con
           'for what said yes when it was sent');
 SELECT is(pg_temp.rec(jsonb_build_array(pg_temp.word(31, 'granted', 's7'))), 's', 'granted again');
 SELECT is(pg_temp.of('tavus', '', 'c7') ->> 'consent', 'granted', 'the last word of either id');
-SELECT is(pg_temp.of('browser', '{"session_id":"s7"}') ->> 'consent', 'granted', 'of what said nothing');
+SELECT is(pg_temp.of('browser', '{"session_id":"s7"}') ->> 'consent', NULL,
+          'not for what a browser told before');
+DELETE FROM tavus.consents;
+UPDATE tavus.conversations SET consent = NULL WHERE id = 'c7';
+SELECT is(pg_temp.of('tavus', '', 'c7') ->> 'consent', NULL, 'nothing was said of a conversation');
+SELECT is(pg_temp.rec(jsonb_build_array(pg_temp.word(32, 'granted', 's7'))), 's', 'while it goes on: yes');
+SELECT is(pg_temp.of('tavus', '', 'c7') ->> 'consent', 'granted', 'for what comes of it');
 SELECT is(pg_temp.of('browser', '{"session_id":"s7","consent":"denied"}') ->> 'consent', 'denied',
           'a no stays one');
 SELECT * FROM finish();

@@ -67,11 +67,11 @@ export function flush(): void {
   }
 }
 
-// What the visitor decides is an event like any other, and counts for all that
-// was not passed on yet.  A yes is told with the ids that it brings, a no with
-// those that it ends.
+// What the visitor decides is an event like any other.  A yes is told with the
+// ids that it brings, and counts for what waits here, unless there was a no
+// before; a no with those that it ends, and for all that was not passed on yet.
 export function decide(said: Consent): void {
-  if (enabled) flush();
+  if (enabled && (said === 'denied' || visitor().consent)) flush();
   if (said === 'granted') keep(said);
 
   const { consent: _, session_id, user_id, ...utm } = visitor();
