@@ -743,7 +743,7 @@ ngx_tavus_flight_settle(ngx_tavus_flight_t *f)
         }
 
         for (k = 0; k < 5; k++) {
-            if (p[k][-1] != '{') {
+            if (*(p[k] - 1) != '{') {
                 *p[k]++ = ',';
             }
         }
