@@ -272,7 +272,7 @@ BEGIN
     END IF;
 
     INSERT INTO tavus.deliveries AS t (destination, event_id, dead, tries, due_at, reason, status)
-    SELECT destination_, u.id, u.wait IS NULL, coalesce(tries_, 1) - u.spared::int,
+    SELECT destination_, u.id, u.wait IS NULL, 1 - u.spared::int,
            now() + coalesce(u.wait, 0) * interval '1 millisecond', u.reason, u.status
       FROM unnest(failed, waits, spared, statuses, reasons) AS u (id, wait, spared, status, reason)
      ORDER BY u.id

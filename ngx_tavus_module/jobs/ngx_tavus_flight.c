@@ -555,13 +555,17 @@ ngx_tavus_flight_wait(ngx_tavus_flight_t *f, ngx_tavus_flight_part_t *part,
     ngx_uint_t status, int64_t wait, ngx_uint_t fault)
 {
     int64_t                   later;
-    ngx_uint_t                i;
+    ngx_uint_t                i, tries;
     ngx_tavus_flight_item_t  *item;
 
     for (i = part->from; i < part->to; i++) {
         item = f->ready[i];
 
-        later = fault ? tavus_webhook_out_retry(item->tries, ngx_random())
+        /* that it went with others before is no attempt of its own */
+
+        tries = f->alone ? item->tries : 1;
+
+        later = fault ? tavus_webhook_out_retry(tries, ngx_random())
                       : ngx_max(f->pause, 0);
 
         item->state = later < 0 ? NGX_TAVUS_PARCEL_DEAD
