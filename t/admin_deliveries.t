@@ -75,7 +75,7 @@ for my $bad ('cursor=x', 'limit=0', 'limit=201', 'state=gone',
 is $t->admin("$list?nonsense=1")->json->{code}, 'unknown_parameter', 'nonsense';
 
 # ---- who may, and what
-my $id = $ids[-1];
+my $id = ($d->failed(destination => 'crm'))[-1]{id};
 for my $path ("$list/$id/retry", "$list/retry?destination=crm") {
     for my $case (
         [401, 'unauthorized', Authorization => undef],
