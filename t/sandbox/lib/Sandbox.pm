@@ -200,16 +200,20 @@ sub record ($self, $c) {
     my $json = defined $bytes ? eval { decode_json($bytes) } : undef;
     $c->stash(sent => {bytes => $bytes, json => $json});
 
-    my $query = $req->query_params->clone;
-    $query->merge(api_secret => $query->param('api_secret')
-            eq $self->config_now->{ga4_secret} ? 'valid' : 'invalid')
-        if defined $query->param('api_secret');
+    # as it came, but for a secret: who has parsed it writes it anew
+    my $query = $req->url->query->to_string;
+    if ($query =~ /\bapi_secret=/) {
+        my $parsed = $req->query_params->clone;
+        $parsed->merge(api_secret => $parsed->param('api_secret')
+            eq $self->config_now->{ga4_secret} ? 'valid' : 'invalid');
+        $query = $parsed->to_string;
+    }
 
     $c->stash(call => {
         time    => time,
         method  => $req->method,
         path    => $path,
-        query   => $query->to_string,
+        query   => $query,
         headers => \%headers,
         body    => $json // decode('UTF-8', $bytes // '') // '',
     });
