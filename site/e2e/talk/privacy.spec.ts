@@ -16,7 +16,7 @@ const change = (page: Page) => page.getByRole('contentinfo').getByRole('button',
 async function notice(page: Page): Promise<Notice> {
   await page.goto('/legal/privacy');
   return page.evaluate(() => ({
-    kept: [...document.querySelectorAll<HTMLElement>('[data-kept] tr')].map((row) => ({
+    kept: [...document.querySelectorAll<HTMLTableRowElement>('[data-kept] tr')].map((row) => ({
       name: row.querySelector('code')!.textContent,
       where: /cookie|session|local/.exec(row.cells[1]!.textContent)![0],
       when: row.dataset.when!
