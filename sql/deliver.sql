@@ -16,9 +16,9 @@ RETURN 'deliver:' || destination;
 -- else a flight that nobody told of; else, while it has fewer flights than flights_, the next of the log,
 -- of at most most_ events and about bytes_ bytes.  No row: nothing is to be sent now.
 --
--- One event is leased, however large it is.  What failed is alone, and no part of the log.  A row without an id says for how many milliseconds (wait)
--- nothing is to be asked for.  A destination that nobody had before begins with what comes now, or, if it
--- wants that, at the beginning.
+-- One event is leased, however large it is.  What failed is alone, and no part of the log.  A row without
+-- an id says for how many milliseconds (wait) nothing is to be asked for.  A destination that nobody had
+-- before begins with what comes now, or, if it wants that, at the beginning.
 CREATE OR REPLACE FUNCTION tavus.deliver_claim(
     destination_ text, kind_ text, beginning boolean, names text[], prefixes text[], content text[],
     flights_ int, most_ int, bytes_ bigint,
