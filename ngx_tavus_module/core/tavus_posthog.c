@@ -370,7 +370,7 @@ tavus_posthog_properties(tavus_posthog_t *p, cJSON *properties)
 
     /* the address that it sees is this server's */
 
-    if (!tavus_posthog_add(properties, "$lib", "ngx_tavus_module")
+    if (!tavus_posthog_add(properties, "$lib", "nginx-tavus")
         || !tavus_posthog_add(properties, "$lib_version", TAVUS_VERSION)
         || cJSON_AddTrueToObject(properties, "$geoip_disable") == NULL)
     {

@@ -19,7 +19,7 @@
     "\",\"timestamp\":\"2026-05-02T09:29:40.481213Z\",\"properties\":{"
 
 #define LIB                                                                   \
-    "\"$lib\":\"ngx_tavus_module\",\"$lib_version\":\"" TAVUS_VERSION "\","   \
+    "\"$lib\":\"nginx-tavus\",\"$lib_version\":\"" TAVUS_VERSION "\","        \
     "\"$geoip_disable\":true"
 
 #define TAIL      LIB "}}"
