@@ -128,6 +128,25 @@ ngx_tavus_pg_error(ngx_tavus_pg_t *pg)
 }
 
 
+uint64_t
+ngx_tavus_pg_number(PGresult *res, int row, int column)
+{
+    int          i, len;
+    uint64_t     n;
+    const char  *p;
+
+    n = 0;
+    p = PQgetvalue(res, row, column);
+    len = PQgetlength(res, row, column);
+
+    for (i = 0; i < len && i < 8; i++) {
+        n = n << 8 | (u_char) p[i];
+    }
+
+    return n;
+}
+
+
 ngx_uint_t
 ngx_tavus_pg_params(const ngx_tavus_pg_stmt_t *stmt)
 {

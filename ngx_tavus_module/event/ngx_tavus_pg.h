@@ -150,6 +150,9 @@ ngx_int_t ngx_tavus_pg_query(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op);
  */
 ngx_int_t ngx_tavus_pg_withdraw(ngx_tavus_pg_op_t *op);
 
+/* An integer, boolean or the head of a uuid, of a result; 0 if it is NULL. */
+uint64_t ngx_tavus_pg_number(PGresult *res, int row, int column);
+
 /* How many parameters a statement has. */
 ngx_uint_t ngx_tavus_pg_params(const ngx_tavus_pg_stmt_t *stmt);
 

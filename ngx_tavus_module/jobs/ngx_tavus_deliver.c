@@ -59,7 +59,6 @@ static void ngx_tavus_deliver_claim(ngx_tavus_deliver_item_t *item);
 static void ngx_tavus_deliver_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_deliver_over(void *data, ngx_int_t rc);
-static int64_t ngx_tavus_deliver_number(const char *p, int len);
 
 
 static ngx_tavus_deliver_t  ngx_tavus_deliver;
@@ -279,9 +278,7 @@ ngx_tavus_deliver_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 
         /* nothing to send, but when to ask */
 
-        wait = ngx_tavus_deliver_number(
-                   PQgetvalue(res, 0, NGX_TAVUS_DELIVER_WAIT),
-                   PQgetlength(res, 0, NGX_TAVUS_DELIVER_WAIT));
+        wait = (int64_t) ngx_tavus_pg_number(res, 0, NGX_TAVUS_DELIVER_WAIT);
 
         item->next = ngx_current_msec
                      + (ngx_msec_t) ngx_min(ngx_max(wait, 0),
@@ -327,20 +324,4 @@ ngx_tavus_deliver_over(void *data, ngx_int_t rc)
     if (!item->asking) {
         ngx_tavus_deliver_claim(item);
     }
-}
-
-
-static int64_t
-ngx_tavus_deliver_number(const char *p, int len)
-{
-    int       i;
-    uint64_t  n;
-
-    n = 0;
-
-    for (i = 0; i < len && i < 8; i++) {
-        n = n << 8 | (u_char) p[i];
-    }
-
-    return (int64_t) n;
 }

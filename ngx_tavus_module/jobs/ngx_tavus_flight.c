@@ -115,7 +115,6 @@ struct ngx_tavus_flight_s {
 static ngx_int_t ngx_tavus_flight_read(ngx_tavus_flight_t *f);
 static void ngx_tavus_flight_part(PGresult *res, int row, int column,
     tavus_part_t *part);
-static uint64_t ngx_tavus_flight_number(PGresult *res, int row, int column);
 static void ngx_tavus_flight_make(ngx_event_t *ev);
 static void ngx_tavus_flight_send(ngx_tavus_flight_t *f);
 static ngx_uint_t ngx_tavus_flight_take(ngx_tavus_flight_t *f,
@@ -166,7 +165,7 @@ ngx_tavus_flight_start(ngx_tavus_destination_t *d, PGresult *res,
     f->data = data;
     f->begun = ngx_current_msec;
     f->pause = -1;
-    f->alone = ngx_tavus_flight_number(res, 0, ngx_tavus_claim_alone) != 0;
+    f->alone = ngx_tavus_pg_number(res, 0, ngx_tavus_claim_alone) != 0;
 
     if (ngx_tavus_flight_read(f) != NGX_OK) {
         ngx_destroy_pool(pool);
@@ -220,7 +219,7 @@ ngx_tavus_flight_read(ngx_tavus_flight_t *f)
         delivery->id[TAVUS_UUID_TEXT_LEN] = '\0';
 
         delivery->time = 1000 * (int64_t)
-            (ngx_tavus_flight_number(f->res, i, ngx_tavus_claim_id) >> 16);
+            (ngx_tavus_pg_number(f->res, i, ngx_tavus_claim_id) >> 16);
 
         ngx_tavus_flight_part(f->res, i, ngx_tavus_claim_source,
                               &delivery->source);
@@ -233,8 +232,7 @@ ngx_tavus_flight_read(ngx_tavus_flight_t *f)
         ngx_tavus_flight_part(f->res, i, ngx_tavus_claim_visitor,
                               &delivery->visitor);
 
-        item->tries = ngx_tavus_flight_number(f->res, i,
-                                              ngx_tavus_claim_tries);
+        item->tries = ngx_tavus_pg_number(f->res, i, ngx_tavus_claim_tries);
     }
 
     return NGX_OK;
@@ -246,25 +244,6 @@ ngx_tavus_flight_part(PGresult *res, int row, int column, tavus_part_t *part)
 {
     part->data = PQgetvalue(res, row, column);
     part->len = PQgetlength(res, row, column);
-}
-
-
-static uint64_t
-ngx_tavus_flight_number(PGresult *res, int row, int column)
-{
-    int         i, len;
-    uint64_t    n;
-    const char *p;
-
-    n = 0;
-    p = PQgetvalue(res, row, column);
-    len = PQgetlength(res, row, column);
-
-    for (i = 0; i < len && i < 8; i++) {
-        n = n << 8 | (u_char) p[i];
-    }
-
-    return n;
 }
 
 
@@ -788,8 +767,8 @@ ngx_tavus_flight_settle(ngx_tavus_flight_t *f)
 
     f->op.values[1] = (char *) text;
     text = ngx_sprintf(text, "%uL%Z",
-                       ngx_tavus_flight_number(f->res, 0,
-                                               ngx_tavus_claim_token));
+                       ngx_tavus_pg_number(f->res, 0,
+                                           ngx_tavus_claim_token));
 
     f->op.values[2] = (char *) text;
     text = ngx_sprintf(text, "%ui%Z", f->delivered);
@@ -872,7 +851,7 @@ ngx_tavus_flight_told(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 
     if (rc == NGX_OK) {
 
-        if (ngx_tavus_flight_number(res, 0, 0) == 0) {
+        if (ngx_tavus_pg_number(res, 0, 0) == 0) {
             ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, 0,
                           "%ui events to \"%V\" took longer than their "
                           "lease, and may go again", f->n,
