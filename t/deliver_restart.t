@@ -26,6 +26,8 @@ for my $how (qw(restart kill)) {
         $how eq 'kill' ? $t->pg->kill->start : $t->pg->restart;
         for (1 .. 5) { $more->(); pause(0.05) }
 
+        wait_ok { !(() = glob $t->dir . '/journal/*.journal') }
+            'the journal is replayed', 60;
         # what was claimed, and nobody heard of it, waits for its lease
         wait_ok { $d->ready && !$t->db->selectrow_array('SELECT count(*)
             FROM tavus.cursors c, tavus.cursor_lag(c.pos, c.ord) l

@@ -110,9 +110,18 @@ sub import ($class) {
 sub done_testing (@) {
     if (!Test::More->builder->parent) {
         $_->finish for grep { defined && $_->{owner} == $$ } @all;
+        tell_errors();
     }
     local $Test::Builder::Level = $Test::Builder::Level + 1;
     Test::More::done_testing();
+}
+
+# The last of what each server said, where a test has failed.
+sub tell_errors () {
+    return if Test::More->builder->is_passing;
+    Test::More::diag("error.log:\n" . join '', map { "  $_\n" }
+        grep { defined } (split /\n/, $_->error_log)[-20 .. -1])
+        for grep { defined && $_->{owner} == $$ } @all;
 }
 
 # Patient, as only what fails waits for so long: on a busy machine a first session
@@ -328,12 +337,8 @@ sub finish ($self) {
 # At global destruction the order is anybody's.
 END {
     local ($?, $!, $@);
-    for my $t (grep { defined && $_->{owner} == $$ } @all) {
-        Test::More::diag("error.log:\n" . join '', map { "  $_\n" }
-            grep { defined } (split /\n/, $t->error_log)[-20 .. -1])
-            if !Test::More->builder->is_passing;
-        delete $t->@{qw(nginx box pg)};
-    }
+    delete $_->@{qw(nginx box pg)}
+        for grep { defined && $_->{owner} == $$ } @all;
 }
 
 # ---- clients ---------------------------------------------------------------
