@@ -20,7 +20,7 @@ like $res->headers->content_type, qr{^text/html\b};
 like $res->headers->header('Content-Security-Policy'),
     qr/default-src 'none'; style-src 'self'/;
 is_deeply [$res->dom->find('h2')->map('text')->each],
-    ['PostHog', 'Google Analytics 4', 'Webhooks'];
+    ['PostHog', 'Google Analytics 4', 'Webhooks', 'SendGrid'];
 is $ua->get($s->url . '/')->result->headers->location, '/_received',
     'from the root';
 
@@ -57,7 +57,7 @@ is $dom->at('section:nth-of-type(3) tbody td:nth-child(2)')->text, $EVIL;
 is $dom->find('img, script, style, [onerror], [style]')->size, 0,
     'nothing of it is more than text';
 is_deeply [$dom->find('[src], [href]')->map(attr => 'href')->each],
-    ['/received.css'], 'and nothing comes from elsewhere';
+    ['/received.css', '/_mails'], 'and nothing comes from elsewhere';
 is $ua->get($s->url . '/received.css')->result->code, 200;
 unlike $res->body, qr/\Q${\$s->ga4_secret}\E|\Q$secret\E/, 'no secret';
 

@@ -27,10 +27,12 @@
 #   GET    /_posthog    what came at a destination: {received, unique,
 #          /_ga4        duplicates, refused, events, invalid}; an event with
 #          /_hooks      how often it came (times), a refusal with its reason;
+#          /_sendgrid
 #                       ?ids=1: {id: how often} of all, the newest ten
 #                       thousand being kept; a webhook has in "sent" body
 #                       and headers of each time that it came
 #   GET    /_received   the same as a page; / leads there
+#   GET    /_mails      a page of the mails
 #   *      /_sink       a callback_url that takes everything
 #   POST   /_config     {name: value}, of
 #
@@ -53,6 +55,9 @@
 #     recrawl_seconds      before a site is read again
 #     row_times            of a transcript: epoch, iso or mixed
 #     seed                 of what is random from now on
+#     sendgrid_from        the only verified sender; else anybody is
+#     sendgrid_key         "SG.…"
+#     sendgrid_limit       mails a minute; any more are 429
 #     story                in rooms: plain, full or all (lib/Sandbox/Script.pm)
 #     twins                0: no system.replica_joined after system.pal_joined
 #     verbose              replayed: the GET has what was called back; example:
@@ -65,6 +70,7 @@
 #   POST /posthog/batch/            lib/Sandbox/Posthog.pm
 #   POST /ga4/mp/collect, /ga4/debug/mp/collect     Ga4.pm
 #   POST /hooks/NAME                Hooks.pm
+#   POST /v3/mail/send              Sendgrid.pm
 #
 # Faults match the beginning of the path, and what "holds" some text, and apply
 # to "times" calls (default: all).  kind is one of

@@ -19,6 +19,7 @@ use Sandbox::Hooks;
 use Sandbox::Posthog;
 use Sandbox::Received;
 use Sandbox::Script;
+use Sandbox::Sendgrid;
 use Sandbox::Tavus;
 
 has base       => '';
@@ -29,7 +30,7 @@ has faults     => sub { [] };
 has config_now => sub { +{knobs()->%*} };
 has destinations => sub ($self) {
     [map { $_->new(sandbox => $self) }
-        qw(Sandbox::Posthog Sandbox::Ga4 Sandbox::Hooks)];
+        map { "Sandbox::$_" } qw(Posthog Ga4 Hooks Sendgrid)];
 };
 has sender     => sub {
     Mojo::UserAgent->new(max_redirects => 0, request_timeout => 15,
@@ -45,6 +46,7 @@ my $whole = sub ($v) { ($v // '') =~ /^\d+\z/ };
 my $maybe = sub ($v) { !defined $v || $whole->($v) };
 my $share = sub ($v) { ($v // '') =~ /^(?:0|1|0?\.\d+)\z/ };
 my $token = sub ($v) { ($v // '') =~ /^[\w-]{1,64}\z/ };
+my $secret = sub ($v) { ($v // '') =~ /^[\w.-]{1,128}\z/ };
 my $among = sub (@words) {
     return sub ($v) { defined $v && grep { $_ eq $v } @words };
 };
@@ -72,6 +74,10 @@ my %KNOBS = (
     recrawl_seconds    => [3600, $whole],
     row_times          => ['epoch', $among->(qw(epoch iso mixed))],
     seed               => [undef, $maybe],
+    sendgrid_from      => [undef,
+        sub ($v) { !defined $v || $v =~ /^\S+@\S+\z/ }],
+    sendgrid_key       => ['SG.sandbox.0123456789abcdef', $secret],
+    sendgrid_limit     => [undef, $maybe],
     story              => ['full', $among->(Sandbox::Script::stories())],
     twins              => [1, $whole],
     verbose            => ['replayed', $among->(qw(replayed example))],
@@ -193,6 +199,12 @@ sub record ($self, $c) {
     if (defined $headers{'x-api-key'}) {
         $headers{'x-api-key'}
             = $headers{'x-api-key'} eq $self->api_key ? 'valid' : 'invalid';
+    }
+
+    if (defined $headers{authorization}) {
+        my ($key) = $headers{authorization} =~ /^Bearer (.+)\z/;
+        $headers{authorization} = grep({ defined $key && $key eq $_ }
+            $self->config_now->@{qw(sendgrid_key)}) ? 'valid' : 'invalid';
     }
 
     # unpacked and read once, for the services too; undef: it cannot be

@@ -15,7 +15,8 @@ package Tavus::Test::Sandbox;
 #   $s->posthog_url, $s->ga4_url, $s->hook_url('crm')   the destinations
 #   $s->posthog_key, $s->ga4_secret, $s->ga4_measurement_id    what they know
 #   $s->hook('crm')                 makes one; its secret, whsec_…
-#   $s->received('posthog')         or ga4, hooks: {received, unique,
+#   $s->sendgrid_key, $s->mails     what SendGrid has taken
+#   $s->received('posthog')         or ga4, hooks, sendgrid: {received, unique,
 #                                   duplicates, refused, events, invalid}
 #   $s->received('posthog', ids => 1)->{ids}    how often each was sent
 #   $s->posthog_events, $s->ga4_events, $s->hook_messages('crm')
@@ -147,6 +148,10 @@ sub hook ($self, $name, $bytes = "secret of hook $name, 32 bytes..") {
     $self->config(hooks => {%$known, $name => $secret});
     return $secret;
 }
+
+sub sendgrid_key ($self) { return 'SG.sandbox.0123456789abcdef' }
+
+sub mails ($self) { return $self->received('sendgrid')->{events}->@* }
 
 sub received ($self, $name, %opt) {
     return $self->_call(GET => "/_$name" . ($opt{ids} ? '?ids=1' : ''));

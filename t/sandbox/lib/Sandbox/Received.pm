@@ -1,6 +1,6 @@
 package Sandbox::Received;
 
-# A page that shows what came at each destination, newest first.
+# Pages that show what came at each destination, and mails, newest first.
 
 use Mojo::Base -base, -signatures;
 
@@ -15,7 +15,7 @@ has sandbox => undef, weak => 1;
 my $POLICY = "default-src 'none'; style-src 'self'";
 
 my %TITLE = (posthog => 'PostHog', ga4 => 'Google Analytics 4',
-    hooks => 'Webhooks');
+    hooks => 'Webhooks', sendgrid => 'SendGrid');
 
 sub mount ($self, $r) {
     $r->get('/')->to(cb => sub ($c) { $c->redirect_to('/_received') });
@@ -24,6 +24,15 @@ sub mount ($self, $r) {
         $c->res->headers->header('Refresh' => 5);
         $c->render(template => 'received', shown =>
             [map { shown($_) } $self->sandbox->destinations->@*]);
+    });
+    $r->get('/_mails')->to(cb => sub ($c) {
+        my ($sendgrid) = grep { $_->name eq 'sendgrid' }
+            $self->sandbox->destinations->@*;
+        my @mails = reverse sort { $a->{last_at} <=> $b->{last_at} }
+            $sendgrid->mails;
+        $c->res->headers->header('Content-Security-Policy' => $POLICY);
+        $c->render(template => 'mails', mails => [map { {%$_,
+            at => at($_->{last_at})} } @mails[0 .. last_of(@mails)]]);
     });
 }
 
