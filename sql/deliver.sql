@@ -220,10 +220,12 @@ $$;
 -- unless they were not sent or it was no fault of theirs (spared).  Or that all is to go again as a whole,
 -- after so many (again); which was a try unless it is 0.  And what that says of the destination: that it
 -- is paused for so many milliseconds, or stopped, which what was under way beside it does not undo.
+-- What begins with the event rest_ was not sent, and goes as a flight of its own, after the pause.
 -- False: the lease is over, and what is told does not count.
 CREATE OR REPLACE FUNCTION tavus.deliver_settle(
     destination_ text, token_ bigint, delivered_ int, failed uuid[], waits bigint[], spared boolean[],
-    statuses int[], reasons text[], again bigint, pause bigint, stop text, said_ text)
+    statuses int[], reasons text[], again bigint, pause bigint, stop text, said_ text,
+    rest_ uuid)
 RETURNS boolean
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
@@ -235,7 +237,8 @@ SET jit = off
 AS $$
 #variable_conflict use_column
 DECLARE
-    known boolean;
+    f      tavus.flights;
+    known  boolean;
     tries_ int;
 BEGIN
     PERFORM FROM tavus.destinations t WHERE t.name = destination_ FOR UPDATE;
@@ -254,8 +257,18 @@ BEGIN
         known := known OR FOUND;
     ELSE
         DELETE FROM tavus.flights t WHERE t.destination = destination_ AND t.token = token_
-        RETURNING t.tries INTO tries_;
+        RETURNING t.* INTO f;
         known := FOUND;
+        tries_ := f.tries;
+
+        INSERT INTO tavus.flights (destination, from_pos, from_ord, to_pos, to_ord, token, due_at, tries)
+        SELECT destination_, l.pos, i.ord - 1, f.to_pos, f.to_ord, 0,
+               now() + coalesce(pause, 0) * interval '1 millisecond', 0
+          FROM tavus.log l CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY AS i (id, ord)
+         WHERE known AND l.pos >= f.from_pos AND l.pos <= f.to_pos AND i.id = rest_
+           AND (l.pos > f.from_pos OR i.ord > f.from_ord)
+           AND (l.pos < f.to_pos OR i.ord <= f.to_ord)
+         ORDER BY l.pos, i.ord LIMIT 1;
 
         DELETE FROM tavus.deliveries t
          WHERE t.destination = destination_ AND t.token = token_ AND t.event_id <> ALL (failed);
@@ -287,6 +300,9 @@ BEGIN
        SET delivered = t.delivered + delivered_,
            failures = CASE WHEN num_nonnulls(pause, stop) > 0 THEN t.failures + 1
                            WHEN t.stopped IS NOT NULL OR t.paused_until > now() THEN t.failures
+                           -- one that fails by itself does not say that the others will not
+                           WHEN delivered_ = 0
+                                AND (again IS NOT NULL OR num_nonnulls(VARIADIC waits) > 0) THEN t.failures
                            ELSE 0 END,
            paused_until = greatest(now() + pause * interval '1 millisecond',
                                    CASE WHEN t.paused_until > now() THEN t.paused_until END),

@@ -156,6 +156,7 @@ ngx_tavus_curl_create(ngx_tavus_curl_peer_t *peer)
     t->method = "GET";
     t->max = 1024 * 1024;
     t->timeout = 10000;
+    t->level = NGX_LOG_ERR;
 
     ngx_queue_init(&t->queue);
 
@@ -433,13 +434,15 @@ ngx_tavus_curl_resolved(ngx_resolver_ctx_t *ctx)
 
     u_char      *p, *text;
     ngx_int_t    rc;
-    ngx_uint_t   i;
+    ngx_uint_t   i, level;
 
     t->resolve = NULL;
     rc = NGX_OK;
 
     if (ctx->state) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+        level = t->level;
+
+        ngx_log_error(level, ngx_cycle->log, 0,
                       "host of \"%V\" could not be resolved (%i: %s)",
                       &t->peer->url, ctx->state,
                       ngx_resolver_strerror(ctx->state));
@@ -734,6 +737,7 @@ ngx_tavus_curl_finish(ngx_tavus_curl_t *t, CURLcode rc)
 {
     long                 status, sent;
     curl_off_t           retry;
+    ngx_uint_t           level;
     struct curl_header  *date;
 
     status = 0;
@@ -764,7 +768,9 @@ ngx_tavus_curl_finish(ngx_tavus_curl_t *t, CURLcode rc)
     t->time = ngx_current_msec - t->start;
 
     if (rc != CURLE_OK) {
-        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+        level = t->level;
+
+        ngx_log_error(level, ngx_cycle->log, 0,
                       "request to \"%V\" failed: %s", &t->peer->url,
                       t->excess ? "its answer is too large"
                       : t->error[0] ? t->error : curl_easy_strerror(rc));

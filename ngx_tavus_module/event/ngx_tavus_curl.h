@@ -52,6 +52,7 @@ struct ngx_tavus_curl_s {
     struct curl_slist      *headers;    /* see ngx_tavus_curl_header() */
     ngx_msec_t              timeout;
     size_t                  max;        /* bytes of answer body */
+    ngx_uint_t              level;      /* of the log, for what goes wrong */
     unsigned                fresh:1;    /* on a connection of its own */
     ngx_tavus_curl_pt       handler;
     void                   *data;

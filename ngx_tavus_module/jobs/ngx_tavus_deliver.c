@@ -313,7 +313,13 @@ ngx_tavus_deliver_over(void *data, ngx_int_t rc)
     ngx_tavus_deliver_item_t *item = data;
 
     item->flights--;
-    item->failures = rc == NGX_OK ? 0 : item->failures + 1;
+
+    if (rc == NGX_OK) {
+        item->failures = 0;
+
+    } else if (rc == NGX_ERROR) {
+        item->failures++;
+    }
 
     if (ngx_tavus_deliver.n == 0 || ngx_exiting) {
         return;

@@ -23,6 +23,9 @@
 /* flights that fail as a whole, until each event is looked at by itself */
 #define NGX_TAVUS_FLIGHT_WHOLE    3
 
+/* requests with an event each that fail in a row, until no more are sent */
+#define NGX_TAVUS_FLIGHT_ROW      8
+
 /* ms that a destination is let alone whose key or address is refused */
 #define NGX_TAVUS_FLIGHT_REFUSED  (5 * 60000)
 
@@ -97,6 +100,8 @@ struct ngx_tavus_flight_s {
     ngx_uint_t                 nhalves;
     ngx_uint_t                 requests;    /* under way */
 
+    ngx_uint_t                 rest;        /* item from which none was sent */
+    ngx_uint_t                 row;         /* requests that failed in a row */
     ngx_uint_t                 delivered;
     ngx_uint_t                 failed;      /* by what is no fault of theirs */
     int64_t                    wait;        /* ms, the longest Retry-After */
@@ -437,6 +442,7 @@ ngx_tavus_flight_answered(ngx_tavus_curl_t *t)
         }
 
         f->delivered += part->to - part->from;
+        f->row = 0;
 
     } else {
         ngx_tavus_flight_refused(part, t, verdict);
@@ -470,6 +476,7 @@ ngx_tavus_flight_refused(ngx_tavus_flight_part_t *part, ngx_tavus_curl_t *t,
     f->wait = ngx_max(f->wait, wait);
 
     if (verdict == TAVUS_VERDICT_NEVER) {
+        f->row = 0;
 
         if (part->to - part->from > 1
             && f->nhalves + 2 <= NGX_TAVUS_FLIGHT_HALVES)
@@ -513,9 +520,14 @@ ngx_tavus_flight_refused(ngx_tavus_flight_part_t *part, ngx_tavus_curl_t *t,
 
     default: /* TAVUS_VERDICT_AGAIN */
 
-        /* after one batch there is no use in the next */
+        /*
+         * After one batch there is no use in the next; but of single events
+         * a few may have a fault of their own.
+         */
 
-        f->halted |= f->destination->service->events > 1;
+        f->row++;
+        f->halted |= f->destination->service->events > 1
+                     || (!f->alone && f->row >= NGX_TAVUS_FLIGHT_ROW);
     }
 
     ngx_tavus_flight_wait(f, part, ngx_tavus_destination_status(t), wait,
@@ -561,7 +573,8 @@ ngx_tavus_flight_wait(ngx_tavus_flight_t *f, ngx_tavus_flight_part_t *part,
 
 /*
  * Where nothing went through it is the destination that has failed, until
- * the same flight has come so a few times: it may be one of its events.
+ * the same flight has come so a few times: it may be one of its events.  What
+ * has not been sent by then stays a flight.
  */
 
 static void
@@ -571,6 +584,11 @@ ngx_tavus_flight_end(ngx_tavus_flight_t *f)
     ngx_tavus_flight_item_t  *item;
 
     dead = 0;
+    f->rest = f->n;
+
+    if (!f->alone && f->next < f->nready) {
+        f->rest = (ngx_uint_t) (f->ready[f->next] - f->items);
+    }
 
     if (f->failed && f->delivered == 0 && !f->alone && f->stop == NULL
         && f->pause < 0)
@@ -587,7 +605,7 @@ ngx_tavus_flight_end(ngx_tavus_flight_t *f)
         f->again = 1;
     }
 
-    for (i = 0; i < f->n; i++) {
+    for (i = 0; i < f->rest; i++) {
         item = &f->items[i];
 
         dead += item->state == NGX_TAVUS_PARCEL_DEAD;
@@ -602,7 +620,7 @@ ngx_tavus_flight_end(ngx_tavus_flight_t *f)
         }
     }
 
-    /* who is dead is told of at once: the others go again as rows */
+    /* who is dead is told of at once: others that failed go again as rows */
 
     if (dead) {
         f->again = 0;
@@ -629,7 +647,7 @@ ngx_tavus_flight_count(ngx_tavus_flight_t *f)
 {
     ngx_uint_t  i, result;
 
-    for (i = 0; i < f->n; i++) {
+    for (i = 0; i < f->rest; i++) {
 
         switch (f->items[i].state) {
 
@@ -716,7 +734,7 @@ ngx_tavus_flight_settle(ngx_tavus_flight_t *f)
         *p[k]++ = '{';
     }
 
-    for (i = 0; i < f->n && !f->again; i++) {
+    for (i = 0; i < f->rest && !f->again; i++) {
         item = &f->items[i];
 
         if (item->state != NGX_TAVUS_PARCEL_FAILED
@@ -793,6 +811,9 @@ ngx_tavus_flight_settle(ngx_tavus_flight_t *f)
         f->op.values[11] = (char *) text;
         ngx_sprintf(text, "%V%Z", &f->said);
     }
+
+    f->op.values[12] = f->again || f->rest == f->n
+                       ? NULL : f->items[f->rest].parcel.delivery.id;
 
     f->op.stmt = &ngx_tavus_statements[ngx_tavus_stmt_deliver_settle];
     f->op.timeout = NGX_TAVUS_FLIGHT_TIMEOUT;
@@ -884,7 +905,9 @@ ngx_tavus_flight_free(ngx_tavus_flight_t *f)
 
     handler = f->handler;
     data = f->data;
-    rc = f->pause >= 0 || f->stop ? NGX_ERROR : NGX_OK;
+
+    rc = f->pause >= 0 || f->stop ? NGX_ERROR
+         : f->failed && f->delivered == 0 ? NGX_DECLINED : NGX_OK;
 
     if (f->hold.timer_set) {
         ngx_del_timer(&f->hold);

@@ -30,7 +30,8 @@ typedef struct ngx_tavus_flight_s  ngx_tavus_flight_t;
 
 /*
  * A flight is over, and freed after this: rc is NGX_OK if something was
- * delivered or nothing had to be, NGX_ERROR if all of it failed.
+ * delivered or nothing had to be, NGX_ERROR if all of it failed, NGX_DECLINED
+ * if that may be its own fault and says nothing of the destination.
  */
 typedef void (*ngx_tavus_flight_pt)(void *data, ngx_int_t rc);
 

@@ -51,6 +51,7 @@ ngx_tavus_destination_post(ngx_tavus_destination_t *d, const char *path,
     t->method = "POST";
     t->timeout = d->timeout;
     t->max = NGX_TAVUS_DESTINATION_ANSWER;
+    t->level = NGX_LOG_INFO;            /* the flight says it, once */
 
     json.data = (u_char *) body;
     json.len = len;

@@ -92,11 +92,12 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
     { ngx_tavus_stmt(deliver_settle),
       "SELECT tavus.deliver_settle($1, $2::bigint, $3::int, $4::uuid[], "
       "$5::bigint[], $6::boolean[], $7::int[], $8::text[], $9::bigint, "
-      "$10::bigint, $11, $12)",
+      "$10::bigint, $11, $12, $13::uuid)",
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
         NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
         NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
-        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT } },
 
     [ngx_tavus_stmt_deliver_retry] =
     { ngx_tavus_stmt(deliver_retry),

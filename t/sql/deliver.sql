@@ -3,7 +3,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = warning;
-SELECT plan(128);
+SELECT plan(138);
 
 -- What is claimed: numbers of events, with ! where one is alone, and of tries where there were more;
 -- or how long nothing is to be asked for.  The token is kept.
@@ -36,7 +36,7 @@ $$;
 CREATE FUNCTION pg_temp.settle(
     who text, delivered int, failed numeric[] DEFAULT '{}', waits bigint[] DEFAULT '{}',
     again bigint DEFAULT NULL, pause bigint DEFAULT NULL, stop text DEFAULT NULL,
-    said text DEFAULT NULL, of bigint DEFAULT NULL, spared boolean DEFAULT false)
+    said text DEFAULT NULL, of bigint DEFAULT NULL, spared boolean DEFAULT false, rest numeric DEFAULT NULL)
 RETURNS boolean LANGUAGE sql AS $$
     SELECT tavus.deliver_settle(
         who, coalesce(of, (SELECT l.token FROM leased l WHERE l.who = settle.who)), delivered,
@@ -45,7 +45,7 @@ RETURNS boolean LANGUAGE sql AS $$
         waits, (SELECT coalesce(array_agg(settle.spared), '{}') FROM unnest(failed)),
         (SELECT coalesce(array_agg(500), '{}') FROM unnest(failed)),
         (SELECT coalesce(array_agg('500 said so'::text), '{}') FROM unnest(failed)), again, pause, stop,
-        said)
+        said, pg_temp.id(rest))
 $$;
 CREATE FUNCTION pg_temp.store(a int, b int, body text DEFAULT '{}', type text DEFAULT 'a.b')
 RETURNS text LANGUAGE sql AS $$
@@ -220,6 +220,23 @@ SELECT is(pg_temp.claim('all'), '140!', 'but this time');
 SELECT is((SELECT tries FROM tavus.deliveries), 1, 'as it counts');
 SELECT ok(pg_temp.settle('all', 1), 'and is over');
 
+-- what was not sent stays a flight, behind what was
+SELECT is(pg_temp.store(141, 149), repeat('s', 9), 'nine');
+SELECT is(pg_temp.claim('all'), '141 142 143 144 145 146 147 148 149', 'are claimed');
+SELECT ok(pg_temp.settle('all', 1, '{142}', '{60000}', rest => 143), 'of whom the third was not sent');
+SELECT is(pg_temp.claim('all'), '143 144 145 146 147 148 149', 'it goes with all behind it');
+SELECT ok(pg_temp.settle('all', 0, '{143}', '{60000}', pause => 3000000, rest => 148), 'or, paused');
+SELECT is(pg_temp.claim('all'), 'wait 300', 'not now');
+UPDATE tavus.destinations SET paused_until = NULL;
+SELECT is(pg_temp.settle('all', 0, '{143}', '{60000}'), false, 'once');
+SELECT pg_temp.over();
+UPDATE tavus.flights SET due_at = now();
+SELECT is(pg_temp.claim('all'), '148 149', 'but then');
+
+-- one that fails by itself does not make a destination well that was not
+SELECT ok(pg_temp.settle('all', 0, '{148,149}', '{60000,60000}'), 'which fail by themselves');
+SELECT is((SELECT failures FROM tavus.destinations WHERE name = 'all'), 1, 'nothing went through yet');
+
 -- a cursor that was taken away
 DELETE FROM tavus.flights;
 DELETE FROM tavus.deliveries;
@@ -253,7 +270,7 @@ SELECT is(pg_temp.store(300, 300), 's', 'and a new one');
 SELECT matches(pg_temp.claim('all', most => 2), '^[0-9]+ [0-9]+$', 'two are under way');
 SELECT matches(pg_temp.claim('all', most => 2), '^[0-9]+ [0-9]+$', 'two fail');
 SELECT ok(tavus.deliver_settle('all', token, 0, ARRAY[pg_temp.old(3), pg_temp.old(4)], '{NULL,0}', '{f,f}', '{500,500}',
-                               '{no,no}', NULL, NULL, NULL, NULL), 'one is dead, one waits')
+                               '{no,no}', NULL, NULL, NULL, NULL, NULL), 'one is dead, one waits')
   FROM leased WHERE who = 'all';
 SELECT is(tavus.drop_months('60 days')::json -> 'dropped' ->> 0, to_char(now() AT TIME ZONE 'UTC'
           - interval '4 months', '"events_p"YYYYMM'), 'the month goes');
