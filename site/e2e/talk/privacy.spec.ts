@@ -207,6 +207,27 @@ test('a withdrawal counts in other tabs', async ({ page, context }) => {
   await expect.poll(() => other.evaluate(() => [localStorage.length, sessionStorage.length])).toEqual([1, 0]);
 });
 
+test('an answer can be changed while a conversation is on', async ({ page, context }) => {
+  await deployed(page, { consent: true });
+  const heard = await listen(page);
+  await page.goto('/demos/legal');
+  await say(page, 'Yes');
+  await page.getByRole('button', { name: 'Start Video Demo' }).click();
+  await expect(page.locator('iframe')).toBeVisible();
+  await expect.poll(() => events(heard.sent).map((e) => e.name)).toContain('video_demo_connected');
+
+  await change(page);
+  await expect(bar(page)).toBeVisible();
+  await say(page, 'No, thanks');
+  await expect(bar(page)).toBeHidden();
+  await expect.poll(() => held(page, context)).toEqual(['local analytics_consent']);
+  await page.getByRole('button', { name: 'End conversation' }).click();
+  await expect(page.getByText('Thank you for the talk.')).toBeVisible();
+  await expect.poll(() => events(heard.sent).at(-1)?.name).toBe('video_demo_ended');
+  expect(heard.sent.filter((s) => s.path === '/api/track').at(-1)!.body.consent).toBe('denied');
+  expect(await held(page, context)).toEqual(['local analytics_consent']);
+});
+
 test('where nothing is sent on, nobody is asked and nothing is kept', async ({ page, context }) => {
   await deployed(page, { consent: false, posthog_key: '' });
   await page.goto('/?utm_source=letter');

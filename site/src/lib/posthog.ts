@@ -1,5 +1,5 @@
 // posthog-js itself, for who configures a key, once the visitor has agreed.
-// It speaks to this origin; nginx passes it on (site/nginx/posthog.conf).
+// It speaks to this origin; nginx passes it on (site/nginx/optional/posthog.conf).
 
 import { config } from './config';
 import { answer, visitor } from './visitor';

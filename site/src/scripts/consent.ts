@@ -28,6 +28,7 @@ export function choices(c: Config): void {
     const now = answer();
 
     bar.hidden = !opener && !(asks && now === undefined);
+    bar.toggleAttribute('data-opened', opener !== undefined);
     state.textContent = now ? SAID[now] : '';
     for (const button of opening) button.hidden = !asks && !now;
   };
