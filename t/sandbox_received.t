@@ -20,7 +20,8 @@ like $res->headers->content_type, qr{^text/html\b};
 like $res->headers->header('Content-Security-Policy'),
     qr/default-src 'none'; style-src 'self'/;
 is_deeply [$res->dom->find('h2')->map('text')->each],
-    ['PostHog', 'Google Analytics 4', 'Webhooks', 'SendGrid'];
+    ['PostHog', 'Google Analytics 4', 'Webhooks', 'Stripe',
+        'SendGrid'];
 is $ua->get($s->url . '/')->result->headers->location, '/_received',
     'from the root';
 

@@ -28,11 +28,20 @@
 #          /_ga4        duplicates, refused, events, invalid}; an event with
 #          /_hooks      how often it came (times), a refusal with its reason;
 #          /_sendgrid
+#   GET    /_stripe     the same of sessions, which are as the API shows them;
+#                       events are all that were made, {id, type, state, sent}
+#   POST   /_stripe     {do, session}: what happens to a session, answered when
+#                       its events are sent, with their ids.  do is pay, late
+#                       (pays by bank), then paid or unpaid, refund (amount?),
+#                       dispute, and of a subscription renew, fail (to renew),
+#                       cancel (at_period_end?).  {do: deliver, event} sends
+#                       an event again, {do: send, body} anything, signed
 #                       ?ids=1: {id: how often} of all, the newest ten
 #                       thousand being kept; a webhook has in "sent" body
 #                       and headers of each time that it came
 #   GET    /_received   the same as a page; / leads there
 #   GET    /_mails      a page of the mails
+#   *      /c/pay/ID    where a session of Stripe's is paid
 #   *      /_sink       a callback_url that takes everything
 #   POST   /_config     {name: value}, of
 #
@@ -59,6 +68,21 @@
 #     sendgrid_key         "SG.…"
 #     sendgrid_limit       mails a minute; any more are 429
 #     story                in rooms: plain, full or all (lib/Sandbox/Script.pm)
+#     stripe_account_version   of events that are listed, as below
+#     stripe_deliver       {type: {delay_ms, times, lost}}: how the webhooks of
+#                          that type go; "*" of all others
+#     stripe_keeps_500     1: a fault of status 500 and more with "after" is
+#                          kept for the Idempotency-Key, as Stripe's own are
+#     stripe_key           "sk_…"; of live mode if it says so
+#     stripe_order         of what happens at once: made, reversed or random
+#     stripe_prices        {id: {type: one_time or recurring, currency,
+#                          unit_amount, interval?, active?, livemode?}}
+#     stripe_url           0: a session is answered without its URL
+#     stripe_version       the only one that Stripe-Version may say
+#     stripe_waits         0: who has paid is sent on before webhooks are
+#     stripe_webhook_url, stripe_webhook_secret   of the one endpoint; none
+#     stripe_webhook_version   2024-06-20, 2026-09-30.endive or
+#                          2026-10-28.endive: the shape of what it gets
 #     twins                0: no system.replica_joined after system.pal_joined
 #     verbose              replayed: the GET has what was called back; example:
 #                          what the documents' example has of it
@@ -70,6 +94,7 @@
 #   POST /posthog/batch/            lib/Sandbox/Posthog.pm
 #   POST /ga4/mp/collect, /ga4/debug/mp/collect     Ga4.pm
 #   POST /hooks/NAME                Hooks.pm
+#   *    /v1/…                      Stripe.pm: sessions, prices, events
 #   POST /v3/mail/send              Sendgrid.pm
 #
 # Faults match the beginning of the path, and what "holds" some text, and apply

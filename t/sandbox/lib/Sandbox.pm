@@ -13,13 +13,16 @@ use Socket qw(SOL_SOCKET SO_LINGER);
 use Time::HiRes qw(time);
 
 use Sandbox::Body;
+use Sandbox::Checkout;
 use Sandbox::Documents;
+use Sandbox::Form;
 use Sandbox::Ga4;
 use Sandbox::Hooks;
 use Sandbox::Posthog;
 use Sandbox::Received;
 use Sandbox::Script;
 use Sandbox::Sendgrid;
+use Sandbox::Stripe;
 use Sandbox::Tavus;
 
 has base       => '';
@@ -30,7 +33,7 @@ has faults     => sub { [] };
 has config_now => sub { +{knobs()->%*} };
 has destinations => sub ($self) {
     [map { $_->new(sandbox => $self) }
-        map { "Sandbox::$_" } qw(Posthog Ga4 Hooks Sendgrid)];
+        map { "Sandbox::$_" } qw(Posthog Ga4 Hooks Stripe Sendgrid)];
 };
 has sender     => sub {
     Mojo::UserAgent->new(max_redirects => 0, request_timeout => 15,
@@ -50,6 +53,24 @@ my $secret = sub ($v) { ($v // '') =~ /^[\w.-]{1,128}\z/ };
 my $among = sub (@words) {
     return sub ($v) { defined $v && grep { $_ eq $v } @words };
 };
+
+my $dated = $among->(qw(2024-06-20 2026-09-30.endive 2026-10-28.endive));
+my $loopback = sub ($v) {
+    !defined $v
+        || $v =~ m{^http://(?:127(?:\.\d{1,3}){3}|localhost|\[::1\])[:/]};
+};
+
+# A subscription's, but for what is bought once; US cents.
+my %PRICES = map {
+    my ($id, $type, $amount) = @$_;
+    ("price_$id" => {type => $type, currency => 'usd',
+        unit_amount => $amount});
+} [basic => 'recurring', 2500], [starter => 'recurring', 19_900],
+    [growth => 'recurring', 59_900], [scale => 'recurring', 149_900],
+    [multilingual => 'recurring', 3900], [ivr => 'recurring', 5900],
+    [sla => 'recurring', 9900], [concurrency => 'recurring', 4900],
+    [hipaa => 'recurring', 5900], [replica => 'one_time', 19_900],
+    [minutes_1k => 'one_time', 4000];
 
 # What POST /_config sets: how it begins, and what it may be.
 my %KNOBS = (
@@ -79,6 +100,18 @@ my %KNOBS = (
     sendgrid_key       => ['SG.sandbox.0123456789abcdef', $secret],
     sendgrid_limit     => [undef, $maybe],
     story              => ['full', $among->(Sandbox::Script::stories())],
+    stripe_account_version => ['2026-10-28.endive', $dated],
+    stripe_deliver     => [{}, \&Sandbox::StripeEvents::are_ways],
+    stripe_keeps_500   => [0, $whole],
+    stripe_key         => ['sk_test_sandbox0123456789abcdef', $secret],
+    stripe_order       => ['made', $among->(qw(made reversed random))],
+    stripe_prices      => [\%PRICES, \&Sandbox::Stripe::are_prices],
+    stripe_url         => [1, $whole],
+    stripe_version     => ['2026-10-28.endive', $dated],
+    stripe_waits       => [1, $whole],
+    stripe_webhook_secret  => ['whsec_sandbox0123456789abcdef', $secret],
+    stripe_webhook_url => [undef, $loopback],
+    stripe_webhook_version => ['2026-10-28.endive', $dated],
     twins              => [1, $whole],
     verbose            => ['replayed', $among->(qw(replayed example))],
 );
@@ -154,6 +187,10 @@ sub startup ($self) {
 
     $tavus->rooms->mount($r);
 
+    my ($stripe) = grep { $_->name eq 'stripe' } $self->destinations->@*;
+    Sandbox::Checkout->new(stripe => $stripe)->mount($r);
+    $r->post('/_stripe')->to(cb => sub ($c) { $stripe->act($c) });
+
     for my $destination ($self->destinations->@*) {
         $r->get('/_' . $destination->name)->to(cb => sub ($c) {
             $c->render(json => $destination->report($c->param('ids')));
@@ -190,7 +227,7 @@ sub configure ($self, $c) {
 sub record ($self, $c) {
     my $req = $c->req;
     my $path = $req->url->path->to_route;
-    return if $path =~ m{^/(?:\z|_|room/|room\.|received\.)};
+    return if $path =~ m{^/(?:\z|_|c/pay/|room/|(?:checkout|received|room)\.)};
 
     my $headers = $req->headers->to_hash(1);
     my %headers = map { lc $_ => join ', ', $headers->{$_}->@* }
@@ -204,7 +241,8 @@ sub record ($self, $c) {
     if (defined $headers{authorization}) {
         my ($key) = $headers{authorization} =~ /^Bearer (.+)\z/;
         $headers{authorization} = grep({ defined $key && $key eq $_ }
-            $self->config_now->@{qw(sendgrid_key)}) ? 'valid' : 'invalid';
+            $self->config_now->@{qw(sendgrid_key stripe_key)})
+            ? 'valid' : 'invalid';
     }
 
     # unpacked and read once, for the services too; undef: it cannot be
@@ -228,9 +266,17 @@ sub record ($self, $c) {
         query   => $query,
         headers => \%headers,
         body    => $json // decode('UTF-8', $bytes // '') // '',
+        form($headers{'content-type'}, $bytes),
     });
     push $self->calls->@*, $c->stash('call');
     shift $self->calls->@* if $self->calls->@* > 10_000;
+}
+
+# Of a form the fields, too: {name => value}.
+sub form ($type, $bytes) {
+    return unless ($type // '') =~ m{^application/x-www-form-urlencoded\b}i;
+    my @fields = eval { Sandbox::Form::fields($bytes // '') };
+    return $@ ? () : (form => {map { @$_ } @fields});
 }
 
 sub record_answer ($self, $c) {
@@ -401,14 +447,18 @@ sub spoil ($self, $c, $f, $status, $answer) {
 # ---- callbacks -------------------------------------------------------------
 
 # Resolves with the entry of /_callbacks.  A body that is a string goes as it
-# is; what is lost does not go at all.
-sub send_callback ($self, $url, $body, $conversation_id = undef, $lost = 0) {
+# is; what is lost does not go at all.  "sign" makes headers of the bytes, anew
+# at each attempt.
+sub send_callback ($self, $url, $body, $conversation_id = undef, $lost = 0,
+    $sign = sub ($bytes) { () })
+{
     my $bytes = ref $body ? encode_json($body) : $body;
     my $entry = {
         time            => time,
         url             => "$url",
         conversation_id => $conversation_id,
-        event_type      => ref $body eq 'HASH' ? $body->{event_type} : undef,
+        event_type      => ref $body eq 'HASH'
+            ? $body->{event_type} // $body->{type} : undef,
         body            => $body,
         attempts        => 0,
         status          => undef,
@@ -420,14 +470,14 @@ sub send_callback ($self, $url, $body, $conversation_id = undef, $lost = 0) {
         $entry->{lost} = \1;
         return Mojo::Promise->resolve($entry);
     }
-    return $self->attempt($entry, $bytes);
+    return $self->attempt($entry, $bytes, $sign);
 }
 
-sub attempt ($self, $entry, $bytes) {
+sub attempt ($self, $entry, $bytes, $sign) {
     $entry->{attempts}++;
 
     return $self->sender->post_p($entry->{url} =>
-        {'Content-Type' => 'application/json'} => $bytes)
+        {'Content-Type' => 'application/json', $sign->($bytes)} => $bytes)
     ->then(
         sub ($tx) {
             $entry->{status} = $tx->res->code;
@@ -440,7 +490,7 @@ sub attempt ($self, $entry, $bytes) {
         return $entry if ($entry->{status} // 0) =~ /^2/
             || $entry->{attempts} >= $now->{callback_attempts};
         return Mojo::Promise->timer($now->{callback_retry_ms} / 1000)
-            ->then(sub { $self->attempt($entry, $bytes) });
+            ->then(sub { $self->attempt($entry, $bytes, $sign) });
     });
 }
 

@@ -16,8 +16,12 @@ package Tavus::Test::Sandbox;
 #   $s->posthog_key, $s->ga4_secret, $s->ga4_measurement_id    what they know
 #   $s->hook('crm')                 makes one; its secret, whsec_…
 #   $s->sendgrid_key, $s->mails     what SendGrid has taken
-#   $s->received('posthog')         or ga4, hooks, sendgrid: {received, unique,
-#                                   duplicates, refused, events, invalid}
+#   $s->stripe_key, $s->stripe_secret       API's and webhooks'
+#   $s->stripe('pay', session => $id)       what happens; the ids of its events
+#   $s->stripe_sessions, $s->stripe_events  all, the oldest first
+#   $s->received('posthog')         or ga4, hooks, stripe, sendgrid: {received,
+#                                   unique, duplicates, refused, events,
+#                                   invalid}
 #   $s->received('posthog', ids => 1)->{ids}    how often each was sent
 #   $s->posthog_events, $s->ga4_events, $s->hook_messages('crm')
 #   $s->conversations('active')     as Tavus lists them
@@ -150,6 +154,17 @@ sub hook ($self, $name, $bytes = "secret of hook $name, 32 bytes..") {
 }
 
 sub sendgrid_key ($self) { return 'SG.sandbox.0123456789abcdef' }
+
+sub stripe_key ($self)    { return 'sk_test_sandbox0123456789abcdef' }
+sub stripe_secret ($self) { return 'whsec_sandbox0123456789abcdef' }
+
+sub stripe ($self, $do, %in) {
+    return $self->_call(POST => '/_stripe', json => {do => $do, %in})
+        ->{events}->@*;
+}
+
+sub stripe_events ($self)   { return $self->received('stripe')->{events}->@* }
+sub stripe_sessions ($self) { return $self->received('stripe')->{sessions}->@* }
 
 sub mails ($self) { return $self->received('sendgrid')->{events}->@* }
 

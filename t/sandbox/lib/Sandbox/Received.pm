@@ -15,7 +15,7 @@ has sandbox => undef, weak => 1;
 my $POLICY = "default-src 'none'; style-src 'self'";
 
 my %TITLE = (posthog => 'PostHog', ga4 => 'Google Analytics 4',
-    hooks => 'Webhooks', sendgrid => 'SendGrid');
+    hooks => 'Webhooks', stripe => 'Stripe', sendgrid => 'SendGrid');
 
 sub mount ($self, $r) {
     $r->get('/')->to(cb => sub ($c) { $c->redirect_to('/_received') });

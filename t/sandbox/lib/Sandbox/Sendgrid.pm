@@ -40,7 +40,8 @@ sub line (@bounds) {
     my $text = text(@bounds);
     return sub ($v, $at) {
         $text->($v, $at);
-        unfit($at, 'must not have control characters') if $v =~ /[\x00-\x1f\x7f]/;
+        unfit($at, 'must not have control characters')
+            if $v =~ /[\x00-\x1f\x7f]/;
     };
 }
 
