@@ -19,9 +19,12 @@ RETURN 'deliver:' || destination;
 -- One event is leased, however large it is.  What failed is alone, and no part of the log.  A row without
 -- an id says for how many milliseconds (wait) nothing is to be asked for.  A destination that nobody had
 -- before begins with what comes now, or, if it wants that, at the beginning.
+--
+-- A token begins with who asks.  A claim may commit when nobody listens any more: so one to whom that may
+-- have happened says what it holds (held, or NULL), and what else has its mark was never sent.
 CREATE OR REPLACE FUNCTION tavus.deliver_claim(
     destination_ text, kind_ text, beginning boolean, names text[], prefixes text[], content text[],
-    flights_ int, most_ int, bytes_ bigint,
+    flights_ int, most_ int, bytes_ bigint, asker int, held bigint[],
     OUT token bigint, OUT tries int, OUT id uuid, OUT source text, OUT event_type text,
     OUT conversation_id text, OUT body bytea, OUT visitor text, OUT alone boolean, OUT wait bigint)
 RETURNS SETOF record
@@ -38,7 +41,7 @@ DECLARE
     d       tavus.destinations;
     f       tavus.flights;
     e       record;
-    leased  bigint := nextval('tavus.delivery_tokens');
+    leased  bigint := (asker::bigint << 32) + (nextval('tavus.delivery_tokens') & 4294967295);
     room    int;
     looks   int := 0;
     size    bigint := 0;
@@ -67,6 +70,17 @@ BEGIN
 
         -- somebody may have taken it away, so that it kept no month any more
         PERFORM tavus.cursor_make(tavus.deliver_cursor(destination_), beginning);
+    END IF;
+
+    IF held IS NOT NULL THEN
+        UPDATE tavus.flights t
+           SET due_at = now(), token = 0, tries = t.tries - 1
+         WHERE t.destination = destination_ AND t.token >> 32 = asker AND t.token <> ALL (held);
+
+        UPDATE tavus.deliveries t
+           SET lease_until = NULL, token = NULL, tries = t.tries - 1
+         WHERE t.destination = destination_ AND t.token >> 32 = asker AND t.token <> ALL (held)
+           AND t.token IS NOT NULL;
     END IF;
 
     IF d.stopped IS NOT NULL THEN

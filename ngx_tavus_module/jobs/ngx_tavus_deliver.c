@@ -11,12 +11,17 @@
 #include "store/ngx_tavus_statements.h"
 #include "event/ngx_tavus_timer.h"
 
+#include <openssl/rand.h>
+
 
 #define NGX_TAVUS_DELIVER_TICK     50       /* ms */
 #define NGX_TAVUS_DELIVER_POLL     5000
 #define NGX_TAVUS_DELIVER_LOOK     1000     /* paused, as that may be lifted */
 #define NGX_TAVUS_DELIVER_FIRST    1000
 #define NGX_TAVUS_DELIVER_TIMEOUT  15000
+
+/* a claim that was not answered has committed by then, and its lease is over */
+#define NGX_TAVUS_DELIVER_LOST     (10 * 60000)
 
 /* of one destination, under way at once: over all nodes, and for this one */
 
@@ -28,19 +33,34 @@
 #define NGX_TAVUS_DELIVER_BYTES    "4194304"
 
 /* columns of a claim that are looked at here */
+#define NGX_TAVUS_DELIVER_TOKEN    0
 #define NGX_TAVUS_DELIVER_ID       2
 #define NGX_TAVUS_DELIVER_WAIT     9
 
 
+typedef struct ngx_tavus_deliver_item_s  ngx_tavus_deliver_item_t;
+
+
 typedef struct {
+    ngx_tavus_deliver_item_t *item;
+    uint64_t                  token;        /* 0: free */
+} ngx_tavus_deliver_held_t;
+
+
+struct ngx_tavus_deliver_item_s {
     ngx_tavus_destination_t  *conf;
     ngx_tavus_pg_op_t         op;
     ngx_msec_t                next;         /* claim */
     ngx_uint_t                flights;
+    ngx_tavus_deliver_held_t  held[NGX_TAVUS_DELIVER_MOST];
+    u_char                    tokens[NGX_TAVUS_DELIVER_MOST
+                                     * (NGX_INT64_LEN + 1) + 2];
     ngx_uint_t                failures;     /* flights, one after the other */
+    ngx_msec_t                lost_at;      /* a claim's answer */
+    unsigned                  lost:1;
     unsigned                  asking:1;
     unsigned                  failed:1;     /* the last claim */
-} ngx_tavus_deliver_item_t;
+};
 
 
 typedef struct {
@@ -49,6 +69,7 @@ typedef struct {
     ngx_atomic_t              *stored;
     ngx_atomic_uint_t          seen;        /* of what is stored */
     ngx_event_t                timer;
+    u_char                     asker[NGX_INT32_LEN + 1];
 } ngx_tavus_deliver_t;
 
 
@@ -56,6 +77,10 @@ static ngx_int_t ngx_tavus_deliver_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
 static void ngx_tavus_deliver_timer_handler(ngx_event_t *ev);
 static void ngx_tavus_deliver_claim(ngx_tavus_deliver_item_t *item);
+static char *ngx_tavus_deliver_tokens(ngx_tavus_deliver_item_t *item);
+static ngx_int_t ngx_tavus_deliver_start(ngx_tavus_deliver_item_t *item,
+    PGresult *res);
+static void ngx_tavus_deliver_lost(ngx_tavus_deliver_item_t *item);
 static void ngx_tavus_deliver_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_deliver_over(void *data, ngx_int_t rc);
@@ -114,6 +139,7 @@ ngx_int_t
 ngx_tavus_deliver_init_process(ngx_array_t *destinations,
     ngx_atomic_t *stored)
 {
+    uint32_t                   asker;
     ngx_uint_t                 i;
     ngx_tavus_deliver_t       *dv;
     ngx_tavus_destination_t  **d;
@@ -125,6 +151,12 @@ ngx_tavus_deliver_init_process(ngx_array_t *destinations,
     {
         return NGX_OK;
     }
+
+    if (RAND_bytes((u_char *) &asker, sizeof(uint32_t)) != 1) {
+        return NGX_ERROR;
+    }
+
+    ngx_sprintf(dv->asker, "%uD%Z", (asker & 0x7fffffff) | 1);
 
     dv->items = ngx_calloc(destinations->nelts
                            * sizeof(ngx_tavus_deliver_item_t),
@@ -230,6 +262,8 @@ ngx_tavus_deliver_claim(ngx_tavus_deliver_item_t *item)
     op->values[6] = NGX_TAVUS_DELIVER_FLIGHTS;
     op->values[7] = NGX_TAVUS_DELIVER_EVENTS;
     op->values[8] = NGX_TAVUS_DELIVER_BYTES;
+    op->values[9] = (char *) ngx_tavus_deliver.asker;
+    op->values[10] = ngx_tavus_deliver_tokens(item);
 
     op->timeout = NGX_TAVUS_DELIVER_TIMEOUT;
     op->background = 0;         /* what is leased is sent, in any case */
@@ -240,6 +274,80 @@ ngx_tavus_deliver_claim(ngx_tavus_deliver_item_t *item)
     if (ngx_tavus_upkeep_query(op) == NGX_OK) {
         item->asking = 1;
     }
+}
+
+
+/* what is under way, if the database may believe that more is */
+
+static char *
+ngx_tavus_deliver_tokens(ngx_tavus_deliver_item_t *item)
+{
+    u_char      *p;
+    ngx_uint_t   i;
+
+    if (item->lost
+        && ngx_current_msec - item->lost_at > NGX_TAVUS_DELIVER_LOST)
+    {
+        item->lost = 0;
+    }
+
+    if (!item->lost) {
+        return NULL;
+    }
+
+    p = item->tokens;
+    *p++ = '{';
+
+    for (i = 0; i < NGX_TAVUS_DELIVER_MOST; i++) {
+        if (item->held[i].token) {
+            p = ngx_sprintf(p, "%s%uL", p[-1] == '{' ? "" : ",",
+                            item->held[i].token);
+        }
+    }
+
+    *p++ = '}';
+    *p = '\0';
+
+    return (char *) item->tokens;
+}
+
+
+static void
+ngx_tavus_deliver_lost(ngx_tavus_deliver_item_t *item)
+{
+    item->lost = 1;
+    item->lost_at = ngx_current_msec;
+}
+
+
+static ngx_int_t
+ngx_tavus_deliver_start(ngx_tavus_deliver_item_t *item, PGresult *res)
+{
+    ngx_uint_t                 i;
+    ngx_tavus_deliver_held_t  *held;
+
+    for (i = 0; i < NGX_TAVUS_DELIVER_MOST - 1; i++) {
+        if (item->held[i].token == 0) {
+            break;
+        }
+    }
+
+    held = &item->held[i];
+
+    if (ngx_tavus_flight_start(item->conf, res, item->failures,
+                               ngx_tavus_deliver_over, held)
+        != NGX_OK)
+    {
+        ngx_tavus_deliver_lost(item);
+        return NGX_ERROR;
+    }
+
+    held->item = item;
+    held->token = ngx_tavus_pg_number(res, 0, NGX_TAVUS_DELIVER_TOKEN);
+
+    item->flights++;
+
+    return NGX_OK;
 }
 
 
@@ -266,6 +374,10 @@ ngx_tavus_deliver_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 
         item->failed = (res != NULL);
 
+        if (res == NULL) {
+            ngx_tavus_deliver_lost(item);
+        }
+
         PQclear(res);
         return;
     }
@@ -286,16 +398,10 @@ ngx_tavus_deliver_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
         n = 0;
     }
 
-    if (n == 0
-        || ngx_tavus_flight_start(item->conf, res, item->failures,
-                                  ngx_tavus_deliver_over, item)
-           != NGX_OK)
-    {
+    if (n == 0 || ngx_tavus_deliver_start(item, res) != NGX_OK) {
         PQclear(res);
         return;
     }
-
-    item->flights++;
 
     /* until there are as many as may be, or no more events */
 
@@ -310,8 +416,13 @@ ngx_tavus_deliver_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 static void
 ngx_tavus_deliver_over(void *data, ngx_int_t rc)
 {
-    ngx_tavus_deliver_item_t *item = data;
+    ngx_tavus_deliver_held_t *held = data;
 
+    ngx_tavus_deliver_item_t  *item;
+
+    item = held->item;
+
+    held->token = 0;
     item->flights--;
 
     if (rc == NGX_OK) {

@@ -83,8 +83,10 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
     [ngx_tavus_stmt_deliver_claim] =
     { ngx_tavus_stmt(deliver_claim),
       "SELECT c.* FROM tavus.deliver_claim($1, $2, $3::boolean, $4::text[], "
-      "$5::text[], $6::text[], $7::int, $8::int, $9::bigint) c",
+      "$5::text[], $6::text[], $7::int, $8::int, $9::bigint, $10::int, "
+      "$11::bigint[]) c",
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
         NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
         NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
 

@@ -3,14 +3,15 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = warning;
-SELECT plan(138);
+SELECT plan(148);
 
 -- What is claimed: numbers of events, with ! where one is alone, and of tries where there were more;
 -- or how long nothing is to be asked for.  The token is kept.
 CREATE TEMP TABLE leased (who text PRIMARY KEY, token bigint);
 CREATE FUNCTION pg_temp.claim(
     who text, flights int DEFAULT 4, most int DEFAULT 10, bytes bigint DEFAULT 1000000,
-    names text[] DEFAULT NULL, prefixes text[] DEFAULT '{""}', beginning boolean DEFAULT false)
+    names text[] DEFAULT NULL, prefixes text[] DEFAULT '{""}', beginning boolean DEFAULT false,
+    asker int DEFAULT 7, held bigint[] DEFAULT NULL)
 RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
     answer text;
@@ -22,7 +23,8 @@ BEGIN
                            || CASE WHEN c.tries > 1 THEN '/' || c.tries ELSE '' END END, ' ' ORDER BY c.o),
            max(c.token)
       INTO answer, given
-      FROM tavus.deliver_claim(who, 'webhook', beginning, names, prefixes, '{}', flights, most, bytes)
+      FROM tavus.deliver_claim(who, 'webhook', beginning, names, prefixes, '{}', flights, most, bytes,
+                                asker, held)
            WITH ORDINALITY AS c (token, tries, id, source, event_type, conversation_id, body, visitor,
                                  alone, wait, o);
     IF given IS NOT NULL THEN
@@ -236,6 +238,21 @@ SELECT is(pg_temp.claim('all'), '148 149', 'but then');
 -- one that fails by itself does not make a destination well that was not
 SELECT ok(pg_temp.settle('all', 0, '{148,149}', '{60000,60000}'), 'which fail by themselves');
 SELECT is((SELECT failures FROM tavus.destinations WHERE name = 'all'), 1, 'nothing went through yet');
+
+-- a claim of which nobody has heard
+SELECT is(pg_temp.store(150, 152), 'sss', 'three');
+SELECT is(pg_temp.claim('all', most => 1), '150', 'one is claimed');
+TRUNCATE old;
+INSERT INTO old SELECT token FROM leased WHERE who = 'all';
+SELECT ok(pg_temp.settle('all', 1), 'told of');
+SELECT is(pg_temp.claim('all', most => 1), '151', 'another');
+SELECT is(pg_temp.claim('all', most => 1, asker => 8), '152', 'and by somebody else');
+SELECT is(pg_temp.claim('all', most => 1, asker => 8, held => (SELECT array_agg(token) FROM leased WHERE who = 'all')),
+          NULL, 'who holds what is leased is given nothing');
+SELECT is(pg_temp.claim('all', most => 1, held => '{}'), '151', 'who does not, what was');
+SELECT ok(pg_temp.settle('all', 0, '{151}', '{0}'), 'it fails');
+SELECT is(pg_temp.claim('all', most => 1), '151!/2', 'and is leased');
+SELECT is(pg_temp.claim('all', most => 1, held => '{}'), '151!/2', 'so is what failed: it was no try');
 
 -- a cursor that was taken away
 DELETE FROM tavus.flights;
