@@ -569,17 +569,18 @@ sub acted ($self, $in) {
 
 sub rows ($self) {
     return map {
-        my $s = $self->sessions->{$_->{id}} // {};
+        my $s = $self->sessions->{$_->{id}};
         +{
             $_->%{qw(received_at last_at times)},
             name => "checkout.session, $s->{in}{mode}",
             who  => $s->{email} // $s->{in}{customer_email}
                 // $s->{in}{client_reference_id} // '',
-            what => {id => $s->{id}, url => $s->{url}, amount => $s->{amount},
+            what => {id => $s->{id}, amount => $s->{amount},
                 currency => $s->{currency}, metadata => $s->{in}{metadata},
                 items => [map { "$_->{quantity} \x{d7} $_->{price}{id}" }
                     $s->{items}->@*]},
             note => "$s->{status}, $s->{payment_status}",
+            link => "/c/pay/$s->{id}",
         };
     } $self->events;
 }
