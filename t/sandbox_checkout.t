@@ -116,6 +116,29 @@ subtest 'the page' => sub {
     done_testing;
 };
 
+subtest 'amounts' => sub {
+    anew(stripe_prices => {
+        yen => {type => 'one_time', currency => 'jpy', unit_amount => 500},
+        dinar => {type => 'one_time', currency => 'kwd', unit_amount => 1500},
+        nothing => {type => 'recurring', currency => 'eur',
+            unit_amount => 0}});
+    my %shown = (yen => '1000 JPY', dinar => '3.000 KWD');
+    for (sort keys %shown) {
+        my $session = create(mode => 'payment', line_items =>
+            [{price => $_, quantity => 2}]);
+        is $ua->get($session->{url})->result->dom->at('h1')->text,
+            "Pay $shown{$_}", 'by the digits of the currency';
+    }
+    ok !eval { create(mode => 'payment', line_items =>
+        [map { {price => $_, quantity => 1} } qw(yen dinar)]); 1 },
+        'of one currency';
+    my $id = paid(line_items => [{price => 'nothing', quantity => 1}]);
+    is session($id)->{payment_status}, 'no_payment_required', 'nothing to pay';
+    is event('customer.subscription.created')->{data}{object}{status},
+        'active';
+    done_testing;
+};
+
 subtest 'webhooks' => sub {
     anew();
     paid();
