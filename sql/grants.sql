@@ -23,7 +23,13 @@ GRANT EXECUTE ON FUNCTION
     tavus.deliver_claim(text, text, boolean, text[], text[], text[], int, int, bigint, int, bigint[]),
     tavus.deliver_settle(text, bigint, int, uuid[], bigint[], boolean[], int[], text[], bigint,
                          bigint, text, text, uuid),
-    tavus.deliver_retry(bigint, text, text)
+    tavus.deliver_retry(bigint, text, text),
+    tavus.order_intent(uuid, boolean, text, text, jsonb, bigint, text, text, text, text, text, text, text,
+                       text, text, int),
+    tavus.order_answer(uuid, text, timestamptz, boolean, text),
+    tavus.orders_unsettled(int),
+    tavus.order_by_session(text),
+    tavus.orders_roll(int, boolean)
 TO tavus_app;
 
 GRANT EXECUTE ON FUNCTION
@@ -34,6 +40,8 @@ GRANT EXECUTE ON FUNCTION
     tavus.admin_conversations(text, text, timestamptz, timestamptz, int, text),
     tavus.admin_conversation(text),
     tavus.admin_deliveries(text, text, int, bigint),
+    tavus.admin_orders(text, text, boolean, timestamptz, timestamptz, int, uuid),
+    tavus.admin_subscriptions(text, boolean, timestamptz, timestamptz, int, uuid),
     tavus.health(),
     tavus.pieces(text)
 TO tavus_admin;

@@ -3,7 +3,7 @@
 -- or as a role with CREATEROLE that may create schemas in the database.
 
 -- the newest numbered file
-\set newest 14
+\set newest 16
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -199,6 +199,14 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 14) AS due \gset
     COMMIT;
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 16) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0016_orders.sql
+    INSERT INTO tavus.migrations (version) VALUES (16);
+    COMMIT;
+\endif
+
 -- What is not numbered is replaced each time, all at once.  Rights are changed without a lock on the
 -- table, which upkeep must not change meanwhile.
 
@@ -222,6 +230,7 @@ SET LOCAL lock_timeout = '300ms';
 \ir consent.sql
 \ir record.sql
 \ir deliver.sql
+\ir orders.sql
 \ir admin.sql
 \ir grants.sql
 

@@ -48,6 +48,11 @@ CREATE OR REPLACE FUNCTION tavus.str(doc jsonb, name text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE jsonb_typeof(doc -> name) WHEN 'string' THEN doc ->> name END;
 
+-- A member that is a string of at most so many bytes, and not empty, else NULL.
+CREATE OR REPLACE FUNCTION tavus.text_of(doc jsonb, name text, most int DEFAULT 64) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN octet_length(tavus.str(doc, name)) BETWEEN 1 AND most THEN doc ->> name END;
+
 -- A string that a name can be, else NULL.
 CREATE OR REPLACE FUNCTION tavus.short(value json) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -43,8 +43,10 @@ END
 $$;
 
 -- Deletes what is older than keep in one of: browser (events of browsers, but conversions),
--- quarantine, intents, conversations, elsewhere, consents; and log, whose rows go with the months of
--- their events, and deliveries, with their events.  It looks at so many rows and answers how many of them it deleted, and, if there may be
+-- quarantine, intents, conversations, elsewhere, consents; orders of which Stripe has told
+-- nothing, and purchases, all that hangs on one, when nothing was heard of it for so long and no
+-- subscription of it lives; and log, whose rows go with the months of their events, and deliveries, with
+-- their events.  It looks at so many rows and answers how many of them it deleted, and, if there may be
 -- more, after which to go on: from the beginning it would meet again what is deleted, but not yet
 -- vacuumed.  What is locked is left for another time.
 CREATE OR REPLACE FUNCTION tavus.trim(what text, keep interval, bite int, after text DEFAULT NULL)
@@ -146,6 +148,50 @@ BEGIN
         last := ids[looked];
 
         DELETE FROM tavus.consents c WHERE c.subject = ANY (names);
+
+    WHEN 'orders' THEN
+        SELECT array_agg(o.id) INTO ids
+          FROM (SELECT r.id FROM tavus.orders r
+                 WHERE r.id < bound AND r.id > coalesce(after::uuid, since)
+                 ORDER BY r.id LIMIT bite FOR UPDATE SKIP LOCKED) o;
+        looked := cardinality(ids);
+        last := ids[looked];
+
+        DELETE FROM tavus.orders r WHERE r.id = ANY (ids) AND r.told_at IS NULL;
+
+    WHEN 'purchases' THEN
+        -- nobody adds to a tree meanwhile
+        PERFORM FROM tavus.cursors c WHERE c.name = 'orders' FOR UPDATE SKIP LOCKED;
+
+        IF NOT FOUND THEN
+            RETURN '{"trimmed":0}';
+        END IF;
+
+        SELECT array_agg(DISTINCT o.tree COLLATE "C"), count(*), max(o.place COLLATE "C")
+          INTO names, looked, last
+          FROM (SELECT s.tree, s.said_at, lpad(s.said_at::text, 12, '0') || ' ' || md5(s.id) AS place
+                  FROM tavus.stripe_objects s
+                 WHERE s.said_at < extract(epoch FROM past)
+                   AND (s.said_at, md5(s.id)) > (coalesce(split_part(after, ' ', 1)::bigint, -1),
+                                                 coalesce(split_part(after, ' ', 2), ''))
+                 ORDER BY s.said_at, md5(s.id) LIMIT bite) o;
+
+        names := ARRAY(
+            SELECT u.tree FROM unnest(names) AS u (tree)
+             WHERE NOT EXISTS (SELECT FROM tavus.stripe_objects s
+                                WHERE s.tree = u.tree
+                                  AND (s.said_at >= extract(epoch FROM past)
+                                       OR s.kind = 'subscription' AND NOT s.settled)));
+
+        DELETE FROM tavus.subscriptions n USING tavus.stripe_objects s
+         WHERE s.tree = ANY (names) AND n.subscription = s.id;
+        DELETE FROM tavus.orders r USING tavus.stripe_objects s
+         WHERE s.tree = ANY (names) AND s.kind = 'session' AND r.told_session = s.id
+           AND r.stripe_session = s.id;
+        DELETE FROM tavus.orders r USING tavus.stripe_objects s
+         WHERE s.tree = ANY (names) AND s.id LIKE 'order:%' AND r.id = substr(s.id, 12)::uuid
+           AND r.livemode = (s.id LIKE 'order:live:%');
+        DELETE FROM tavus.stripe_objects s WHERE s.tree = ANY (names);
 
     WHEN 'log' THEN
         -- From the beginning, rows whose months are gone, all of them; a cursor that has not read them
