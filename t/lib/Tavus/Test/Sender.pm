@@ -29,7 +29,9 @@ sub new ($class, $name) {
 sub ask ($self, $message) {
     my ($in, $out) = $self->@{qw(in out)};
 
-    print {$in} encode_json($message), "\n";
+    # to Node's readline U+2028 and U+2029 end a line, too
+    print {$in} encode_json($message)
+        =~ s/\xe2\x80([\xa8\xa9])/'\u202' . ($1 eq "\xa8" ? 8 : 9)/ger, "\n";
     $in->flush;
     return decode_json(<$out> // croak "no answer of t/senders/$self->{name}");
 }
