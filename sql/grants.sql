@@ -29,7 +29,8 @@ GRANT EXECUTE ON FUNCTION
     tavus.order_answer(uuid, text, timestamptz, boolean, text),
     tavus.orders_unsettled(int),
     tavus.order_by_session(text),
-    tavus.orders_roll(int, boolean)
+    tavus.orders_roll(int, boolean),
+    tavus.leads_roll(int)
 TO tavus_app;
 
 GRANT EXECUTE ON FUNCTION
@@ -42,6 +43,8 @@ GRANT EXECUTE ON FUNCTION
     tavus.admin_deliveries(text, text, int, bigint),
     tavus.admin_orders(text, text, boolean, timestamptz, timestamptz, int, uuid),
     tavus.admin_subscriptions(text, boolean, timestamptz, timestamptz, int, uuid),
+    tavus.admin_leads(boolean, text, timestamptz, timestamptz, int, uuid),
+    tavus.admin_lead_handled(uuid, boolean, text),
     tavus.health(),
     tavus.pieces(text)
 TO tavus_admin;

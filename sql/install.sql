@@ -231,6 +231,7 @@ SET LOCAL lock_timeout = '300ms';
 \ir record.sql
 \ir deliver.sql
 \ir orders.sql
+\ir leads.sql
 \ir admin.sql
 \ir grants.sql
 

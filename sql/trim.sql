@@ -43,7 +43,7 @@ END
 $$;
 
 -- Deletes what is older than keep in one of: browser (events of browsers, but conversions),
--- quarantine, intents, conversations, elsewhere, consents; orders of which Stripe has told
+-- quarantine, intents, conversations, elsewhere, consents, leads; orders of which Stripe has told
 -- nothing, and purchases, all that hangs on one, when nothing was heard of it for so long and no
 -- subscription of it lives; and log, whose rows go with the months of their events, and deliveries, with
 -- their events.  It looks at so many rows and answers how many of them it deleted, and, if there may be
@@ -148,6 +148,16 @@ BEGIN
         last := ids[looked];
 
         DELETE FROM tavus.consents c WHERE c.subject = ANY (names);
+
+    WHEN 'leads' THEN
+        SELECT array_agg(o.id) INTO ids
+          FROM (SELECT l.id FROM tavus.leads l
+                 WHERE l.id < bound AND l.id > coalesce(after::uuid, since)
+                 ORDER BY l.id LIMIT bite FOR UPDATE SKIP LOCKED) o;
+        looked := cardinality(ids);
+        last := ids[looked];
+
+        DELETE FROM tavus.leads l WHERE l.id = ANY (ids);
 
     WHEN 'orders' THEN
         SELECT array_agg(o.id) INTO ids

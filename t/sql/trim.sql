@@ -1,6 +1,6 @@
 -- What is old goes in bites.
 \ir setup.sql
-SELECT plan(25);
+SELECT plan(27);
 
 CREATE FUNCTION pg_temp.old(age interval) RETURNS uuid LANGUAGE sql AS $$
     SELECT overlay(overlay(tavus.uuid_floor(now() - age)::text PLACING '7' FROM 15 FOR 1)
@@ -75,6 +75,12 @@ SELECT is((SELECT count(*) FROM tavus.consents
           'all that are old');
 SELECT cmp_ok((SELECT count(*) FROM tavus.consents WHERE subject ~ '^trim'), '>=', 4::bigint,
               'and no others');
+
+INSERT INTO tavus.leads (id, name, email, message)
+SELECT pg_temp.old(d * interval '1 day'), 'trim', 'x', 'y' FROM generate_series(58, 64) d;
+SELECT matches(pg_temp.trimmed('leads', '60 days', 3), '^3[12]', 'leads');
+SELECT is((SELECT count(*) FROM tavus.leads WHERE id < tavus.uuid_floor(now() - interval '60 days')), 0::bigint,
+          'all that are old');
 
 SELECT throws_ok($$SELECT tavus.trim('browser', '1 hour', 10)$$, '22023', NULL, 'not of today');
 SELECT throws_ok($$SELECT tavus.trim('browser', NULL, 10)$$, '22023', NULL, 'not of no time');
