@@ -240,6 +240,8 @@ says('"url" must not have a user', $deliver,
     d("webhook { url https://a:b\@127.0.0.1/; }"));
 says('"url": what follows the host is no path with a query', $deliver,
     d("webhook { url https://127.0.0.1/a#b; }"));
+says('"url" of posthog must not have a query', $deliver,
+    d("$phc url https://127.0.0.1/a?b; }"));
 says('"url" of "tavus_deliver" "webhook" must be https, or http to a loopback '
     . 'address together with "tavus_sandbox on", but is "http://192.0.2.1"',
     $deliver, d("webhook { url http://192.0.2.1/x?secret; secret $whsec; "

@@ -698,6 +698,22 @@ ngx_tavus_deliver_split(ngx_conf_t *cf, ngx_tavus_destination_t *d,
         }
     }
 
+    if (d->service->kind != TAVUS_DELIVERY_WEBHOOK) {
+
+        /* its own path goes behind that */
+
+        if (ngx_strlchr(d->path.data, last, '?')) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"url\" of %V must not have a query",
+                               &d->service->name);
+            return NGX_CONF_ERROR;
+        }
+
+        while (d->path.len && d->path.data[d->path.len - 1] == '/') {
+            d->path.len--;
+        }
+    }
+
     d->peer = ngx_tavus_curl_parse(cf, &base);
 
     return d->peer ? NGX_CONF_OK : NGX_CONF_ERROR;
