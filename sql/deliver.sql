@@ -12,6 +12,15 @@ CREATE OR REPLACE FUNCTION tavus.deliver_cursor(destination text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 'deliver:' || destination;
 
+-- Counts what was deleted before it was delivered.
+CREATE OR REPLACE FUNCTION tavus.deliver_missed(destination text, n bigint) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+    UPDATE tavus.cursors c SET missed = c.missed + n
+     WHERE c.name = tavus.deliver_cursor(destination) AND n > 0;
+$$;
+
 -- Leases what a destination is to get next, as a row an event, oldest first: what failed and is due;
 -- else a flight that nobody told of; else, while it has fewer flights than flights_, the next of the log,
 -- of at most most_ events and about bytes_ bytes.  No row: nothing is to be sent now.
@@ -43,6 +52,7 @@ DECLARE
     e       record;
     leased  bigint := (asker::bigint << 32) + (nextval('tavus.delivery_tokens') & 4294967295);
     room    int;
+    gone    bigint;
     looks   int := 0;
     size    bigint := 0;
     fresh   boolean;
@@ -151,6 +161,11 @@ BEGIN
     -- a row of an event that is gone holds up nobody
     DELETE FROM tavus.deliveries t WHERE t.token = leased AND t.destination = destination_;
 
+    IF FOUND THEN
+        GET DIAGNOSTICS gone = ROW_COUNT;
+        PERFORM tavus.deliver_missed(destination_, gone);
+    END IF;
+
     -- a flight that nobody told of, else the next of the log; what is not wanted is stepped over, for a
     -- while
     WHILE looks < 20 LOOP
@@ -170,6 +185,12 @@ BEGIN
             IF NOT FOUND THEN
                 RETURN;
             END IF;
+
+            f.missed := 0;
+        ELSE
+            gone := tavus.log_missing(f.from_pos, f.from_ord, f.to_pos, f.to_ord);
+            PERFORM tavus.deliver_missed(destination_, gone - f.missed);
+            f.missed := greatest(f.missed, gone);
         END IF;
 
         FOR e IN
@@ -214,12 +235,13 @@ BEGIN
         END IF;
 
         INSERT INTO tavus.flights AS t (destination, from_pos, from_ord, to_pos, to_ord, token, due_at,
-                                        tries)
+                                        tries, missed)
         VALUES (destination_, f.from_pos, f.from_ord, f.to_pos, f.to_ord, leased,
-                now() + tavus.deliver_lease(), f.tries + 1)
+                now() + tavus.deliver_lease(), f.tries + 1, f.missed)
         ON CONFLICT (destination, from_pos, from_ord) DO UPDATE
            SET to_pos = EXCLUDED.to_pos, to_ord = EXCLUDED.to_ord, token = leased,
-               due_at = EXCLUDED.due_at, tries = EXCLUDED.tries;
+               due_at = EXCLUDED.due_at, tries = EXCLUDED.tries,
+               missed = EXCLUDED.missed;
         RETURN;
     END LOOP;
 
@@ -429,7 +451,8 @@ BEGIN
                                             THEN tavus.iso(d.paused_until) END,
                        'failures', d.failures, 'said', d.said, 'said_at', tavus.iso(d.said_at),
                        'delivered', d.delivered, 'in_flight', f.n, 'waiting', s.waiting,
-                       'dead', s.dead, 'lag', l.lag, 'seen_at', tavus.iso(d.seen_at))
+                       'dead', s.dead, 'lag', l.lag, 'missed', l.missed,
+                       'seen_at', tavus.iso(d.seen_at))
                    ORDER BY d.name)
               FROM tavus.destinations d
               CROSS JOIN LATERAL (SELECT count(*) AS n FROM tavus.flights t
@@ -444,7 +467,7 @@ BEGIN
                                 WHERE t.destination = d.name AND t.dead LIMIT 10001) w)
                               AS dead) s
               LEFT JOIN LATERAL (
-                   SELECT to_json(g) AS lag
+                   SELECT to_json(g) AS lag, c.missed
                      FROM tavus.cursors c, tavus.cursor_lag(c.pos, c.ord) g
                     WHERE c.name = tavus.deliver_cursor(d.name)) l ON true
              WHERE destination_ IS NULL OR d.name = destination_), '[]'),

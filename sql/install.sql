@@ -199,6 +199,14 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 14) AS due \gset
     COMMIT;
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 15) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0015_deliveries_more.sql
+    INSERT INTO tavus.migrations (version) VALUES (15);
+    COMMIT;
+\endif
+
 SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 16) AS due \gset
 \if :due
     BEGIN;

@@ -70,6 +70,7 @@ DECLARE
     names   text[];
     times   timestamptz[];
     spots   bigint[];
+    flight  record;
     looked  int;
     last    text;
     trimmed bigint;
@@ -231,6 +232,23 @@ BEGIN
                     WHERE l.pos >= greatest(c.pos, spots[1]) AND l.pos <= spots[looked])
          WHERE c.pos <= spots[looked];
 
+        -- likewise a flight that is to go again
+        FOR flight IN
+            SELECT f.destination, f.from_pos, f.from_ord, f.missed,
+                   sum(CASE WHEN l.pos = f.to_pos THEN f.to_ord ELSE cardinality(l.ids) END
+                       - CASE WHEN l.pos = f.from_pos THEN f.from_ord ELSE 0 END) AS n
+              FROM tavus.flights f
+              JOIN tavus.log l ON l.pos >= f.from_pos AND l.pos >= spots[1]
+                              AND l.pos <= f.to_pos AND l.pos <= spots[looked]
+             GROUP BY f.destination, f.from_pos, f.from_ord
+        LOOP
+            PERFORM tavus.deliver_missed(flight.destination, flight.n - flight.missed);
+
+            UPDATE tavus.flights f SET missed = greatest(f.missed - flight.n, 0)
+             WHERE (f.destination, f.from_pos, f.from_ord)
+                   = (flight.destination, flight.from_pos, flight.from_ord);
+        END LOOP;
+
         DELETE FROM tavus.log l WHERE l.pos = ANY (spots);
 
     WHEN 'deliveries' THEN
@@ -241,6 +259,11 @@ BEGIN
                   FROM tavus.deliveries d
                  WHERE d.id > coalesce(after::bigint, 0)
                  ORDER BY d.id LIMIT bite FOR UPDATE OF d SKIP LOCKED) o;
+
+        PERFORM tavus.deliver_missed(o.destination, o.n)
+           FROM (SELECT d.destination, count(*) AS n FROM tavus.deliveries d
+                  WHERE d.id = ANY (spots) AND NOT d.dead
+                  GROUP BY 1 ORDER BY 1) o;
 
         DELETE FROM tavus.deliveries d WHERE d.id = ANY (spots);
     END CASE;

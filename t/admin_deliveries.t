@@ -33,8 +33,8 @@ wait_ok { 1 == $d->failed(destination => 'erp') } 'one waits';
 
 # ---- what is shown, by the names of docs/http-api.md
 my $crm = $d->destination('crm');
-is_deeply [sort keys %$crm], [qw(dead delivered failures in_flight kind lag name
-    paused_until reason said said_at seen_at state waiting)];
+is_deeply [sort keys %$crm], [qw(dead delivered failures in_flight kind lag
+    missed name     paused_until reason said said_at seen_at state waiting)];
 is_deeply [sort keys $crm->{lag}->%*], [qw(events seconds)];
 is $crm->{kind}, 'webhook';
 is $crm->{dead}, 5;

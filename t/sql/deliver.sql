@@ -3,7 +3,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = warning;
-SELECT plan(148);
+SELECT plan(154);
 
 -- What is claimed: numbers of events, with ! where one is alone, and of tries where there were more;
 -- or how long nothing is to be asked for.  The token is kept.
@@ -295,9 +295,21 @@ SELECT is((tavus.trim('deliveries', '60 days', 1)::json ->> 'trimmed')::int, 1, 
 SELECT is(tavus.trim('deliveries', '60 days', 9)::json ->> 'trimmed', '1', 'in bites');
 SELECT pg_temp.over();
 SELECT is(pg_temp.claim('all'), '300', 'nobody is held up');
-SELECT is((SELECT format('%s %s', count(*), (SELECT missed FROM tavus.cursors)) FROM tavus.flights), '1 2',
-          'what was not read yet is missed, and counted');
+SELECT is((SELECT format('%s %s', count(*), (SELECT missed FROM tavus.cursors)) FROM tavus.flights), '1 5',
+          'what was not read yet, under way, or waited is missed, and counted');
 SELECT ok(pg_temp.settle('all', 1), 'and it goes on');
+
+-- likewise what is under way, when its places in the log go
+SELECT is(pg_temp.store(301, 306), repeat('s', 6), 'six');
+SELECT is(pg_temp.claim('all', most => 4), '301 302 303 304', 'four are under way');
+SELECT tavus.trim('log', '60 days', 100000) \g /dev/null
+SELECT is((SELECT missed FROM tavus.cursors), 5::bigint, 'which are not missed');
+UPDATE tavus.log SET ids = ARRAY(SELECT pg_temp.old(u.o::int) FROM unnest(ids) WITH ORDINALITY AS u (id, o));
+SELECT tavus.trim('log', '60 days', 100000) \g /dev/null
+SELECT pg_temp.over();
+SELECT is((SELECT missed FROM tavus.cursors), 11::bigint, 'all count as missed');
+SELECT is(pg_temp.claim('all'), NULL, 'nobody has them');
+SELECT is((SELECT missed FROM tavus.cursors), 11::bigint, 'and they count once');
 
 -- nothing is looked at that need not be, though nobody has analysed anything
 INSERT INTO tavus.deliveries (destination, event_id, dead, tries, due_at, reason)
