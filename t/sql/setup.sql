@@ -12,9 +12,10 @@ BEGIN;
 SET LOCAL client_min_messages = warning;
 CREATE EXTENSION IF NOT EXISTS pgtap;
 
--- The id of the nth second of a day of tests, an hour ago.
+-- The id of the nth second of a day of tests, two hours ago; the same in each transaction of a file.
+SELECT set_config('tavus_test.from', (date_trunc('minute', now()) - interval '2 hours')::text, false) \g /dev/null
 CREATE FUNCTION pg_temp.id(n numeric) RETURNS uuid LANGUAGE sql AS $$
-    SELECT overlay(overlay(tavus.uuid_floor(date_trunc('minute', now()) - interval '2 hours'
+    SELECT overlay(overlay(tavus.uuid_floor(current_setting('tavus_test.from')::timestamptz
                                + n * interval '1 second')::text
                            PLACING '7' FROM 15 FOR 1)
                    PLACING lpad(to_hex((n * 1000)::bigint), 12, '0') FROM 25)::uuid
