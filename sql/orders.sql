@@ -228,8 +228,10 @@ BEGIN
                              THEN doc ->> 'status' IN ('canceled', 'incomplete_expired')
                              ELSE false END IS TRUE,
         'rank', tavus.stripe_rank(type),
+        -- for two of the same second: what only grows, or how far it has come
         'weight', coalesce((doc ->> 'refunded')::bigint, (doc ->> 'attempts')::bigint,
-                           tavus.stripe_step(doc ->> 'status')),
+                           coalesce((doc ->> 'period_end')::bigint, 0) * 100
+                           + tavus.stripe_step(doc ->> 'status')),
         'names', to_jsonb(array_remove(ARRAY[
             doc ->> 'intent', doc ->> 'charge', doc ->> 'invoice', doc ->> 'subscription',
             CASE WHEN (event -> 'livemode')::boolean THEN 'order:live:' ELSE 'order:test:' END
@@ -274,8 +276,10 @@ RETURN (SELECT coalesce(jsonb_agg(tavus.money(m.value::bigint, m.key) ORDER BY m
 -- What was given back of a tree's payments, for each currency: the refunds that are known one by one,
 -- or what a charge says, less what has failed since; whichever is more.  NULL: nothing.
 CREATE OR REPLACE FUNCTION tavus.stripe_refunded(of text) RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 AS $$
+BEGIN
+    RETURN (
     WITH charges AS (
         SELECT o.id, o.said_at, o.doc ->> 'currency' AS currency,
                coalesce((o.doc ->> 'refunded')::bigint, 0) AS refunded,
@@ -303,7 +307,8 @@ AS $$
       FROM (SELECT k.currency, sum(greatest(k.known, k.told)) AS amount
               FROM known k
              WHERE greatest(k.known, k.told) > 0 AND k.currency IS NOT NULL
-             GROUP BY k.currency) s
+             GROUP BY k.currency) s);
+END
 $$;
 
 -- ---- making
