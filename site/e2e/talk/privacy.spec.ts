@@ -1,6 +1,8 @@
 // The privacy notice and what a browser does, side by side: what is kept and
 // who is spoken to before an answer, after a no, a yes and a withdrawal.
 
+import { gunzipSync } from 'node:zlib';
+
 import type { BrowserContext, Page, Request } from '@playwright/test';
 
 import { BASE, deployed, expect, person, Sandbox, SANDBOX, test } from '../fixtures';
@@ -68,6 +70,15 @@ const consents = (sent: Sent[]) => [...new Set(sent.filter((s) => !s.path.includ
 const sessions = (sent: Sent[]) => new Set(events(sent).map((e) => e.properties.session_id));
 const users = (sent: Sent[]) => new Set(sent.flatMap((s) => [
   s.body.user_id, ...(s.body.events as Event[] | undefined ?? []).map((e) => e.properties.user_id)]).filter(Boolean));
+
+// The properties of what posthog-js tells.
+function captured(request: Request): Record<string, unknown> | undefined {
+  const body = request.postDataBuffer();
+
+  if (!body || !/\/relay\/(?:e|i\/v0\/e)\//.test(request.url())) return undefined;
+  const json = body[0] === 0x1f ? gunzipSync(body) : body;
+  return (JSON.parse(json.toString()) as { batch: { properties: Record<string, unknown> }[] }).batch[0]!.properties;
+}
 
 // A look around: pages, the look of the page, a message.
 async function lookAround(page: Page, sent: Sent[], campaign = ''): Promise<void> {
@@ -205,6 +216,31 @@ test('a withdrawal counts in other tabs', async ({ page, context }) => {
   await change(page);
   await say(page, 'No, thanks');
   await expect.poll(() => other.evaluate(() => [localStorage.length, sessionStorage.length])).toEqual([1, 0]);
+});
+
+test('a visit is one session at PostHog, from the server as from the browser', async ({ page, browser, request }) => {
+  await person(page, browser);
+  const heard = await listen(page);
+  await deployed(page, { consent: true, posthog_key: 'phc_test' });
+  await page.goto('/');
+  await say(page, 'Yes');
+  await page.goto('/about');
+  await expect.poll(() => events(heard.sent).at(-1)?.name).toBe('page_view');
+
+  const session = await page.evaluate(() => sessionStorage.getItem('session_id'));
+  const user = await page.evaluate(() => localStorage.getItem('user_id'));
+  const ids = { $session_id: session, distinct_id: user };
+
+  await expect.poll(async () => {
+    const { events } = await (await request.get(`${SANDBOX}/_posthog`)).json() as { events: { event: string; distinct_id: string; properties: Record<string, unknown> }[] };
+    return events.filter((e) => e.distinct_id === user && e.event === '$pageview')
+      .map((e) => ({ $session_id: e.properties.$session_id, distinct_id: e.distinct_id }));
+  }, 'from the server').toContainEqual(ids);
+
+  await expect(async () => {
+    await page.getByRole('button', { name: 'Dark theme' }).click();
+    expect(heard.relayed.map(captured).find(Boolean), 'from the browser').toMatchObject(ids);
+  }).toPass({ intervals: [1000], timeout: 15_000 });
 });
 
 test('an answer can be changed while a conversation is on', async ({ page, context }) => {

@@ -20,8 +20,8 @@ export async function start(): Promise<void> {
 
   if (begun) {
     // a yes after a no: somebody new, to whom nothing of before belongs
-    posthog.reset();
-    posthog.identify(user_id);
+    posthog.reset({ bootstrap: { distinctID: user_id, isIdentifiedID: true, sessionID: session_id } });
+    posthog.register({ site_session_id: session_id });
     return;
   }
   begun = true;
@@ -29,8 +29,8 @@ export async function start(): Promise<void> {
   posthog.init(key, {
     api_host: `${location.origin}/relay`,
     ui_host: 'https://us.posthog.com',
-    // the one id that the server tells of this visitor, too
-    bootstrap: { distinctID: user_id, isIdentifiedID: true },
+    // the ids that the server tells of this visitor and visit, too
+    bootstrap: { distinctID: user_id, isIdentifiedID: true, sessionID: session_id },
     person_profiles: 'identified_only',
     // what the browser keeps is ours to say
     persistence: 'memory',

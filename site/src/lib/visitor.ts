@@ -60,6 +60,12 @@ function tags(): string {
   return Object.keys(found).length ? JSON.stringify(found) : '';
 }
 
+// PostHog takes no session but a UUIDv7, nor one that began after an event of
+// it by the server's clock.
+function visit(): string {
+  return uuid(Date.now() - 60_000);
+}
+
 function parsed(text: string): Utm {
   try {
     return text ? JSON.parse(text) as Utm : {};
@@ -73,12 +79,12 @@ export function visitor(): Visitor {
   const said = answer() ?? undefined;
 
   if (said !== 'granted') {
-    return { ...parsed(memory[UTM] ??= tags()), session_id: memory[SESSION] ??= uuid(), consent: said };
+    return { ...parsed(memory[UTM] ??= tags()), session_id: memory[SESSION] ??= visit(), consent: said };
   }
   return {
     // the first touch counts: it is never replaced
     ...parsed(kept('localStorage', UTM, tags)),
-    session_id: kept('sessionStorage', SESSION, uuid),
+    session_id: kept('sessionStorage', SESSION, visit),
     user_id: kept('localStorage', USER, uuid),
     consent: said
   };
