@@ -17,8 +17,6 @@ CREATE TABLE tavus.destinations (
 
 -- Places of the log that are under way: from there, up to there, until it is told what became of them.
 -- Whoever has the token may tell.
-CREATE SEQUENCE tavus.delivery_tokens;
-
 CREATE TABLE tavus.flights (
     destination text        COLLATE "C" NOT NULL REFERENCES tavus.destinations ON DELETE CASCADE,
     from_pos    bigint      NOT NULL,

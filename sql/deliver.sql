@@ -21,15 +21,30 @@ AS $$
      WHERE c.name = tavus.deliver_cursor(destination) AND n > 0;
 $$;
 
+-- Neither a claim nor what became of it waits for the disk, nor for a standby, and no event waits for
+-- them: a server that dies may forget the last of them, and what they were about goes again.
+CREATE OR REPLACE FUNCTION tavus.deliver_commit() RETURNS void
+LANGUAGE sql
+AS $$
+    SELECT set_config('synchronous_commit', 'off', true)
+$$;
+
+-- It begins with who asks, who is never 0.  The rest is not of a sequence: a server that forgot what it had
+-- given out would give it out again, and who was told it before would tell of something else.
+CREATE OR REPLACE FUNCTION tavus.deliver_token(asker int) RETURNS bigint
+LANGUAGE sql VOLATILE
+RETURN (asker::bigint << 32) + ('x' || left(gen_random_uuid()::text, 8))::bit(32)::bigint;
+
 -- Leases what a destination is to get next, as a row an event, oldest first: what failed and is due;
 -- else a flight that nobody told of; else, while it has fewer flights than flights_, the next of the log,
 -- of at most most_ events and about bytes_ bytes.  No row: nothing is to be sent now.
 --
 -- One event is leased, however large it is.  What failed is alone, and no part of the log.  A row without
--- an id says for how many milliseconds (wait) nothing is to be asked for.  A destination that nobody had
+-- an id says for how many milliseconds (wait) nothing is to be asked for, and one with an id that there
+-- is more to be had at once (0), or not that anybody knew (NULL).  A destination that nobody had
 -- before begins with what comes now, or, if it wants that, at the beginning.
 --
--- A token begins with who asks.  A claim may commit when nobody listens any more: so one to whom that may
+-- A claim may commit when nobody listens any more: so one to whom that may
 -- have happened says what it holds (held, or NULL), and what else has its mark was never sent.
 CREATE OR REPLACE FUNCTION tavus.deliver_claim(
     destination_ text, kind_ text, beginning boolean, names text[], prefixes text[], content text[],
@@ -50,13 +65,16 @@ DECLARE
     d       tavus.destinations;
     f       tavus.flights;
     e       record;
-    leased  bigint := (asker::bigint << 32) + (nextval('tavus.delivery_tokens') & 4294967295);
+    leased  bigint := tavus.deliver_token(asker);
     room    int;
     gone    bigint;
     looks   int := 0;
     size    bigint := 0;
     fresh   boolean;
+    took    int;
 BEGIN
+    PERFORM tavus.deliver_commit();
+
     SELECT t.* INTO d FROM tavus.destinations t WHERE t.name = destination_
        FOR UPDATE SKIP LOCKED;
 
@@ -149,7 +167,7 @@ BEGIN
     )
     SELECT leased, k.tries, e.id, e.source, e.event_type, e.conversation_id, e.body,
            tavus.visitor_of(e.source, e.event_type, e.conversation_id, e.body)::text, true,
-           NULL::bigint
+           0::bigint
       FROM taken k CROSS JOIN LATERAL (
            SELECT v.* FROM tavus.events v WHERE v.id = k.event_id OFFSET 0) e
      ORDER BY e.id;
@@ -178,8 +196,8 @@ BEGIN
         fresh := NOT FOUND;
 
         IF fresh THEN
-            SELECT t.from_pos, t.from_ord, t.to_pos, t.to_ord, 0 AS tries
-              INTO f.from_pos, f.from_ord, f.to_pos, f.to_ord, f.tries
+            SELECT t.from_pos, t.from_ord, t.to_pos, t.to_ord, 0 AS tries, t.n
+              INTO f.from_pos, f.from_ord, f.to_pos, f.to_ord, f.tries, took
               FROM tavus.cursor_take(tavus.deliver_cursor(destination_), most_) t;
 
             IF NOT FOUND THEN
@@ -192,6 +210,9 @@ BEGIN
             PERFORM tavus.deliver_missed(destination_, gone - f.missed);
             f.missed := greatest(f.missed, gone);
         END IF;
+
+        -- the log, behind what was not told of
+        wait := CASE WHEN NOT fresh OR took >= most_ THEN 0 END;
 
         FOR e IN
             SELECT v.*, tavus.visitor_of(v.source, v.event_type, v.conversation_id, v.body) AS visitor
@@ -277,6 +298,7 @@ DECLARE
     known  boolean;
     tries_ int;
 BEGIN
+    PERFORM tavus.deliver_commit();
     PERFORM FROM tavus.destinations t WHERE t.name = destination_ FOR UPDATE;
 
     IF again IS NOT NULL THEN

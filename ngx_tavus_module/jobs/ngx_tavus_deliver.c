@@ -15,6 +15,7 @@
 
 
 #define NGX_TAVUS_DELIVER_TICK     50       /* ms */
+#define NGX_TAVUS_DELIVER_APART    100      /* claims, as each costs a ms */
 #define NGX_TAVUS_DELIVER_POLL     5000
 #define NGX_TAVUS_DELIVER_LOOK     1000     /* paused, as that may be lifted */
 #define NGX_TAVUS_DELIVER_FIRST    1000
@@ -51,6 +52,7 @@ struct ngx_tavus_deliver_item_s {
     ngx_tavus_destination_t  *conf;
     ngx_tavus_pg_op_t         op;
     ngx_msec_t                next;         /* claim */
+    ngx_msec_t                last;
     ngx_uint_t                flights;
     ngx_tavus_deliver_held_t  held[NGX_TAVUS_DELIVER_MOST];
     u_char                    tokens[NGX_TAVUS_DELIVER_MOST
@@ -60,6 +62,7 @@ struct ngx_tavus_deliver_item_s {
     unsigned                  lost:1;
     unsigned                  asking:1;
     unsigned                  failed:1;     /* the last claim */
+    unsigned                  more:1;       /* was left by it */
 };
 
 
@@ -230,7 +233,8 @@ ngx_tavus_deliver_timer_handler(ngx_event_t *ev)
         }
 
         if (!item->asking && item->flights < NGX_TAVUS_DELIVER_MOST
-            && (ngx_msec_int_t) (item->next - ngx_current_msec) <= 0)
+            && (ngx_msec_int_t) (item->next - ngx_current_msec) <= 0
+            && ngx_current_msec - item->last >= NGX_TAVUS_DELIVER_APART)
         {
             ngx_tavus_deliver_claim(item);
         }
@@ -273,6 +277,7 @@ ngx_tavus_deliver_claim(ngx_tavus_deliver_item_t *item)
 
     if (ngx_tavus_upkeep_query(op) == NGX_OK) {
         item->asking = 1;
+        item->last = ngx_current_msec;
     }
 }
 
@@ -385,6 +390,7 @@ ngx_tavus_deliver_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
     item->failed = 0;
 
     n = PQntuples(res);
+    item->more = 0;
 
     if (n == 1 && PQgetisnull(res, 0, NGX_TAVUS_DELIVER_ID)) {
 
@@ -398,15 +404,22 @@ ngx_tavus_deliver_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
         n = 0;
     }
 
+    if (n) {
+        item->more = !PQgetisnull(res, 0, NGX_TAVUS_DELIVER_WAIT);
+    }
+
     if (n == 0 || ngx_tavus_deliver_start(item, res) != NGX_OK) {
         PQclear(res);
         return;
     }
 
-    /* until there are as many as may be, or no more events */
+    /*
+     * Until there are as many as may be, or no more events.  Those that come
+     * meanwhile wait for the timer, as a claim costs much for few.
+     */
 
-    if (item->failures == 0 && item->flights < NGX_TAVUS_DELIVER_MOST
-        && !ngx_exiting)
+    if (item->more && item->failures == 0
+        && item->flights < NGX_TAVUS_DELIVER_MOST && !ngx_exiting)
     {
         ngx_tavus_deliver_claim(item);
     }
@@ -438,7 +451,7 @@ ngx_tavus_deliver_over(void *data, ngx_int_t rc)
 
     item->next = ngx_current_msec;
 
-    if (!item->asking) {
+    if (item->more && !item->asking) {
         ngx_tavus_deliver_claim(item);
     }
 }

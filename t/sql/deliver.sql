@@ -3,7 +3,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = warning;
-SELECT plan(154);
+SELECT plan(161);
 
 -- What is claimed: numbers of events, with ! where one is alone, and of tries where there were more;
 -- or how long nothing is to be asked for.  The token is kept.
@@ -274,6 +274,22 @@ SELECT is(pg_temp.shown('now') ->> 'state', 'active', 'when it asks again');
 DELETE FROM tavus.destinations WHERE name = 'now';
 SELECT is((SELECT count(*) FROM tavus.flights), 0::bigint, 'who is forgotten leaves no flight');
 SELECT ok(tavus.cursor_drop('deliver:now'), 'and no cursor');
+
+-- neither a claim nor what is told of it waits for the disk
+SELECT isnt(pg_temp.claim('disk', most => 1, beginning => true), NULL, 'a claim of a new one');
+SELECT is(current_setting('synchronous_commit'), 'on', 'changes nothing for others');
+BEGIN;
+SELECT isnt(pg_temp.claim('disk', most => 1), NULL, 'a claim');
+SELECT is(current_setting('synchronous_commit'), 'off', 'is committed by whoever comes next');
+SET LOCAL synchronous_commit = on;
+SELECT ok(pg_temp.settle('disk', 1), 'and what became of it');
+SELECT is(current_setting('synchronous_commit'), 'off', 'too');
+COMMIT;
+SELECT is((SELECT array_agg(DISTINCT t >> 32) FROM (
+              SELECT tavus.deliver_token(7) AS t FROM generate_series(1, 100)) g),
+          '{7}', 'a token begins with who asks');
+DELETE FROM tavus.destinations WHERE name = 'disk';
+SELECT tavus.cursor_drop('deliver:disk') \g /dev/null
 
 -- a month is dropped under who lags, of whom something waits as well
 SET ROLE tavus_owner;
