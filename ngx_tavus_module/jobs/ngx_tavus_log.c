@@ -6,6 +6,7 @@
 
 
 #include "jobs/ngx_tavus_log.h"
+#include "service/ngx_tavus_deliver_conf.h"
 #include "store/ngx_tavus_statements.h"
 #include "core/tavus_json.h"
 #include "core/tavus_metrics.h"
@@ -17,6 +18,7 @@
 
 
 static void ngx_tavus_log_state(const char *text);
+static ngx_uint_t ngx_tavus_log_absent(const char *name);
 static uint64_t ngx_tavus_log_number(cJSON *json, const char *name);
 
 
@@ -67,7 +69,7 @@ ngx_tavus_log_state(const char *text)
 {
     cJSON       *json, *cursor;
     uint64_t     held, events, seconds, missed;
-    const char  *by;
+    const char  *by, *name;
 
     json = cJSON_Parse(text);
 
@@ -77,9 +79,16 @@ ngx_tavus_log_state(const char *text)
     missed = 0;
 
     cJSON_ArrayForEach(cursor, cJSON_GetObjectItem(json, "cursors")) {
+        missed += ngx_tavus_log_number(cursor, "missed");
+
+        name = cJSON_GetStringValue(cJSON_GetObjectItem(cursor, "name"));
+
+        if (name == NULL || ngx_tavus_log_absent(name)) {
+            continue;
+        }
+
         events = ngx_max(events, ngx_tavus_log_number(cursor, "events"));
         seconds = ngx_max(seconds, ngx_tavus_log_number(cursor, "seconds"));
-        missed += ngx_tavus_log_number(cursor, "missed");
     }
 
     tavus_metric_set(TAVUS_METRIC_LOG_HELD, held);
@@ -102,6 +111,38 @@ ngx_tavus_log_state(const char *text)
     }
 
     cJSON_Delete(json);
+}
+
+
+/*
+ * A destination that is in no configuration any more keeps its cursor, which
+ * would lag for ever: it is shown, but nobody is woken for it.
+ */
+
+static ngx_uint_t
+ngx_tavus_log_absent(const char *name)
+{
+    ngx_uint_t                       i;
+    ngx_tavus_destination_t        **d;
+    ngx_tavus_deliver_main_conf_t   *dmcf;
+
+    /* as tavus.deliver_cursor() has it */
+
+    if (ngx_strncmp(name, "deliver:", 8) != 0) {
+        return 0;
+    }
+
+    dmcf = ngx_http_cycle_get_module_main_conf(ngx_cycle,
+                                               ngx_tavus_deliver_module);
+    d = dmcf->destinations.elts;
+
+    for (i = 0; i < dmcf->destinations.nelts; i++) {
+        if (ngx_strcmp(name + 8, d[i]->name.data) == 0) {
+            return 0;
+        }
+    }
+
+    return 1;
 }
 
 
