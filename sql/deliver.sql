@@ -12,6 +12,19 @@ CREATE OR REPLACE FUNCTION tavus.deliver_cursor(destination text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 'deliver:' || destination;
 
+-- Up to where each cursor's events are done with: what a destination was given, and nobody told of, is not.
+CREATE OR REPLACE FUNCTION tavus.cursor_places()
+RETURNS TABLE (name text, pos bigint, ord int, missed bigint)
+LANGUAGE sql STABLE
+AS $$
+    SELECT c.name, coalesce(f.from_pos, c.pos), coalesce(f.from_ord, c.ord), c.missed
+      FROM tavus.cursors c
+      LEFT JOIN LATERAL (
+           SELECT t.from_pos, t.from_ord FROM tavus.flights t
+            WHERE starts_with(c.name, tavus.deliver_cursor('')) AND t.destination = substr(c.name, length(tavus.deliver_cursor('')) + 1)
+            ORDER BY t.from_pos, t.from_ord LIMIT 1) f ON true
+$$;
+
 -- Counts what was deleted before it was delivered.
 CREATE OR REPLACE FUNCTION tavus.deliver_missed(destination text, n bigint) RETURNS void
 LANGUAGE sql
@@ -490,7 +503,7 @@ BEGIN
                               AS dead) s
               LEFT JOIN LATERAL (
                    SELECT to_json(g) AS lag, c.missed
-                     FROM tavus.cursors c, tavus.cursor_lag(c.pos, c.ord) g
+                     FROM tavus.cursor_places() c, tavus.cursor_lag(c.pos, c.ord) g
                     WHERE c.name = tavus.deliver_cursor(d.name)) l ON true
              WHERE destination_ IS NULL OR d.name = destination_), '[]'),
         'deliveries', coalesce(found_, '[]'),

@@ -338,7 +338,7 @@ BEGIN
                 SELECT json_agg(json_build_object(
                            'name', c.name, 'events', g.events, 'seconds', g.seconds,
                            'missed', c.missed) ORDER BY c.name)
-                  FROM tavus.cursors c, tavus.cursor_lag(c.pos, c.ord) g), '[]'))::text
+                  FROM tavus.cursor_places() c, tavus.cursor_lag(c.pos, c.ord) g), '[]'))::text
           FROM (SELECT extract(epoch FROM clock_timestamp() - (
                            SELECT l.at FROM tavus.log l WHERE l.pos > held.pos
                             ORDER BY l.pos LIMIT 1))::int AS seconds) h);
@@ -358,7 +358,7 @@ AS $$
 DECLARE
     slowest record;
 BEGIN
-    SELECT c.pos, c.ord INTO slowest FROM tavus.cursors c ORDER BY c.pos, c.ord LIMIT 1;
+    SELECT c.pos, c.ord INTO slowest FROM tavus.cursor_places() c ORDER BY c.pos, c.ord LIMIT 1;
 
     RETURN FOUND AND (
         SELECT slowest.pos < tavus.log_first() AND NOT (SELECT p.whole FROM tavus.log_past p)

@@ -3,7 +3,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = warning;
-SELECT plan(161);
+SELECT plan(163);
 
 -- What is claimed: numbers of events, with ! where one is alone, and of tries where there were more;
 -- or how long nothing is to be asked for.  The token is kept.
@@ -192,6 +192,9 @@ SELECT ok(pg_temp.settle('all', 0, again => 3000000, pause => 3000000, said => '
 SELECT is(pg_temp.claim('all'), 'wait 300', 'then all waits');
 SELECT ok(pg_temp.settle('all', 2, of => token), 'that another was taken just before') FROM old;
 SELECT is(pg_temp.claim('all'), 'wait 300', 'changes nothing');
+SELECT is((pg_temp.shown('all') -> 'lag' ->> 'events')::int, 7, 'what nobody told of is behind');
+SELECT is((SELECT c ->> 'events' FROM json_array_elements(tavus.log_state()::json -> 'cursors') c
+            WHERE c ->> 'name' = 'deliver:all'), '7', 'for health, too');
 SELECT is(tavus.deliver_retry(NULL, 'all', 'waiting')::json ->> 'retried', '0', 'somebody sends again');
 SELECT is(pg_temp.claim('all', most => 1), '133/2 134/2', 'and at once it goes on with that');
 SELECT is(pg_temp.claim('all', most => 1), NULL, 'but with one at a time');
