@@ -17,6 +17,8 @@ my $secret = $t->secret('stripe', $s->stripe_secret);
 $t->configure(locations => {'= /stripe' =>
     "tavus_webhook stripe; tavus_webhook_secret file:$secret id=one;"});
 $t->start;
+wait_ok { value(q{SELECT count(*) FROM tavus.cursors WHERE name = 'orders'}) }
+    'the log is read';
 
 sub value ($sql, @args) {
     return scalar $t->db->selectrow_array($sql, undef, @args);
@@ -49,8 +51,9 @@ sub bought ($price, $mode, $quantity = 1) {
 
 # what is known, when all that was sent is read
 sub known ($id) {
-    1 while decode_json(value('SELECT tavus.orders_roll(100, false)'))
-        ->{events};
+    wait_for { !value(q{SELECT g.events FROM tavus.cursors c,
+        tavus.cursor_lag(c.pos, c.ord) g WHERE c.name = 'orders'}) }
+        or die 'the log is not read';
     my $order = decode_json(value(q{SELECT tavus.order_json(o)::text
         FROM tavus.orders o WHERE id = ?}, $id));
     my $sub = value(q{SELECT tavus.subscription_json(n)::text

@@ -133,7 +133,8 @@ static const tavus_label_t  tavus_label_connection = {
 /* in the order of the operations of upkeep */
 
 static const tavus_label_t  tavus_label_operation = {
-    "operation", { "months", "heartbeat", "sweep", "repair", "clean", "log" }
+    "operation",
+    { "months", "heartbeat", "sweep", "repair", "clean", "log", "roll" }
 };
 
 static const tavus_label_t  tavus_label_upkeep = {

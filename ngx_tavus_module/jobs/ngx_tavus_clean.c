@@ -61,7 +61,10 @@ static const ngx_tavus_clean_step_t
     { "elsewhere", ngx_tavus_stmt_trim },
     { "consents", ngx_tavus_stmt_trim },
     { "log", ngx_tavus_stmt_trim },
-    { "deliveries", ngx_tavus_stmt_trim }
+    { "deliveries", ngx_tavus_stmt_trim },
+    { "leads", ngx_tavus_stmt_trim },
+    { "orders", ngx_tavus_stmt_trim },
+    { "purchases", ngx_tavus_stmt_trim }
 };
 
 static ngx_tavus_clean_t  ngx_tavus_clean;

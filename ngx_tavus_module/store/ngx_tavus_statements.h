@@ -40,6 +40,8 @@ typedef enum {
     ngx_tavus_stmt_trim,
     ngx_tavus_stmt_heartbeat,
     ngx_tavus_stmt_log_state,
+    ngx_tavus_stmt_leads_roll,
+    ngx_tavus_stmt_orders_roll,
     ngx_tavus_stmt_claim,
     ngx_tavus_stmt_claim_repairs,
     ngx_tavus_stmt_deliver_claim,
