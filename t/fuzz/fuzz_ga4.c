@@ -6,14 +6,13 @@
 
 
 /*
- * Fields are divided by line feeds: type, conversation, a named property,
- * visitor, and body.  Whatever is made is within GA4's limits, as jansson
- * reads it, and nothing of a visitor who did not agree is in it.
+ * Whatever is made is within GA4's limits, as jansson reads it, and nothing of
+ * a visitor who did not agree is in it.
  */
 
 #include <jansson.h>
 
-#include "fuzz.h"
+#include "fuzz_visitor.h"
 #include "tavus_ga4.h"
 
 
@@ -27,73 +26,38 @@ static void fuzz_path(const tavus_part_t *id, const tavus_part_t *secret);
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    int                       flags;
-    char                     *type, *conversation, *name, *visitor, *body;
     char                     *json;
     size_t                    len;
     const char               *reason;
-    tavus_part_t              named;
-    tavus_delivery_t          delivery;
+    fuzz_visitor_t            v;
     tavus_ga4_conf_t          conf;
     tavus_delivery_status_t   status;
 
-    static const char *const  sources[] = { "browser", "tavus", "server", "" };
-
-    if (size == 0 || size > 4096) {
+    if (!fuzz_visitor(&v, data, size)) {
         return 0;
     }
 
-    memset(&delivery, 0, sizeof(delivery));
     memset(&conf, 0, sizeof(conf));
-    memcpy(delivery.id, "019df8a3-9c11-7abc-8def-0123456789ab", 37);
-    delivery.time = INT64_C(1777714180481213);
-
-    flags = data[0];
-    data++;
-    size--;
-
-    delivery.source.data = sources[flags & 3];
-    delivery.source.len = strlen(delivery.source.data);
-
-    type = fuzz_take(&data, &size, '\n', &delivery.event_type.len);
-    conversation = fuzz_take(&data, &size, '\n',
-                             &delivery.conversation_id.len);
-    name = fuzz_take(&data, &size, '\n', &named.len);
-    visitor = fuzz_take(&data, &size, '\n', &delivery.visitor.len);
-    body = fuzz_copy(data, size);
-
-    named.data = name;
-    delivery.event_type.data = type;
-    delivery.conversation_id.data = conversation;
-    delivery.visitor.data = visitor;
-    delivery.body.data = body;
-    delivery.body.len = size;
-
-    conf.consent = flags & 4 ? TAVUS_CONSENT_ANONYMOUS
-                             : TAVUS_CONSENT_REQUIRED;
-    conf.salt = delivery.source;
-    conf.properties = &named;
-    conf.nproperties = (flags & 8) != 0;
+    conf.consent = v.consent;
+    conf.salt = v.delivery.source;
+    conf.properties = &v.named;
+    conf.nproperties = v.wanted;
 
     reason = NULL;
-    status = tavus_ga4_event(&delivery, &conf, delivery.time + 1, &json, &len,
-                             &reason);
+    status = tavus_ga4_event(&v.delivery, &conf, v.delivery.time + 1, &json,
+                             &len, &reason);
 
     fuzz_assert((status == TAVUS_DELIVERY_OK) == (json != NULL));
     fuzz_assert((reason == NULL) == (status == TAVUS_DELIVERY_OK));
 
     if (json) {
-        fuzz_request(&delivery, json, len);
+        fuzz_request(&v.delivery, json, len);
         free(json);
     }
 
-    fuzz_path(&delivery.event_type, &named);
+    fuzz_path(&v.delivery.event_type, &v.named);
 
-    free(body);
-    free(visitor);
-    free(name);
-    free(conversation);
-    free(type);
+    fuzz_visitor_free(&v);
 
     return 0;
 }
