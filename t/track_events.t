@@ -44,6 +44,13 @@ is_deeply [@{$rows[0]}{qw(source kind conversation_id)}],
     ['browser', 2, undef], 'the browser\'s word';
 cmp_ok abs $rows[0]{age}, '<', 60, 'at the time of its receipt';
 
+accepted($t->post($path, '{"events":[{"name":"exact","properties":'
+    . '{"session_id":"s1","n":[9007199254740991,4503599627370499,'
+    . '0.30000000000000004]}}]}'), 1, 'numbers');
+like +(rows('exact'))[0]{body},
+    qr/\[9007199254740991,4503599627370499,0\.30000000000000004\]/,
+    'to the last digit';
+
 subtest 'conversions' => sub {
     my @names = qw(generate_lead begin_checkout purchase);
     accepted($t->post($path, {events => [map { event($_) } @names]}), 3,

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tavus_ga4.h"
+#include "tavus_json_print.h"
 
 
 #define TAVUS_GA4_ID_MAX   256
@@ -166,7 +167,7 @@ tavus_ga4_event(const tavus_delivery_t *delivery,
     }
 
     if (status == TAVUS_DELIVERY_OK) {
-        *json = cJSON_PrintUnformatted(root);
+        *json = tavus_json_print(root);
 
         if (*json) {
             *len = strlen(*json);

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "tavus_json_print.h"
 #include "tavus_posthog.h"
 #include "tavus_version.h"
 
@@ -121,7 +122,7 @@ tavus_posthog_event(const tavus_delivery_t *delivery,
     }
 
     if (status == TAVUS_DELIVERY_OK) {
-        *json = cJSON_PrintUnformatted(root);
+        *json = tavus_json_print(root);
 
         if (*json) {
             *len = strlen(*json);

@@ -19,6 +19,7 @@
 #include "store/ngx_tavus_store.h"
 #include "core/tavus_event.h"
 #include "core/tavus_json.h"
+#include "core/tavus_json_print.h"
 
 
 #define NGX_TAVUS_TRACK_BODY        65536
@@ -386,7 +387,7 @@ ngx_tavus_track_event(ngx_http_request_t *r, cJSON *item, ngx_uint_t ordinal,
         return NGX_DECLINED;
     }
 
-    text = cJSON_PrintUnformatted(properties);
+    text = tavus_json_print(properties);
     if (text == NULL) {
         return NGX_ERROR;
     }

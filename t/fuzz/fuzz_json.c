@@ -12,14 +12,18 @@
  */
 
 #include <jansson.h>
+#include <math.h>
 
 #include "fuzz.h"
 #include "tavus_json.h"
 #include "tavus_json_array.h"
+#include "tavus_json_print.h"
 #include "tavus_json_unique.h"
 #include "tavus_signature.h"
 
 
+static void fuzz_print(cJSON *parsed);
+static void fuzz_same(const cJSON *a, const cJSON *b);
 static void fuzz_members(const char *text, tavus_json_member_t *members,
     size_t n, json_t *root);
 static void fuzz_cut(const char *text, size_t len,
@@ -96,6 +100,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_assert(status == TAVUS_JSON_OK && parsed != NULL);
         fuzz_assert(tavus_json_unique(text, size, parsed, &offset)
                     == TAVUS_JSON_OK);
+        fuzz_print(parsed);
         cJSON_Delete(parsed);
 
     } else {
@@ -105,6 +110,51 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     free(text);
 
     return 0;
+}
+
+
+/* what is written is read as the same numbers */
+
+static void
+fuzz_print(cJSON *parsed)
+{
+    char   *text;
+    cJSON  *copy, *again;
+
+    copy = cJSON_Duplicate(parsed, 1);
+    text = tavus_json_print(copy);
+    fuzz_assert(text != NULL);
+
+    again = cJSON_Parse(text);
+    fuzz_assert(again != NULL);
+    fuzz_same(parsed, again);
+
+    cJSON_Delete(again);
+    cJSON_Delete(copy);
+    free(text);
+}
+
+
+static void
+fuzz_same(const cJSON *a, const cJSON *b)
+{
+    const cJSON  *x, *y;
+
+    if (cJSON_IsNumber(a)) {
+        fuzz_assert(isfinite(a->valuedouble)
+                    ? cJSON_IsNumber(b) && a->valuedouble == b->valuedouble
+                    : cJSON_IsNull(b));
+    }
+
+    y = b->child;
+
+    cJSON_ArrayForEach(x, a) {
+        fuzz_assert(y != NULL);
+        fuzz_same(x, y);
+        y = y->next;
+    }
+
+    fuzz_assert(y == NULL);
 }
 
 

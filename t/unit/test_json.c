@@ -4,9 +4,12 @@
  */
 
 
+#include <math.h>
+
 #include "test.h"
 #include "tavus_json.h"
 #include "tavus_json_array.h"
+#include "tavus_json_print.h"
 #include "tavus_json_unique.h"
 
 
@@ -969,6 +972,44 @@ test_utf8(void **state)
 }
 
 
+static void
+test_print(void **state)
+{
+    char    *text;
+    cJSON   *root;
+    size_t   i;
+
+    static const char *const  same[] = {
+        "[4503599627370499,9007199254740991,-9007199254740991,0,1,-1]",
+        "{\"a\":{\"b\":[0.1,0.30000000000000004,1.7976931348623157e+308]}}",
+        "[1e+100,1.2345678901234568e+17,4.94065645841247e-324,"
+        "\"9007199254740991\",true,null]"
+    };
+
+    for (i = 0; i < sizeof(same) / sizeof(same[0]); i++) {
+        assert_int_equal(tavus_json_parse(same[i], strlen(same[i]), &root,
+                                          NULL),
+                         TAVUS_JSON_OK);
+        text = tavus_json_print(root);
+        assert_string_equal(text, same[i]);
+        free(text);
+
+        /* twice, as it may be */
+
+        text = tavus_json_print(root);
+        assert_string_equal(text, same[i]);
+        free(text);
+        cJSON_Delete(root);
+    }
+
+    root = cJSON_CreateNumber(INFINITY);
+    text = tavus_json_print(root);
+    assert_string_equal(text, "null");
+    free(text);
+    cJSON_Delete(root);
+}
+
+
 int
 main(void)
 {
@@ -987,7 +1028,8 @@ main(void)
         cmocka_unit_test(test_random_texts),
         cmocka_unit_test(test_every_byte),
         cmocka_unit_test(test_reasons),
-        cmocka_unit_test(test_utf8)
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_print)
     };
 
     return test_run(tests);
