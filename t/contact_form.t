@@ -50,6 +50,8 @@ received({%form, session_id => 's' x 128, user_id => 'u1', utm_source => 'ad',
     utm_medium => 'é' x 100, utm_campaign => '', consent => $_}, "who, and $_")
     for qw(granted denied);
 
+received({%form, conversation_id => 'c1'}, 'of a conversation');
+
 my $count = () = stored();
 
 sub issues {
@@ -75,7 +77,8 @@ issues({%form, message => $_}, 'message')
     for '', 'too short', ' ' x 20, "\n" x 20, 'x' x 5001, "0123456789\x01";
 issues({%form, phone => $_}, 'phone') for '0' x 41, "1\n2";
 issues({%form, company => $_}, 'company') for 'x' x 201, "a\r\nb";
-issues({%form, $_ => 'é' x 65}, $_) for qw(session_id user_id);
+issues({%form, $_ => 'é' x 65}, $_) for qw(session_id user_id
+    conversation_id);
 issues({%form, $_ => 'x' x 201}, $_), issues({%form, $_ => 1}, $_),
     issues({%form, $_ => "a\n"}, $_) for qw(utm_source utm_medium utm_campaign);
 issues({%form, consent => $_}, 'consent')

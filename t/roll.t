@@ -17,13 +17,15 @@ my $db = $t->db;
 
 my $write = sub ($name) {
     $t->post('/api/contact', {name => $name, email => 'ada@example.com',
-        message => 'What does it cost?'})->code;
+        message => 'What does it cost?', conversation_id => 'c1'})->code;
 };
 my $leads = sub { join ' ', $db->selectcol_arrayref(
     'SELECT name FROM tavus.leads ORDER BY id')->@* };
 
 is $write->('Ada'), 200, 'somebody writes';
 wait_ok { $leads->() eq 'Ada' } 'and is a lead';
+is $db->selectrow_array('SELECT conversation_id FROM tavus.leads'), 'c1',
+    'with what it is about';
 
 my $body = '{"id":"evt_1","object":"event","type":"payment_intent.succeeded",'
     . '"created":1795900000,"livemode":false,"data":{"object":{"id":"pi_1",'

@@ -63,6 +63,8 @@ static ngx_tavus_contact_field_t  ngx_tavus_contact_fields[] = {
       "The session_id must have at most 128 bytes." },
     { "user_id", 0, 128, NGX_TAVUS_CONTACT_LABEL,
       "The user_id must have at most 128 bytes." },
+    { "conversation_id", 0, 128, NGX_TAVUS_CONTACT_LABEL,
+      "The conversation_id must have at most 128 bytes." },
     { "utm_source", 0, 200, NGX_TAVUS_CONTACT_LABEL,
       "The utm_source must have at most 200 bytes." },
     { "utm_medium", 0, 200, NGX_TAVUS_CONTACT_LABEL,
