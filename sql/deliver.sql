@@ -341,6 +341,13 @@ BEGIN
            AND (l.pos < f.to_pos OR i.ord <= f.to_ord)
          ORDER BY l.pos, i.ord LIMIT 1;
 
+        -- retention took the place where it begins: rather all of it again than nothing
+        IF known AND rest_ IS NOT NULL AND NOT FOUND THEN
+            INSERT INTO tavus.flights (destination, from_pos, from_ord, to_pos, to_ord, token, due_at, tries)
+            VALUES (destination_, f.from_pos, f.from_ord, f.to_pos, f.to_ord, 0,
+                    now() + coalesce(pause, 0) * interval '1 millisecond', 0);
+        END IF;
+
         DELETE FROM tavus.deliveries t
          WHERE t.destination = destination_ AND t.token = token_ AND t.event_id <> ALL (failed);
         known := known OR FOUND;

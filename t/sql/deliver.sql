@@ -3,7 +3,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = warning;
-SELECT plan(163);
+SELECT plan(165);
 
 -- What is claimed: numbers of events, with ! where one is alone, and of tries where there were more;
 -- or how long nothing is to be asked for.  The token is kept.
@@ -230,6 +230,8 @@ SELECT is(pg_temp.store(141, 149), repeat('s', 9), 'nine');
 SELECT is(pg_temp.claim('all'), '141 142 143 144 145 146 147 148 149', 'are claimed');
 SELECT ok(pg_temp.settle('all', 1, '{142}', '{60000}', rest => 143), 'of whom the third was not sent');
 SELECT is(pg_temp.claim('all'), '143 144 145 146 147 148 149', 'it goes with all behind it');
+SELECT ok(pg_temp.settle('all', 0, rest => 999), 'where it begins with what is in the log no more');
+SELECT is(pg_temp.claim('all'), '143 144 145 146 147 148 149', 'all of it goes');
 SELECT ok(pg_temp.settle('all', 0, '{143}', '{60000}', pause => 3000000, rest => 148), 'or, paused');
 SELECT is(pg_temp.claim('all'), 'wait 300', 'not now');
 UPDATE tavus.destinations SET paused_until = NULL;
