@@ -6,9 +6,9 @@
 
 
 #include "endpoint/ngx_tavus_admin_documents.h"
+#include "endpoint/ngx_tavus_admin_change.h"
 #include "endpoint/ngx_tavus_admin_document_read.h"
 #include "endpoint/ngx_tavus_conversation_conf.h"
-#include "guard/ngx_tavus_cors.h"
 #include "http/ngx_tavus_ctx.h"
 #include "http/ngx_tavus_problem.h"
 #include "http/ngx_tavus_request.h"
@@ -62,15 +62,11 @@ static ngx_int_t ngx_tavus_documents_path(ngx_str_t *path, ngx_str_t *id,
     ngx_uint_t *route);
 static ngx_int_t ngx_tavus_documents_look(ngx_http_request_t *r,
     ngx_tavus_documents_ask_t *ask);
-static ngx_int_t ngx_tavus_documents_change(ngx_http_request_t *r,
-    ngx_tavus_documents_ask_t *ask);
 static void ngx_tavus_documents_body(ngx_http_request_t *r, ngx_str_t *body);
 static ngx_tavus_documents_t *ngx_tavus_documents_create(ngx_http_request_t
     *r, ngx_tavus_documents_ask_t *ask);
 static ngx_int_t ngx_tavus_documents_start(ngx_http_request_t *r,
     ngx_tavus_documents_t *ds, ngx_int_t *sent);
-static ngx_int_t ngx_tavus_documents_refuse(ngx_http_request_t *r,
-    ngx_uint_t status, const char *code, const char *detail);
 static void ngx_tavus_documents_gone(void *data, ngx_http_request_t *r);
 static void ngx_tavus_documents_told(ngx_tavus_document_t *d);
 static void ngx_tavus_documents_log(ngx_http_request_t *r,
@@ -141,7 +137,8 @@ ngx_tavus_admin_documents(ngx_http_request_t *r, ngx_str_t *path)
 
     return o->op < NGX_TAVUS_DOCUMENT_CREATE
            ? ngx_tavus_documents_look(r, ask)
-           : ngx_tavus_documents_change(r, ask);
+           : ngx_tavus_admin_change(r, ask, NGX_TAVUS_DOCUMENTS_BODY,
+                                    ngx_tavus_documents_body);
 }
 
 
@@ -253,40 +250,6 @@ failed:
     ngx_tavus_document_free(ds->document);
 
     return rc;
-}
-
-
-/* a browser sends the password along by itself, so it must say who asks */
-
-static ngx_int_t
-ngx_tavus_documents_change(ngx_http_request_t *r,
-    ngx_tavus_documents_ask_t *ask)
-{
-    ngx_int_t         rc;
-    ngx_tavus_ctx_t  *ctx;
-
-    if (!ngx_tavus_cors_same_origin(r)) {
-        return ngx_tavus_documents_refuse(r, NGX_HTTP_FORBIDDEN,
-                                          "origin_not_allowed",
-                                          "Changes are taken from pages of "
-                                          "\"tavus_public_origin\" alone.");
-    }
-
-    rc = ngx_tavus_allow_json(r);
-
-    if (rc != NGX_OK) {
-        return rc;
-    }
-
-    ctx = ngx_tavus_get_ctx(r);
-    if (ctx == NULL) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ctx->state = ask;
-
-    return ngx_tavus_read_body(r, NGX_TAVUS_DOCUMENTS_BODY,
-                               ngx_tavus_documents_body);
 }
 
 
@@ -426,19 +389,6 @@ ngx_tavus_documents_start(ngx_http_request_t *r, ngx_tavus_documents_t *ds,
     *sent = ngx_tavus_documents_fault(r, d);
 
     return NGX_DECLINED;
-}
-
-
-static ngx_int_t
-ngx_tavus_documents_refuse(ngx_http_request_t *r, ngx_uint_t status,
-    const char *code, const char *detail)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_http_discard_request_body(r);
-
-    return rc == NGX_OK ? ngx_tavus_send_problem(r, status, code, 0, detail)
-                        : rc;
 }
 
 
