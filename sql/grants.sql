@@ -30,7 +30,8 @@ GRANT EXECUTE ON FUNCTION
     tavus.orders_unsettled(int),
     tavus.order_by_session(text),
     tavus.orders_roll(int, boolean),
-    tavus.leads_roll(int)
+    tavus.leads_roll(int),
+    tavus.lead_handled(uuid, boolean, text)
 TO tavus_app;
 
 GRANT EXECUTE ON FUNCTION
@@ -44,7 +45,6 @@ GRANT EXECUTE ON FUNCTION
     tavus.admin_orders(text, text, boolean, timestamptz, timestamptz, int, uuid),
     tavus.admin_subscriptions(text, boolean, timestamptz, timestamptz, int, uuid),
     tavus.admin_leads(boolean, text, timestamptz, timestamptz, int, uuid),
-    tavus.admin_lead_handled(uuid, boolean, text),
     tavus.health(),
     tavus.pieces(text)
 TO tavus_admin;

@@ -51,7 +51,7 @@ BEGIN
                coalesce(h.handled, false), h.id, h.by
           FROM said s
           LEFT JOIN LATERAL (
-               SELECT t.id, (t.doc -> 'handled')::boolean AS handled, tavus.label(t.doc, 'by') AS by
+               SELECT t.id, (t.doc -> 'handled')::boolean AS handled, tavus.text_of(t.doc, 'by', 255) AS by
                  FROM said t
                 WHERE t.fit AND t.event_type = 'lead.handled' AND t.doc ->> 'lead_id' = s.id::text
                 ORDER BY t.id DESC LIMIT 1) h ON true
@@ -62,7 +62,7 @@ BEGIN
         UPDATE tavus.leads l
            SET handled = h.handled, handled_id = h.id, handled_by = h.by
           FROM (SELECT DISTINCT ON (s.doc ->> 'lead_id') (s.doc ->> 'lead_id')::uuid AS lead, s.id,
-                       (s.doc -> 'handled')::boolean AS handled, tavus.label(s.doc, 'by') AS by
+                       (s.doc -> 'handled')::boolean AS handled, tavus.text_of(s.doc, 'by', 255) AS by
                   FROM said s WHERE s.fit AND s.event_type = 'lead.handled'
                  ORDER BY s.doc ->> 'lead_id', s.id DESC) h
          WHERE l.id = h.lead AND (l.handled_id IS NULL OR l.handled_id < h.id)
@@ -115,7 +115,7 @@ $$;
 
 -- Somebody has seen to a lead, or has not after all.  It is an event, for all who read the log.  Answers
 -- the lead, NULL if there is none.
-CREATE OR REPLACE FUNCTION tavus.admin_lead_handled(id_ uuid, handled_ boolean, by_ text)
+CREATE OR REPLACE FUNCTION tavus.lead_handled(id_ uuid, handled_ boolean, by_ text)
 RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp

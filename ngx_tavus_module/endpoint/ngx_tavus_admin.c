@@ -8,6 +8,7 @@
 #include "endpoint/ngx_tavus_admin.h"
 #include "endpoint/ngx_tavus_admin_deliveries.h"
 #include "endpoint/ngx_tavus_admin_documents.h"
+#include "endpoint/ngx_tavus_admin_leads.h"
 #include "guard/ngx_tavus_users.h"
 #include "http/ngx_tavus_args.h"
 #include "http/ngx_tavus_problem.h"
@@ -26,6 +27,7 @@
 #define NGX_TAVUS_ADMIN_TIMEOUT    5000
 #define NGX_TAVUS_ADMIN_RETRY      5
 #define NGX_TAVUS_ADMIN_MAX_ARGS   10
+#define NGX_TAVUS_ADMIN_MAX_WORDS  8
 #define NGX_TAVUS_ADMIN_MAX_LIMIT  200
 #define NGX_TAVUS_ADMIN_LIMIT      "50"
 
@@ -37,13 +39,17 @@
 
 typedef enum {
     ngx_tavus_arg_text = 0,
-    ngx_tavus_arg_type,
-    ngx_tavus_arg_status,
-    ngx_tavus_arg_state,
     ngx_tavus_arg_time,
     ngx_tavus_arg_limit,
     ngx_tavus_arg_number,
-    ngx_tavus_arg_uuid
+    ngx_tavus_arg_uuid,
+
+    /* one of ngx_tavus_admin_words */
+    ngx_tavus_arg_type,
+    ngx_tavus_arg_status,
+    ngx_tavus_arg_delivery,
+    ngx_tavus_arg_order,
+    ngx_tavus_arg_boolean
 } ngx_tavus_arg_e;
 
 
@@ -131,11 +137,56 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
     { ngx_string("deliveries"),
       ngx_tavus_stmt_admin_deliveries, 0,
       { { "destination", 32, ngx_tavus_arg_text },
-        { "state", 16, ngx_tavus_arg_state },
+        { "state", 16, ngx_tavus_arg_delivery },
         { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 20, ngx_tavus_arg_number } } },
 
+    { ngx_string("leads"),
+      ngx_tavus_stmt_admin_leads, 0,
+      { { "handled", 8, ngx_tavus_arg_boolean },
+        { "email", 320, ngx_tavus_arg_text },
+        { "from", 64, ngx_tavus_arg_time },
+        { "to", 64, ngx_tavus_arg_time },
+        { "limit", 8, ngx_tavus_arg_limit },
+        { "cursor", 36, ngx_tavus_arg_uuid } } },
+
+    { ngx_string("orders"),
+      ngx_tavus_stmt_admin_orders, 0,
+      { { "state", 16, ngx_tavus_arg_order },
+        { "email", 320, ngx_tavus_arg_text },
+        { "ours", 8, ngx_tavus_arg_boolean },
+        { "from", 64, ngx_tavus_arg_time },
+        { "to", 64, ngx_tavus_arg_time },
+        { "limit", 8, ngx_tavus_arg_limit },
+        { "cursor", 36, ngx_tavus_arg_uuid } } },
+
+    /* whose status is a word of Stripe's, who may think of another */
+
+    { ngx_string("subscriptions"),
+      ngx_tavus_stmt_admin_subscriptions, 0,
+      { { "status", 64, ngx_tavus_arg_text },
+        { "ours", 8, ngx_tavus_arg_boolean },
+        { "from", 64, ngx_tavus_arg_time },
+        { "to", 64, ngx_tavus_arg_time },
+        { "limit", 8, ngx_tavus_arg_limit },
+        { "cursor", 36, ngx_tavus_arg_uuid } } },
+
     { ngx_null_string, 0, 0, { { NULL, 0, 0 } } }
+};
+
+
+static const char  *ngx_tavus_admin_words[][NGX_TAVUS_ADMIN_MAX_WORDS + 1] = {
+
+    [ngx_tavus_arg_type] = { "webhook", "error", "info", "conversion" },
+
+    [ngx_tavus_arg_status] = { "active", "ended" },
+
+    [ngx_tavus_arg_delivery] = { "waiting", "dead" },
+
+    [ngx_tavus_arg_order] = { "new", "unknown", "failed", "open",
+                              "processing", "paid", "unpaid", "expired" },
+
+    [ngx_tavus_arg_boolean] = { "true", "false" }
 };
 
 
@@ -175,6 +226,12 @@ ngx_tavus_admin_handler(ngx_http_request_t *r)
     }
 
     rc = ngx_tavus_admin_deliveries(r, &path);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_tavus_admin_lead(r, &path);
 
     if (rc != NGX_DECLINED) {
         return rc;
@@ -355,35 +412,17 @@ static ngx_int_t
 ngx_tavus_admin_value(ngx_tavus_admin_query_t *query, ngx_uint_t n,
     ngx_tavus_admin_arg_t *arg, const char *value, size_t len)
 {
-    u_char      *p;
-    int64_t      number;
-    uint8_t      uuid[TAVUS_UUID_LEN];
-    ngx_uint_t   i;
+    u_char       *p;
+    int64_t       number;
+    uint8_t       uuid[TAVUS_UUID_LEN];
+    ngx_uint_t    i;
+    const char  **word;
 
     query->op.values[n] = value;
     query->op.lengths[n] = (int) len;
     query->op.formats[n] = 0;
 
     switch (arg->kind) {
-
-    case ngx_tavus_arg_type:
-        if (ngx_strcmp(value, "webhook") != 0
-            && ngx_strcmp(value, "error") != 0
-            && ngx_strcmp(value, "info") != 0
-            && ngx_strcmp(value, "conversion") != 0)
-        {
-            return NGX_ERROR;
-        }
-
-        break;
-
-    case ngx_tavus_arg_status:
-        return ngx_strcmp(value, "active") == 0
-               || ngx_strcmp(value, "ended") == 0 ? NGX_OK : NGX_ERROR;
-
-    case ngx_tavus_arg_state:
-        return ngx_strcmp(value, "waiting") == 0
-               || ngx_strcmp(value, "dead") == 0 ? NGX_OK : NGX_ERROR;
 
     case ngx_tavus_arg_uuid:
         return tavus_uuid_parse(uuid, value, len) == 0 ? NGX_OK : NGX_ERROR;
@@ -425,13 +464,23 @@ ngx_tavus_admin_value(ngx_tavus_admin_query_t *query, ngx_uint_t n,
 
         break;
 
-    default: /* ngx_tavus_arg_text */
-
+    case ngx_tavus_arg_text:
         /* a path is not checked by now as arguments are */
 
         if (ngx_strlen(value) != len || !tavus_utf8_valid(value, len)) {
             return NGX_ERROR;
         }
+
+        break;
+
+    default:
+        for (word = ngx_tavus_admin_words[arg->kind]; *word; word++) {
+            if (ngx_strcmp(value, *word) == 0) {
+                return NGX_OK;
+            }
+        }
+
+        return NGX_ERROR;
     }
 
     return NGX_OK;

@@ -118,6 +118,11 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       "SELECT tavus.deliver_retry($1::bigint, $2, $3)",
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
 
+    [ngx_tavus_stmt_lead_handled] =
+    { ngx_tavus_stmt(lead_handled),
+      "SELECT tavus.lead_handled($1::uuid, $2::boolean, $3)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
     /* the arguments of the routes in ngx_tavus_admin.c */
 
     [ngx_tavus_stmt_admin_events] =
@@ -157,6 +162,28 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       "SELECT tavus.pieces(tavus.admin_deliveries($1, $2, $3, $4))",
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_INT4,
         NGX_TAVUS_OID_INT8 } },
+
+    [ngx_tavus_stmt_admin_leads] =
+    { ngx_tavus_stmt(admin_leads),
+      "SELECT tavus.pieces(tavus.admin_leads($1, $2, $3, $4, $5, $6))",
+      { NGX_TAVUS_OID_BOOL, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TIMESTAMPTZ,
+        NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4,
+        NGX_TAVUS_OID_UUID } },
+
+    [ngx_tavus_stmt_admin_orders] =
+    { ngx_tavus_stmt(admin_orders),
+      "SELECT tavus.pieces(tavus.admin_orders($1, $2, $3, $4, $5, $6, $7))",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_BOOL,
+        NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_TIMESTAMPTZ,
+        NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_UUID } },
+
+    [ngx_tavus_stmt_admin_subscriptions] =
+    { ngx_tavus_stmt(admin_subscriptions),
+      "SELECT tavus.pieces(tavus.admin_subscriptions($1, $2, $3, $4, $5, "
+      "$6))",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_BOOL, NGX_TAVUS_OID_TIMESTAMPTZ,
+        NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4,
+        NGX_TAVUS_OID_UUID } },
 
     [ngx_tavus_stmt_health] =
     { ngx_tavus_stmt(health),

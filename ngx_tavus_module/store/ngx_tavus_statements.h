@@ -17,6 +17,7 @@
 
 /* catalog/pg_type.dat */
 
+#define NGX_TAVUS_OID_BOOL               16
 #define NGX_TAVUS_OID_BYTEA              17
 #define NGX_TAVUS_OID_INT8               20
 #define NGX_TAVUS_OID_INT2               21
@@ -47,6 +48,7 @@ typedef enum {
     ngx_tavus_stmt_deliver_claim,
     ngx_tavus_stmt_deliver_settle,
     ngx_tavus_stmt_deliver_retry,
+    ngx_tavus_stmt_lead_handled,
 
     ngx_tavus_stmt_admin_events,
     ngx_tavus_stmt_admin_event,
@@ -54,6 +56,9 @@ typedef enum {
     ngx_tavus_stmt_admin_conversation,
     ngx_tavus_stmt_admin_quarantine,
     ngx_tavus_stmt_admin_deliveries,
+    ngx_tavus_stmt_admin_leads,
+    ngx_tavus_stmt_admin_orders,
+    ngx_tavus_stmt_admin_subscriptions,
     ngx_tavus_stmt_health,
 
     NGX_TAVUS_STATEMENTS

@@ -47,9 +47,9 @@ SELECT is(tavus.leads_roll(100), '{"events" : 9, "merged" : 1, "unread" : 8}', '
 SELECT is(pg_temp.page(n => 1), 'Ada 19 …', 'what fits is kept');
 
 -- seen to
-SELECT is(tavus.admin_lead_handled(gen_random_uuid(), true, 'x'), NULL, 'no such lead');
+SELECT is(tavus.lead_handled(gen_random_uuid(), true, 'x'), NULL, 'no such lead');
 SELECT is((SELECT concat_ws(' ', j ->> 'handled', j ->> 'handled_by')
-             FROM (SELECT tavus.admin_lead_handled(pg_temp.id(2), true, 'grace')::json) AS a (j)), 'true grace',
+             FROM (SELECT tavus.lead_handled(pg_temp.id(2), true, 'grace')::json) AS a (j)), 'true grace',
           'somebody has seen to it');
 SELECT is(pg_temp.page(true) || '|' || pg_temp.page(false), 'Ada 2|Ada 19,Ada 4,Ada 3,Ada 1', 'two lists');
 SELECT is((SELECT concat_ws(' ', e.source, e.kind, convert_from(e.body, 'UTF8')::jsonb - 'lead_id')
@@ -60,13 +60,13 @@ SELECT is((SELECT handled_id = (SELECT ids[1] FROM tavus.log ORDER BY pos DESC L
             WHERE id = pg_temp.id(2)), true, 'in the log');
 SELECT is(tavus.leads_roll(100), '{"events" : 1, "merged" : 1, "unread" : 0}', 'which is read');
 SELECT is(pg_temp.page(true), 'Ada 2', 'and says nothing new');
-SELECT is(tavus.admin_lead_handled(pg_temp.id(2), false, 'ada')::json ->> 'handled', 'false', 'not after all');
-SELECT is(tavus.admin_lead_handled(pg_temp.id(2), true, 'alan')::json ->> 'handled_by', 'alan', 'but now');
+SELECT is(tavus.lead_handled(pg_temp.id(2), false, 'ada')::json ->> 'handled', 'false', 'not after all');
+SELECT is(tavus.lead_handled(pg_temp.id(2), true, 'alan')::json ->> 'handled_by', 'alan', 'but now');
 UPDATE tavus.leads SET handled_id = overlay(tavus.uuid_floor(now() + interval '1 hour')::text
                                             PLACING '7' FROM 15 FOR 1)::uuid WHERE id = pg_temp.id(2);
-SELECT is(tavus.admin_lead_handled(pg_temp.id(2), true, 'grace')::json ->> 'handled_by', 'grace',
+SELECT is(tavus.lead_handled(pg_temp.id(2), true, 'grace')::json ->> 'handled_by', 'grace',
           'a clock that was ahead');
-SELECT cmp_ok((tavus.admin_lead_handled(pg_temp.id(2), true, 'ada')::json ->> 'handled_at')::timestamptz, '>',
+SELECT cmp_ok((tavus.lead_handled(pg_temp.id(2), true, 'ada')::json ->> 'handled_at')::timestamptz, '>',
               now() + interval '59 minutes', 'holds nothing up');
 
 -- all of it again, from the log alone

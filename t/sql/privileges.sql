@@ -1,6 +1,6 @@
 -- Who may do what.
 \ir setup.sql
-SELECT plan(21);
+SELECT plan(22);
 
 SELECT is((SELECT array_agg(DISTINCT pg_get_userbyid(x.owner)::text) FROM (
     SELECT relowner AS owner FROM pg_class WHERE relnamespace = 'tavus'::regnamespace
@@ -21,15 +21,15 @@ SELECT is((SELECT array_agg(p.proname::text) FROM pg_proc p,
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p, aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_app'::regrole),
           '{claim_repairs,claim_unsettled,deliver_claim,deliver_retry,deliver_settle,drop_months,heartbeat,'
-              'leads_roll,log_state,maintain,make_months,order_answer,order_by_session,order_intent,'
-              'orders_roll,orders_unsettled,record,rotate_digests,schema_version,trim}',
-          'tavus_app: intake, upkeep, deliveries and orders only');
+              'lead_handled,leads_roll,log_state,maintain,make_months,order_answer,order_by_session,'
+              'order_intent,orders_roll,orders_unsettled,record,rotate_digests,schema_version,trim}',
+          'tavus_app: intake, upkeep, deliveries, orders and leads only');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p,
     aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_admin'::regrole),
           '{admin_conversation,admin_conversations,admin_deliveries,admin_event,admin_events,'
-              'admin_lead_handled,admin_leads,admin_orders,admin_quarantine,admin_subscriptions,health,'
-              'pieces,schema_version}',
+              'admin_leads,admin_orders,admin_quarantine,admin_subscriptions,health,pieces,'
+              'schema_version}',
           'tavus_admin: the admin API');
 SELECT is((SELECT array_agg(p.proname::text) FROM pg_proc p, aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee <> p.proowner
@@ -74,12 +74,14 @@ SELECT is(pg_temp.try('tavus_admin', pg_temp.record_sql()), 'refused',
     'tavus_admin records nothing');
 SELECT is(pg_temp.try('tavus_admin', 'TABLE tavus.conversations'), 'refused', 'and reads no table');
 SELECT is((SELECT array_agg(DISTINCT pg_temp.try('tavus_app', 'SELECT tavus.' || f))::text
-             FROM unnest('{"orders_roll(1, true)",leads_roll(1),orders_unsettled(1),order_by_session(''x'')}'
-                         ::text[]) f), '{ok}', 'tavus_app makes orders and leads');
+             FROM unnest('{"orders_roll(1, true)",leads_roll(1),orders_unsettled(1),order_by_session(''x''),'
+                         '"lead_handled(gen_random_uuid(), true, ''x'')"}'::text[]) f), '{ok}',
+          'tavus_app makes orders and leads');
 SELECT is((SELECT array_agg(DISTINCT pg_temp.try('tavus_admin', 'SELECT tavus.' || f))::text
-             FROM unnest('{admin_orders(),admin_subscriptions(),admin_leads(),'
-                         '"admin_lead_handled(gen_random_uuid(), true, ''x'')"}'::text[]) f), '{ok}',
+             FROM unnest('{admin_orders(),admin_subscriptions(),admin_leads()}'::text[]) f), '{ok}',
           'which tavus_admin sees');
+SELECT is(pg_temp.try('tavus_admin', 'SELECT tavus.lead_handled(gen_random_uuid(), true, ''x'')'), 'refused',
+          'and changes none of');
 SELECT is(pg_temp.try('tavus_app', 'CREATE TABLE tavus.x ()'), 'refused', 'nobody adds a table');
 SELECT * FROM finish();
 ROLLBACK;
