@@ -8,15 +8,9 @@
 use lib 't/lib';
 use Tavus::Test;
 use Mojo::JSON qw(false true);
-use Mojo::Util qw(b64_encode encode url_escape);
+use Mojo::Util qw(url_escape);
 
-my $t = Tavus::Test->new;
-my $name = encode('ISO-8859-1', "Ren\x{e9}e");
-my $users = $t->secret('more.htpasswd', join '', map { "$_:"
-    . crypt($t->admin_password, '$6$rounds=1000$testsalt$') . "\n" }
-    $name, 'x' x 255);
-$t->configure(locations => {
-    '/api/more/' => "tavus_admin; tavus_admin_users $users;"})->start;
+my $t = Tavus::Test->new->start;
 my ($db, $list) = ($t->db, '/api/admin/leads');
 my %json = ($t->admin_headers->%*, 'Content-Type' => 'application/json');
 wait_ok { $t->admin($list)->code == 200 } 'ready';
@@ -163,15 +157,7 @@ cmp_ok $again->{handled_at}, 'gt', $lead->{handled_at}, 'is later';
 is handled(0, path => uc($one) =~ s{^.*/}{$list/}r)->{handled}, false,
     'not after all, and an id in any case';
 is names(handled => 'false'), 'Edsger Grace Ada';
-
-# ---- by whoever logs in
-for ([$name, 'Ren?e'], ['x' x 255, 'x' x 255]) {
-    my ($login, $by) = @$_;
-    is handled(1, path => "/api/more/leads/$grace->{id}", headers =>
-        {Authorization => 'Basic ' . b64_encode(
-        "$login:" . $t->admin_password, '')})->{handled_by}, $by,
-        'as ' . substr $by, 0, 9;
-}
+handled(1, path => "$list/$grace->{id}");
 
 # ---- what the readers of the log make of it is the same
 my $before = page();

@@ -12,7 +12,6 @@
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_response.h"
 #include "store/ngx_tavus_store.h"
-#include "core/tavus_json.h"
 
 
 #define NGX_TAVUS_CHANGE_TIMEOUT  5000
@@ -102,30 +101,6 @@ ngx_tavus_admin_change_text(ngx_tavus_admin_change_t *change,
     *ngx_cpymem(p, text->data, text->len) = '\0';
 
     return (char *) p;
-}
-
-
-/* a file of users may be in any encoding, a database's text is UTF-8 */
-
-char *
-ngx_tavus_admin_change_user(ngx_tavus_admin_change_t *change,
-    ngx_http_request_t *r)
-{
-    char       *user, *p;
-    ngx_str_t  *name;
-
-    name = &ngx_tavus_get_ctx(r)->user;
-    user = ngx_tavus_admin_change_text(change, name);
-
-    if (user && !tavus_utf8_valid(user, name->len)) {
-        for (p = user; *p; p++) {
-            if (*p & 0x80) {
-                *p = '?';
-            }
-        }
-    }
-
-    return user;
 }
 
 

@@ -39,10 +39,6 @@ ngx_tavus_admin_change_t *ngx_tavus_admin_change_create(void);
 char *ngx_tavus_admin_change_text(ngx_tavus_admin_change_t *change,
     ngx_str_t *text);
 
-/* The same of who asks, for an event. */
-char *ngx_tavus_admin_change_user(ngx_tavus_admin_change_t *change,
-    ngx_http_request_t *r);
-
 /*
  * Makes it and answers with the JSON that the statement returns, 404 if it
  * returns NULL, 503 if it cannot be made; finalizes the request.

@@ -101,7 +101,8 @@ static ngx_int_t
 ngx_tavus_lead_read(ngx_http_request_t *r, cJSON *root,
     ngx_tavus_admin_change_t *change, ngx_int_t *sent)
 {
-    cJSON  *item, *extra;
+    cJSON            *item, *extra;
+    ngx_tavus_ctx_t  *ctx;
 
     if (ngx_tavus_args_read(r, change->pool, NULL, 0, sent) != NGX_OK) {
         return NGX_DECLINED;
@@ -130,10 +131,11 @@ ngx_tavus_lead_read(ngx_http_request_t *r, cJSON *root,
         return NGX_DECLINED;
     }
 
-    change->op.values[0] = ngx_tavus_admin_change_text(change,
-                                              ngx_tavus_get_ctx(r)->state);
+    ctx = ngx_tavus_get_ctx(r);
+
+    change->op.values[0] = ngx_tavus_admin_change_text(change, ctx->state);
     change->op.values[1] = cJSON_IsTrue(item) ? "true" : "false";
-    change->op.values[2] = ngx_tavus_admin_change_user(change, r);
+    change->op.values[2] = ngx_tavus_admin_change_text(change, &ctx->user);
 
     if (change->op.values[0] == NULL || change->op.values[2] == NULL) {
         *sent = NGX_HTTP_INTERNAL_SERVER_ERROR;

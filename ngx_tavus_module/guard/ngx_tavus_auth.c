@@ -15,6 +15,7 @@
 #include "http/ngx_tavus_header.h"
 #include "http/ngx_tavus_problem.h"
 #include "http/ngx_tavus_wait.h"
+#include "core/tavus_json.h"
 #include "core/tavus_metrics.h"
 
 #include <ngx_crypt.h>
@@ -104,6 +105,7 @@ static void ngx_tavus_auth_resume(ngx_tavus_auth_task_t *t,
     ngx_uint_t verdict);
 static ngx_int_t ngx_tavus_auth_verdict(ngx_http_request_t *r,
     ngx_tavus_ctx_t *ctx, ngx_tavus_auth_t *auth);
+static ngx_int_t ngx_tavus_auth_name(ngx_http_request_t *r, ngx_str_t *name);
 static ngx_int_t ngx_tavus_auth_busy(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_auth_challenge(ngx_http_request_t *r,
     ngx_tavus_users_t *users);
@@ -606,9 +608,7 @@ ngx_tavus_auth_verdict(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx,
     switch (auth->verdict) {
 
     case NGX_TAVUS_AUTH_PASSED:
-        ctx->user = r->headers_in.user;
-
-        return NGX_OK;
+        return ngx_tavus_auth_name(r, &ctx->user);
 
     case NGX_TAVUS_AUTH_FAILED:
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
@@ -625,6 +625,34 @@ ngx_tavus_auth_verdict(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx,
     default: /* NGX_TAVUS_AUTH_WAITING */
         return NGX_AGAIN;
     }
+}
+
+
+/* a file of users may be in any encoding, what is told of them is UTF-8 */
+
+static ngx_int_t
+ngx_tavus_auth_name(ngx_http_request_t *r, ngx_str_t *name)
+{
+    size_t  i;
+
+    *name = r->headers_in.user;
+
+    if (tavus_utf8_valid((char *) name->data, name->len)) {
+        return NGX_OK;
+    }
+
+    name->data = ngx_pstrdup(r->pool, &r->headers_in.user);
+    if (name->data == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    for (i = 0; i < name->len; i++) {
+        if (name->data[i] & 0x80) {
+            name->data[i] = '?';
+        }
+    }
+
+    return NGX_OK;
 }
 
 

@@ -52,7 +52,7 @@ typedef struct {
 
     ngx_tavus_problem_t             problem;
 
-    ngx_str_t                       user;
+    ngx_str_t                       user;       /* in UTF-8 */
     ngx_str_t                       event_type;
     ngx_str_t                       conversation_id;
     ngx_str_t                       verify;
