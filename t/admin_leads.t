@@ -29,7 +29,8 @@ my %form = (message => 'What does it cost?', email => 'ada@example.com');
 for (['Ada'], ['Grace', email => 'grace+news@example.com', phone => '+1 5',
     company => "Ma\x{df}werk", session_id => 's1', user_id => 'u1',
     utm_source => 'ad', utm_medium => 'cpc', utm_campaign => 'May',
-    consent => 'granted', conversation_id => 'c1'], ['Edsger', email => 'ADA@Example.com'])
+    consent => 'granted', conversation_id => 'c1'],
+    ['Edsger', email => 'ADA@Example.com'])
 {
     my ($name, %more) = @$_;
     is $t->post('/api/contact', {%form, name => $name, %more})->code, 200;
@@ -158,6 +159,27 @@ is handled(0, path => uc($one) =~ s{^.*/}{$list/}r)->{handled}, false,
     'not after all, and an id in any case';
 is names(handled => 'false'), 'Edsger Grace Ada';
 handled(1, path => "$list/$grace->{id}");
+
+# ---- who goes away has asked all the same
+$t->pg->freeze;
+my $socket = $t->socket;
+$socket->send("PATCH $list/$edsger->{id} HTTP/1.1\r\nHost: x\r\n"
+    . join('', map { "$_: $json{$_}\r\n" } sort keys %json)
+    . 'Content-Length: ' . length($true) . "\r\n\r\n$true");
+$t->settle;
+$socket->abort;
+$t->settle;
+$t->pg->thaw;
+wait_ok { names(handled => 'true') =~ /Edsger/ } 'it is done without them';
+
+# ---- somebody else is at it
+$db->begin_work;
+$db->do('SELECT FROM tavus.leads WHERE id = ? FOR UPDATE', undef, $ada->{id});
+is_deeply patch($one, $true), [503, 'storage_unavailable'], 'not now';
+wait_ok { $t->grep_log(qr/database refused a change: canceling .* lock/) }
+    'the log says why';
+$db->rollback;
+is_deeply patch($one, $true), [200, undef], 'but then';
 
 # ---- what the readers of the log make of it is the same
 my $before = page();
