@@ -131,8 +131,9 @@ $pg->db->do(q{CREATE FUNCTION tavus.trim(text, interval, bite int, after text)
 $pg->db->do('GRANT EXECUTE ON FUNCTION tavus.trim TO tavus_app');
 $pg->db->do('DROP TABLE tavus.' . $month->(3));
 $t->reload(drained => 1);
-wait_ok { $failed->() eq
-    'browser,quarantine,intents,conversations,elsewhere,consents,log,deliveries' } 'too large';
+# each step, when the round has come to it
+wait_ok { $failed->() eq 'browser,quarantine,intents,conversations,elsewhere,'
+    . 'consents,log,deliveries,leads,orders,purchases' } 'too large', 20;
 like join("\n", $t->grep_log(qr/bite of/)), qr/browser:[ ]bite[ ]of[ ]2000\b.*
     quarantine:[ ]bite[ ]of[ ]1000\b.*intents:[ ]bite[ ]of[ ]500\b/xs,
     'is smaller the next time';
