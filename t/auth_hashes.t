@@ -63,7 +63,7 @@ for my $user (sort keys %users) {
 
 is login('des', 'despass8 and more')->code, 200, 'DES counts eight characters';
 is login('des', 'despass9')->code, 401;
-ok $t->grep_log(qr/\[warn\].*"des" has a DES hash, which counts only eight/),
+wait_ok { $t->grep_log(qr/\[warn\].*"des" has a DES hash, which counts only eight/) }
     'as its owner is told';
 
 is login('apr1', 'secret', '/user')->headers->header('X-User'), 'apr1';

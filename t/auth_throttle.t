@@ -51,7 +51,8 @@ ok $retry >= 1 && $retry <= 6, "one every six seconds: $retry";
 is $res->json->{code}, 'rate_limited';
 is $res->json->{retry_after}, $retry;
 is $res->headers->header('WWW-Authenticate'), undef;
-ok $t->grep_log(qr/\[info\].*too many failed logins, client: 10\.0\.0\.1,/);
+wait_ok { $t->grep_log(qr/\[info\].*too many failed logins, client: 10\.0\.0\.1,/) }
+    'the log says so';
 
 my $before = worker_cpu();
 my %codes;

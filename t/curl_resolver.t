@@ -36,7 +36,8 @@ my $served = sub ($ip) {
 };
 
 is $t->create->code, 502, 'no such name';
-ok $t->grep_log(qr/host of "https:\/\/api.test:$port" could not be resolved \(3/);
+wait_ok { $t->grep_log(qr/host of "https:\/\/api.test:$port" could not be resolved \(3/) }
+    'the log says so';
 
 $dns->set('api.test' => ['127.0.0.1']);
 is $t->create->code, 200, 'there it is';

@@ -46,7 +46,8 @@ for my $name (sort keys %path) {
     like $d->destination($name)->{said}, qr/SSL|certificate/i,
         "$name: " . $d->destination($name)->{said};
 }
-ok $t->grep_log(qr{"https://wrong.test:$port" failed}), 'the log names the host';
+wait_ok { $t->grep_log(qr{"https://wrong.test:$port" failed}) }
+    'the log names the host';
 
 $use->('none.test')->reload(drained => 1);
 for my $name (sort keys %path) {

@@ -42,7 +42,8 @@ subtest 'nginx' => sub {
     my $killed = $t->kill_worker;
     ok !grep({ $_ == $killed } $t->workers), 'a worker was killed';
     is $t->get('/')->code, 200;
-    ok $t->grep_log(qr/exited on signal 9/);
+    wait_ok { $t->grep_log(qr/exited on signal 9/) } 'the log says so';
+
     done_testing;
 };
 

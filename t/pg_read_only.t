@@ -17,7 +17,7 @@ my $t = Tavus::Test->new(db => $pg, sandbox => 0,
 # one that is refused may be stored later, and is another event each time
 wait_ok { $t->webhook(tavus_event('system.replica_joined', 'c1'))->code == 200 }
     'the primary is found', 30;
-ok $t->grep_log(qr/\(record\): .*transaction_read_only is "on" instead of "off"/),
+wait_ok { $t->grep_log(qr/\(record\): .*transaction_read_only is "on" instead of "off"/) }
     'the standby would refuse';
 is $pg->db->selectrow_array(q{SELECT count(DISTINCT conversation_id)
     FROM tavus.events WHERE conversation_id = 'c1'}), 1, 'stored';

@@ -44,7 +44,7 @@ is_deeply $twice, [], 'once';
 note explain $result->{status};
 delete $result->{status}->@{200, 503};
 is_deeply $result->{status}, {}, 'every request was answered, 200 or 503';
-ok $t->grep_log(qr/terminating connection due to administrator command/),
+wait_ok { $t->grep_log(qr/terminating connection due to administrator command/) }
     'the log has the reason';
 
 done_testing;

@@ -31,11 +31,13 @@ like $t->admin('/healthz?full')->json->{database}{error}, $why;
 my $res = $t->admin('/api/admin/events');
 is $res->code, 503;
 is $res->json->{code}, 'storage_unavailable';
-ok $t->grep_log(qr/\[error\].*database \(query\): .*$why/);
+wait_ok { $t->grep_log(qr/\[error\].*database \(query\): .*$why/) }
+    'the log says so';
 
 is system(@psql, '-f', "$ROOT/sql/install.sql"), 0, 'installed';
 wait_ok { $t->get('/healthz')->code == 200 } 'healthy without an event';
-ok $t->grep_log(qr/connected to database host .*\(record\)/);
+wait_ok { $t->grep_log(qr/connected to database host .*\(record\)/) }
+    'the log says so';
 is $webhook->(), 200, 'stored';
 wait_ok { $t->admin('/api/admin/events')->code == 200 } 'asked';
 
@@ -59,7 +61,7 @@ $pg->db->do('INSERT INTO tavus.migrations (version) VALUES (?)', undef, $_)
     for $newest, $newest + 1;
 my $newer = qr/schema version @{[$newest + 1]} is newer than $newest/;
 wait_ok { $t->get('/healthz')->code == 200 } 'newer: used';
-ok $t->grep_log($newer), 'and said';
+wait_ok { $t->grep_log($newer) } 'and said';
 wait_ok { ($t->admin('/healthz?full')->json->{database}{answered} // 0) == 1 }
     'asked';
 is_deeply [$t->admin('/healthz?full')->json->{database}

@@ -18,7 +18,7 @@ wait_ok { $t->get('/healthz')->code == 200 } 'the second host';
 is $t->webhook(tavus_event('system.replica_joined', 'c1'))->code, 200;
 wait_ok { $t->admin('/api/admin/events')->code == 200 }
     'a read-only session finds the primary, too';
-ok $t->grep_log(qr/\[error\].*\(record\): .*transaction_read_only is "on"/),
+wait_ok { $t->grep_log(qr/\[error\].*\(record\): .*transaction_read_only is "on"/) }
     'why not the first';
 
 wait_ok { $standby->db->selectrow_array('SELECT count(*) FROM tavus.events') }

@@ -91,7 +91,7 @@ my $left = sub ($visitor) {
 is $left->('192.0.2.1'), 4, 'a visitor';
 is $left->('192.0.2.1'), 3, 'the same';
 is $left->('192.0.2.2'), 4, 'another one behind the same balancer';
-like $site->access_log, qr/^192\.0\.2\.2 .* "POST /m, 'in the log';
+wait_ok { $site->access_log =~ /^192\.0\.2\.2 .* "POST /m } 'in the log';
 
 $site->done;
 done_testing;

@@ -50,7 +50,8 @@ for my $state ('40001', '40P01') {
 $fail->('XX000', 1);
 is $webhook->(), 503, 'another error';
 is $webhook->(), 200, 'the next one';
-ok $t->grep_log(qr/database refused 1 events: XX000 as told/);
+wait_ok { $t->grep_log(qr/database refused 1 events: XX000 as told/) }
+    'the log says so';
 
 # as if the answer were another function's
 $fail->('XX000', 0);

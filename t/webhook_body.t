@@ -201,7 +201,8 @@ subtest 'the limit' => sub {
     $s->chunked($body);
     problem($s->response, '1k: chunked');
     is sha('c-narrow'), undef;
-    ok $t->grep_log(qr/"client_max_body_size" is under 8m/), 'nginx warned';
+    wait_ok { $t->grep_log(qr/"client_max_body_size" is under 8m/) }
+        'nginx warned';
 
     # it is refused before it is asked for
     $s = $t->socket;

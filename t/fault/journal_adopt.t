@@ -52,7 +52,8 @@ my $broken = sub ($how) {
 
 $n = 10;
 $broken->(sub ($bytes) { substr $bytes, 0, -7 });
-ok $t->grep_log(qr/bytes of a write that a crash cut short are dropped/);
+wait_ok { $t->grep_log(qr/bytes of a write that a crash cut short are dropped/) }
+    'the log says so';
 is_deeply [grep { /^c1\d/ } $stored->()->@*], [map { "c$_" } 11 .. 14],
     'the whole ones';
 is scalar(() = $files->()), 0;
@@ -74,7 +75,7 @@ $broken->(sub ($bytes) {
     substr($bytes, $at[1] + 60, 1) ^.= "\xff";
     return $bytes;
 });
-ok $t->grep_log(qr/damaged bytes are set aside/), 'reported';
+wait_ok { $t->grep_log(qr/damaged bytes are set aside/) } 'reported';
 is_deeply [grep { /^c2\d/ } $stored->()->@*], ['c21', 'c23', 'c24', 'c25'],
     'those around it';
 my ($aside) = $files->();

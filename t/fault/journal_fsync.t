@@ -30,7 +30,7 @@ my ($worker) = $t->workers;
 my $strace = spawn(['strace', '-f', '-q', '-o', $t->dir . '/strace', '-e',
     'trace=fdatasync', '-e', 'inject=fdatasync:error=EIO', '-p', $worker]);
 wait_ok { $code->('c2') == 503 } 'not acknowledged', 20;
-ok $t->grep_log(qr/\[crit\] .*fdatasync\(\) failed .*Input\/output error/),
+wait_ok { $t->grep_log(qr/\[crit\] .*fdatasync\(\) failed .*Input\/output error/) }
     'says why';
 my $size = -s $first;
 

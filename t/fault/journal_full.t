@@ -38,7 +38,7 @@ $send->() for 1 .. 40;
 cmp_ok scalar(keys %acked), '>', 5, 'some had room';
 cmp_ok $refused, '>', 5, 'the others are refused';
 is scalar(keys %acked) + $refused, 40, 'and nothing else';
-ok $t->grep_log(qr/\[crit\] .* journal ".*": write\(\) failed .*No space/),
+wait_ok { $t->grep_log(qr/\[crit\] .* journal ".*": write\(\) failed .*No space/) }
     'says why';
 # a second after a failure it would try again
 wait_ok { $send->() == 503 && $t->get('/healthz')->code == 503 }
@@ -55,7 +55,8 @@ is $t->get('/healthz')->code, 200;
 $t->pg->stop;
 wait_ok { $t->webhook(tavus_event('x.y', 'again'))->code == 200 }
     'room again', 15;
-ok $t->grep_log(qr/journal is written again/);
+wait_ok { $t->grep_log(qr/journal is written again/) } 'the log says so';
+
 $t->pg->start;
 wait_ok { $t->db->selectrow_array(q{SELECT count(*) FROM tavus.events
     WHERE conversation_id = 'again'}) } 'stored', 20;

@@ -97,7 +97,8 @@ $arrive->('it arrives');
 $t->pg->stop;
 wait_ok { $t->webhook($event->())->code == 200 } 'journaled';
 ok $t->stop, 'ended';
-ok $t->grep_log(qr/\[warn\].*journal ".*link": 1 files? .*left/), 'and said';
+wait_ok { $t->grep_log(qr/\[warn\].*journal ".*link": 1 files? .*left/) }
+    'and said';
 $t->pg->start;
 $t->{nginx}->start;
 $arrive->('it arrives after a restart');

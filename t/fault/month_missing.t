@@ -21,7 +21,7 @@ my $stored = sub ($id) { $t->db->selectrow_array(q{SELECT count(*)
 $drop->();
 is $t->webhook(tavus_event('system.replica_joined', 'c1'))->code, 200,
     'acknowledged';
-ok $t->grep_log(qr/database refused 1 events: 23514/), 'says why';
+wait_ok { $t->grep_log(qr/database refused 1 events: 23514/) } 'says why';
 wait_ok { $stored->('c1') } 'made and stored', 20;
 is $t->db->selectrow_array('SELECT count(*) FROM tavus.quarantine'), 0;
 

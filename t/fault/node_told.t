@@ -53,7 +53,7 @@ is $db->do(q{UPDATE tavus.nodes SET beat_at = now() - interval '4 minutes'
     WHERE id = ?}, undef, $A->id), 1, 'A is silent';
 $B->beats(2);
 is_deeply [$judged->(), scalar $active->()], [0, 2], 'B leaves both alone';
-ok $b->grep_log(qr/node "@{[$A->id]}" is silent/), 'its log names A';
+wait_ok { $b->grep_log(qr/node "@{[$A->id]}" is silent/) } 'its log names A';
 my $health = decode_json($db->selectrow_array('SELECT tavus.health()'));
 is_deeply [map { $_->{id} } $health->{silent_nodes}->@*], [$A->id],
     'and so does health';

@@ -31,7 +31,8 @@ wait_ok { $first = $waits->() } 'it waits';
 ok $pg->db->selectrow_array("SELECT pg_cancel_backend($first)"), 'cancelled';
 wait_ok { ($waits->() // $first) != $first || $answer->() }
     'another session waits for the same', 30;
-ok $t->grep_log(qr/\[error\].*\(record\): .*not replicated/), 'says why';
+wait_ok { $t->grep_log(qr/\[error\].*\(record\): .*not replicated/) }
+    'says why';
 is $answer->(), '', 'no answer yet';
 
 $standby->thaw;

@@ -65,9 +65,10 @@ $t->start;
 wait_ok { $there->(1) && $there->(2) && $there->(3) } 'months are made';
 wait_ok { $failed->() eq 'old months,digests,browser,quarantine,intents,'
     . 'conversations' } 'and nothing else is done, which health tells';
-ok $t->grep_log(qr/not be maintained: quarantine: .* lock timeout/),
+wait_ok { $t->grep_log(qr/not be maintained: quarantine: .* lock timeout/) }
     'the log says why';
-ok $t->grep_log(qr/database is maintained: digests: .*"waiting"/);
+wait_ok { $t->grep_log(qr/database is maintained: digests: .*"waiting"/) }
+    'the log says so';
 ok $there->(-8), 'the reader keeps old months';
 
 $_->rollback for values %lock, $index;
