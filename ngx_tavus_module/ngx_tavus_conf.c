@@ -9,6 +9,7 @@
 #include "http/ngx_tavus_endpoint.h"
 #include "service/ngx_tavus_api_conf.h"
 #include "service/ngx_tavus_deliver_conf.h"
+#include "service/ngx_tavus_stripe_conf.h"
 #include "store/ngx_tavus_store_conf.h"
 
 
@@ -41,11 +42,13 @@ ngx_tavus_conf_check(ngx_conf_t *cf)
     ngx_tavus_api_main_conf_t    *amcf;
     ngx_tavus_store_main_conf_t  *smcf;
     ngx_tavus_destination_t     **d;
+    ngx_tavus_stripe_main_conf_t   *pmcf;
     ngx_tavus_deliver_main_conf_t  *dmcf;
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_module);
     amcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_api_module);
     smcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_store_module);
+    pmcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_stripe_module);
 
     dmcf = ngx_http_conf_get_module_main_conf(cf,
                                               ngx_tavus_deliver_module);
@@ -71,9 +74,13 @@ ngx_tavus_conf_check(ngx_conf_t *cf)
 
     if (mcf->request_id_index == NGX_ERROR
         || ngx_tavus_conf_check_locations(cf, mcf) != NGX_OK
-        || ngx_tavus_api_check(cf, amcf, dmcf->destinations.nelts,
+        || ngx_tavus_api_check(cf, amcf, dmcf->destinations.nelts
+                                         || pmcf->stripe.key.len,
                                mcf->sandbox, mcf->resolver,
                                mcf->resolver_timeout)
+           != NGX_OK
+        || ngx_tavus_stripe_check(cf, pmcf, mcf->sandbox, mcf->resolver,
+                                  mcf->resolver_timeout)
            != NGX_OK
         || ngx_tavus_store_check(cf, smcf, mcf->resolver,
                                  mcf->resolver_timeout)

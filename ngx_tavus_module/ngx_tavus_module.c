@@ -26,10 +26,12 @@
 #include "jobs/ngx_tavus_deliver.h"
 #include "jobs/ngx_tavus_ends.h"
 #include "jobs/ngx_tavus_repair.h"
+#include "jobs/ngx_tavus_roll.h"
 #include "jobs/ngx_tavus_sweep.h"
 #include "jobs/ngx_tavus_upkeep.h"
 #include "service/ngx_tavus_api_conf.h"
 #include "service/ngx_tavus_deliver_conf.h"
+#include "service/ngx_tavus_stripe_conf.h"
 #include "store/ngx_tavus_store.h"
 #include "store/ngx_tavus_store_conf.h"
 #include "store/ngx_tavus_watch.h"
@@ -386,6 +388,7 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
     ngx_tavus_api_main_conf_t    *amcf;
     ngx_tavus_auth_main_conf_t   *lmcf;
     ngx_tavus_store_main_conf_t  *smcf;
+    ngx_tavus_stripe_main_conf_t   *pmcf;
     ngx_tavus_deliver_main_conf_t  *dmcf;
 
     if (ngx_process != NGX_PROCESS_WORKER
@@ -404,6 +407,8 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
     smcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_store_module);
     ucf = ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_upkeep_module);
     rcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_repair_module);
+    pmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_tavus_stripe_module);
     dmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_tavus_deliver_module);
 
@@ -434,6 +439,7 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
 
     ngx_tavus_sweep_init_process(amcf->api.key.len ? &amcf->api : NULL);
     ngx_tavus_repair_init_process(rcf, amcf->api.key.len ? &amcf->api : NULL);
+    ngx_tavus_roll_init_process(pmcf->stripe.key.len ? &pmcf->stripe : NULL);
 
     ucf->database = smcf->store.database;
     smcf->store.stored = dmcf->stored;

@@ -125,6 +125,23 @@ says('"tavus_sandbox on" allows only loopback addresses in "listen", not '
     . '"192.0.2.1:80"', qr/^\s*tavus_sandbox on/,
     server => 'listen 192.0.2.1:80;');
 
+# ---- Stripe
+my $stripe = 'file:' . keep('sk_test_0123456789abcdef');
+sub stripe { return http(tavus_stripe_key => $stripe, @_) }
+says('"tavus_stripe_key": the key holds a blank, a control character or one '
+    . 'outside of ASCII', qr/tavus_stripe_key/,
+    stripe(tavus_stripe_key => 'file:' . keep('sk_test_0123 456789abcdef')));
+says('"tavus_stripe_key": a key begins with "sk_live_", "rk_live_", "sk_test_" '
+    . 'or "rk_test_"', qr/tavus_stripe_key/,
+    stripe(tavus_stripe_key => 'file:' . keep('pk_test_0123456789abcdef')));
+says('"tavus_stripe_api_url" must be https, or http to a loopback address '
+    . 'together with "tavus_sandbox on", but is "http://192.0.2.1"',
+    qr/^\s*tavus_stripe_api_url /,
+    stripe(tavus_stripe_api_url => 'http://192.0.2.1'));
+says('host not found in "https://no.invalid" of "tavus_stripe_api_url", and no '
+    . '"resolver" is configured', qr/^\s*tavus_stripe_api_url /,
+    stripe(tavus_stripe_api_url => 'https://no.invalid'));
+
 # ---- the database
 my $database = qr/^\s*tavus_database /;
 sub db { return http(tavus_database => qq("$_[0]")) }
@@ -461,6 +478,8 @@ my %twice = (
     tavus_repair => 'off',
     tavus_api_key => $good, tavus_api_url => 'https://127.0.0.1',
     tavus_api_timeout => '1s', tavus_api_call_limit => '5m',
+    tavus_stripe_key => $stripe, tavus_stripe_api_url => 'https://127.0.0.1',
+    tavus_stripe_timeout => '1s',
     tavus_api_names => 'legacy', tavus_sandbox => 'on',
     tavus_trusted_certificate => '/etc/ssl/certs/ca-certificates.crt',
     tavus_public_origin => 'https://a.example',

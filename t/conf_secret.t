@@ -6,7 +6,7 @@ use lib 't/lib';
 use Tavus::Test;
 use Tavus::Test::Conf;
 
-my $good = secret('hush-0123456789abcdef');
+my $good = secret('sk_test_hush-0123456789abcdef');
 my $t = conf_test(env => {
     T_GOOD => $good, T_MARK => "\xef\xbb\xbf$good", T_EMPTY => '', T_SHORT => secret('hush-0123456789'),
     CREDENTIALS_DIRECTORY => undef,
@@ -17,6 +17,8 @@ sub keep { return $t->secret('s' . $n++, @_) }
 
 my %where = (
     tavus_api_key => sub { (http => {tavus_api_key => $_[0]}) },
+    tavus_stripe_key => sub { (http => {tavus_stripe_key => $_[0],
+        tavus_stripe_api_url => 'https://127.0.0.1'}) },
     tavus_webhook_secret =>
         sub { (http => {tavus_webhook_secret => "$_[0] id=k1"}) },
 );
@@ -31,7 +33,7 @@ for my $directive (sort keys %where) {
     accepted("$directive file:", $with->('file:' . keep($good)));
     accepted("$directive file: with a line end",
         $with->('file:' . keep("$good\r\n")));
-    accepted("$directive of 16 bytes", $with->('file:' . keep('x' x 16)));
+    accepted("$directive of 16 bytes", $with->('file:' . keep('sk_test_' . 'x' x 8)));
     accepted("$directive readable by a group",
         $with->('file:' . keep($good, 0640)));
     accepted("$directive relative", $with->(
@@ -81,11 +83,21 @@ symlink keep($good, 0644), "$dir/open-link";
 refused('a link to an open file', qr/is open to all users/, qr/tavus_api_key/,
     http => {tavus_api_key => "file:$dir/open-link"});
 
-# the key of the API stands in a header
-refused('api key with ' . sprintf('%vd', $_), qr/the key holds a blank/,
-    qr/tavus_api_key/, http => {tavus_api_key => 'file:'
-        . keep(secret("hush-012345678${_}9abcdef-x"))})
-    for "\n", "\r\n", ' ', "\t", "\x01", "\xe4", "\x7f";
+# the key of an API stands in a header
+for my $directive (qw(tavus_api_key tavus_stripe_key)) {
+    refused("$directive with " . sprintf('%vd', $_), qr/the key holds a blank/,
+        qr/$directive/, http => {$directive => 'file:'
+            . keep(secret("sk_test_012345678${_}9abcdef-x"))})
+        for "\n", "\r\n", ' ', "\t", "\x01", "\xe4", "\x7f";
+}
+
+# which mode Stripe's is of must be known
+accepted("tavus_stripe_key $_", $where{tavus_stripe_key}->('file:'
+    . keep("${_}0123456789abcdef"))) for qw(sk_live_ sk_test_ rk_live_ rk_test_);
+refused("tavus_stripe_key $_", qr/a key begins with "sk_live_", "rk_live_"/,
+    qr/tavus_stripe_key/, $where{tavus_stripe_key}->('file:'
+        . keep(secret("${_}0123456789abcdef"))))
+    for qw(pk_test_ pk_live_ whsec_ sk_org_live_ SK_TEST_), '', 'Bearer_sk_test_';
 
 # ---- systemd's credentials
 mkdir "$dir/cred", 0700;
@@ -144,6 +156,6 @@ refused('password, empty', qr/has 0 bytes, at least 1/,
     http => {tavus_database_password => 'file:' . keep('')});
 refused("$_ twice", qr/"$_" directive is duplicate/, qr/$_/,
     http => {$_ => [($file) x 2]})
-    for qw(tavus_api_key tavus_database_password);
+    for qw(tavus_api_key tavus_stripe_key tavus_database_password);
 
 done_testing;

@@ -97,7 +97,7 @@ static const tavus_label_t  tavus_label_verify = {
 };
 
 static const tavus_label_t  tavus_label_service = {
-    "service", { "tavus", "posthog", "ga4", "webhook" }
+    "service", { "tavus", "posthog", "ga4", "webhook", "stripe" }
 };
 
 static const tavus_label_t  tavus_label_destination = {

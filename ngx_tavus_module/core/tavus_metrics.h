@@ -98,7 +98,8 @@ enum {
     TAVUS_SERVICE_TAVUS = 0,
     TAVUS_SERVICE_POSTHOG,
     TAVUS_SERVICE_GA4,
-    TAVUS_SERVICE_WEBHOOK
+    TAVUS_SERVICE_WEBHOOK,
+    TAVUS_SERVICE_STRIPE
 };
 
 /* what became of an event at a destination */

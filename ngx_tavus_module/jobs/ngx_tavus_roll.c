@@ -41,6 +41,17 @@ static ngx_tavus_roll_t  ngx_tavus_rolls[] = {
 
 static ngx_tavus_roll_t  *ngx_tavus_roll;       /* that runs */
 
+/* NULL, which is as of test mode, until there is a key */
+static const char        *ngx_tavus_roll_live;
+
+
+void
+ngx_tavus_roll_init_process(ngx_tavus_stripe_t *stripe)
+{
+    ngx_tavus_roll_live = stripe == NULL ? NULL
+                          : stripe->live ? "true" : "false";
+}
+
 
 /* the one that has been due for longest */
 
@@ -82,6 +93,10 @@ ngx_tavus_roll_next(ngx_tavus_pg_op_t *op)
     ngx_tavus_roll->due = ngx_current_msec + NGX_TAVUS_ROLL_PERIOD;
 
     op->values[0] = NGX_TAVUS_ROLL_BITE;
+
+    if (ngx_tavus_roll->stmt == ngx_tavus_stmt_orders_roll) {
+        op->values[1] = ngx_tavus_roll_live;
+    }
 
     return &ngx_tavus_statements[ngx_tavus_roll->stmt];
 }

@@ -73,12 +73,10 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       "SELECT tavus.leads_roll($1::int)",
       { NGX_TAVUS_OID_TEXT } },
 
-    /* until there is a key of live or test mode, no order is ours */
-
     [ngx_tavus_stmt_orders_roll] =
     { ngx_tavus_stmt(orders_roll),
-      "SELECT tavus.orders_roll($1::int, NULL)",
-      { NGX_TAVUS_OID_TEXT } },
+      "SELECT tavus.orders_roll($1::int, $2::boolean)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
 
     [ngx_tavus_stmt_claim] =
     { ngx_tavus_stmt(claim),
