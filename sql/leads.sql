@@ -84,9 +84,15 @@ AS $$
                'orders', coalesce((
                    SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
                               'id', o.id, 'plan', o.plan, 'state', o.state)) ORDER BY o.id DESC)
-                     FROM (SELECT r.* FROM tavus.orders r
-                            WHERE lower(coalesce(r.told_email, r.email)) = lower(l.email) AND r.ours
-                            ORDER BY r.id DESC LIMIT 10) o), '[]'))
+                     FROM ((SELECT r.* FROM tavus.orders r
+                             WHERE lower(coalesce(r.told_email, r.email)) = lower(l.email) AND r.ours
+                             ORDER BY r.id DESC LIMIT 10)
+                           UNION ALL
+                           (SELECT r.* FROM tavus.orders r
+                             WHERE lower(r.email) = lower(l.email)
+                               AND lower(r.email) <> lower(r.told_email) AND r.ours
+                             ORDER BY r.id DESC LIMIT 10)
+                           ORDER BY id DESC LIMIT 10) o), '[]'))
            || jsonb_strip_nulls(jsonb_build_object(
                'phone', l.phone, 'company', l.company, 'conversation_id', l.conversation_id,
                'session_id', l.session_id, 'user_id', l.user_id, 'utm_source', l.utm_source,

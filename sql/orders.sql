@@ -313,6 +313,26 @@ $$;
 
 -- ---- making
 
+-- The subscriptions of a tree: what their own events say.  One that only a session or its invoices name is one
+-- too, of a status that is not known, since the first of them.
+CREATE OR REPLACE FUNCTION tavus.stripe_subscriptions(
+    of text, OUT id text, OUT livemode boolean, OUT created bigint, OUT doc jsonb)
+RETURNS SETOF record
+LANGUAGE sql STABLE
+AS $$
+    SELECT o.id, o.livemode, (o.doc ->> 'created')::bigint, o.doc
+      FROM tavus.stripe_objects o WHERE o.tree = of AND o.kind = 'subscription'
+    UNION ALL
+    SELECT o.doc ->> 'subscription', bool_or(o.livemode),
+           min(CASE o.kind WHEN 'session' THEN (o.doc ->> 'created')::bigint ELSE o.said_at END),
+           jsonb_build_object('status', 'unknown', 'paused', false, 'customer', min(o.doc ->> 'customer'))
+      FROM tavus.stripe_objects o
+     WHERE o.tree = of AND o.kind IN ('session', 'invoice') AND o.doc ? 'subscription'
+       AND NOT EXISTS (SELECT FROM tavus.stripe_objects s
+                        WHERE s.id = o.doc ->> 'subscription' AND s.kind IS NOT NULL)
+     GROUP BY o.doc ->> 'subscription'
+$$;
+
 -- Makes orders and subscriptions of a tree what its objects say.  live: the mode that is configured.
 CREATE OR REPLACE FUNCTION tavus.orders_make(of text, live boolean) RETURNS void
 LANGUAGE plpgsql
@@ -403,11 +423,15 @@ BEGIN
       LEFT JOIN tavus.stripe_objects s ON s.id = u.session
      WHERE r.id = u.id;
 
+    -- it began at another time than was known
+    DELETE FROM tavus.subscriptions n USING tavus.stripe_subscriptions(of) o
+     WHERE n.subscription = o.id AND n.id <> tavus.stripe_uuid(o.id, o.created);
+
     INSERT INTO tavus.subscriptions AS n (
         id, subscription, ours, livemode, order_id, status, customer, items, trial_end, period_end,
         ends_at, canceled_at, ended_at, paused, invoices, renewals, paid, paid_at, failing, refunded,
         disputes, told_at)
-    SELECT tavus.stripe_uuid(o.id, (o.doc ->> 'created')::bigint), o.id,
+    SELECT tavus.stripe_uuid(o.id, o.created), o.id,
            coalesce(first.livemode = o.livemode AND o.livemode = live, false), o.livemode,
            CASE WHEN first.livemode = o.livemode THEN first.id END,
            o.doc ->> 'status', o.doc ->> 'customer', o.doc -> 'items',
@@ -418,7 +442,7 @@ BEGIN
            to_timestamp((o.doc ->> 'ended_at')::bigint),
            (o.doc ->> 'paused')::boolean,
            i.paid, i.renewals, p.paid, i.paid_at, i.failing, given, fought, told
-      FROM tavus.stripe_objects o
+      FROM tavus.stripe_subscriptions(of) o
       CROSS JOIN LATERAL (
            SELECT count(*) FILTER (WHERE v.settled) AS paid,
                   count(*) FILTER (WHERE v.settled AND v.doc ->> 'reason' = 'subscription_cycle')
@@ -436,7 +460,6 @@ BEGIN
                       AND v.doc ->> 'subscription' = o.id
                       AND v.doc ->> 'currency' <> '' AND (v.doc ->> 'amount')::bigint > 0
                     GROUP BY 1) g) p
-     WHERE o.tree = of AND o.kind = 'subscription'
      ORDER BY 1
     ON CONFLICT (id) DO UPDATE SET
         (ours, order_id, status, customer, items, trial_end, period_end, ends_at, canceled_at, ended_at,
@@ -616,9 +639,9 @@ BEGIN
 END
 $$;
 
--- Leases orders of which nobody knows what became, to be looked for at Stripe: for longer each time,
--- eight times in an hour and then for a day, as long as Stripe knows their keys.  Answers a JSON list.
-CREATE OR REPLACE FUNCTION tavus.orders_unsettled(limit_ int) RETURNS text
+-- Leases orders of a mode of which nobody knows what became, to be looked for at Stripe: for longer each
+-- time, eight times in an hour and then for a day.  Answers a JSON list.
+CREATE OR REPLACE FUNCTION tavus.orders_unsettled(limit_ int, live boolean) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
 SET lock_timeout = '300ms'
@@ -631,7 +654,7 @@ DECLARE
 BEGIN
     WITH due AS (
         SELECT r.id FROM tavus.orders r
-         WHERE r.due_at <= now()
+         WHERE r.due_at <= now() AND r.livemode = live
          ORDER BY r.due_at LIMIT least(greatest(limit_, 1), 100) FOR UPDATE SKIP LOCKED
     ), taken AS (
         UPDATE tavus.orders r
@@ -641,8 +664,7 @@ BEGIN
           FROM due WHERE r.id = due.id
         RETURNING r.*)
     SELECT json_agg(json_build_object(
-               'id', t.id, 'livemode', t.livemode, 'asked_at', tavus.iso(t.asked_at), 'plan', t.plan,
-               'mode', t.mode, 'lines', t.lines, 'email', t.email, 'tries', t.tries,
+               'id', t.id, 'asked', floor(extract(epoch FROM t.asked_at))::bigint, 'tries', t.tries,
                'last', t.tries >= 32) ORDER BY t.id)
       INTO leased
       FROM taken t;
@@ -765,8 +787,18 @@ SET jit = off
 AS $$
     SELECT tavus.admin_page('orders', 'tavus.order_json',
         CASE WHEN email_ IS NOT NULL
-             THEN 'lower(coalesce(r.told_email, r.email)) = lower($4[2])
-                   AND r.ours = $4[3]::boolean AND r.state = coalesce($4[1], r.state)'
+             -- Stripe's address or the one that was given here, each by an index of its own
+             THEN 'r.id = ANY (ARRAY(
+                       (SELECT o.id FROM tavus.orders o
+                         WHERE lower(coalesce(o.told_email, o.email)) = lower($4[2]) AND o.id >= $1
+                           AND o.id < $2 AND o.ours = $4[3]::boolean AND o.state = coalesce($4[1], o.state)
+                         ORDER BY o.id DESC LIMIT $3)
+                       UNION ALL
+                       (SELECT o.id FROM tavus.orders o
+                         WHERE lower(o.email) = lower($4[2]) AND lower(o.email) <> lower(o.told_email)
+                           AND o.id >= $1 AND o.id < $2 AND o.ours = $4[3]::boolean
+                           AND o.state = coalesce($4[1], o.state)
+                         ORDER BY o.id DESC LIMIT $3)))'
              WHEN state_ IS NOT NULL THEN 'r.ours = $4[3]::boolean AND r.state = $4[1]'
              ELSE 'r.ours = $4[3]::boolean' END,
         from_, to_, limit_, cursor_, state_, email_, coalesce(ours_, true)::text)

@@ -121,8 +121,10 @@ LANGUAGE sql IMMUTABLE
 RETURN CASE WHEN jsonb_typeof(reason) = 'string'
             THEN to_jsonb(regexp_replace(reason #>> '{}', ' reached$', '')) ELSE reason END;
 
--- What an event says, without what differs between two sendings of it by nature: how many
--- deliveries are left (Stripe); of Tavus the envelope, which the identity holds or which a copy
+-- What an event says, without what differs between two sendings of it by nature.  Stripe shows one event
+-- in as many shapes as there are versions of its API, that of an endpoint or that of an account, and
+-- links in it that it makes each time: what counts is which event it is, of what, and of which
+-- object.  Where it is not one of that kind, all but how many deliveries are left.  Of Tavus the envelope, which the identity holds or which a copy
 -- from its API lacks, the URL with its token, a signature among the members, the older or newer of
 -- two names for one thing, and whether a time-out is said to be reached.
 CREATE OR REPLACE FUNCTION tavus.essence(source text, body bytea) RETURNS jsonb
@@ -136,7 +138,11 @@ BEGIN
     END IF;
 
     IF source = 'stripe' THEN
-        RETURN doc - '{pending_webhooks,request}'::text[];
+        RETURN CASE WHEN doc -> 'object' = '"event"' AND doc #> '{data,object,object}' <> 'null'
+                    THEN jsonb_build_array(doc -> 'id', doc -> 'type', doc -> 'created',
+                             doc -> 'livemode', doc -> 'account', doc #> '{data,object,object}',
+                             doc #> '{data,object,id}')
+                    ELSE doc - '{pending_webhooks,request}'::text[] END;
     END IF;
 
     IF source = 'tavus' THEN

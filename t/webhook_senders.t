@@ -108,7 +108,7 @@ sub tavus ($with, %how) {
         JSON
 }
 
-my $DATA = '"data":{"object":{"id":"in_1","lines":[1,2]}}';
+my $DATA = '"data":{"object":{"id":"in_1","object":"invoice","lines":[1,2]}}';
 my $URL = '"webhook_url":"http://127.0.0.1/api/tavus/webhook?token=TOKEN"';
 my @TABLE;
 my $case = sub { push @TABLE, [@_] };
@@ -127,8 +127,12 @@ $case->('created' => conflict => stripe($DATA),
 $case->('livemode' => conflict => map { stripe("$DATA,\"livemode\":$_") }
     qw(true false));
 $case->('data' => conflict => stripe($DATA), stripe($DATA =~ s/in_1/in_2/r));
-$case->('order in a list' => conflict =>
-    stripe($DATA), stripe($DATA =~ s/1,2/2,1/r));
+$case->('data of another kind' => conflict =>
+    stripe($DATA), stripe($DATA =~ s/invoice/charge/r));
+$case->('another shape of it' => same =>
+    stripe($DATA), stripe($DATA =~ s/"lines":\[1,2\]/"parent":null/r));
+$case->('data without a kind' => conflict => map {
+    stripe($_), stripe($_ =~ s/1,2/2,1/r) } $DATA =~ s/"object":"invoice",//r);
 $case->('type' => conflict => stripe($DATA),
     {stripe($DATA)->%*, body => stripe($DATA)->{body} =~ s/paid/voided/r});
 $case->('id' => another => stripe($DATA),

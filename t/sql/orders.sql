@@ -1,6 +1,6 @@
 -- Orders: what the checkout tells, what is looked for, pages, amounts, and what goes in time.
 \ir setup.sql
-SELECT plan(75);
+SELECT plan(79);
 
 -- ---- asking and answering
 
@@ -25,7 +25,7 @@ SELECT is(pg_temp.ask(1, 'pro'), 'other', 'another with its id');
 SELECT is(pg_temp.ask(1, live => false), 'other', 'or in the other mode');
 SELECT is((SELECT count(*) FROM tavus.orders), 1::bigint, 'is none');
 SELECT is(pg_temp.state(1), 'new due', 'it is to be looked for, if nothing is heard');
-SELECT is(tavus.orders_unsettled(10), '[]', 'but not yet');
+SELECT is(tavus.orders_unsettled(10, true), '[]', 'but not yet');
 SELECT is(pg_temp.answer(1, 'cs_1'), true, 'Stripe answers');
 SELECT is(pg_temp.state(1), 'open cs_1', 'its page is open');
 SELECT is(pg_temp.answer(1, 'cs_2'), true, 'another answer');
@@ -65,17 +65,18 @@ SELECT is(pg_temp.outcome(p::int[]), o, 'told ' || p) FROM (VALUES
 -- ---- looking for what is not known
 
 CREATE FUNCTION pg_temp.leased() RETURNS text LANGUAGE sql AS $$
-    SELECT string_agg(concat_ws(' ', e ->> 'id' = pg_temp.id(2)::text, e ->> 'plan', e ->> 'tries', e ->> 'last'), ',')
-      FROM json_array_elements(tavus.orders_unsettled(10)::json) e
+    SELECT string_agg(concat_ws(' ', e ->> 'id' = pg_temp.id(2)::text, e ->> 'tries', e ->> 'last',
+                                (e ->> 'asked')::bigint = floor(extract(epoch FROM now()))), ',')
+      FROM json_array_elements(tavus.orders_unsettled(10, true)::json) e
 $$;
 SELECT is(pg_temp.ask(2, 'pro'), 'new', 'an order');
 SELECT is(pg_temp.answer(2, NULL, true, 'timeout'), true, 'of which nobody knows');
 UPDATE tavus.orders SET due_at = now() - interval '1 s' WHERE id = pg_temp.id(2);
-SELECT is(pg_temp.leased(), 't pro 1 false', 'is looked for');
+SELECT is(pg_temp.leased(), 't 1 false t', 'is looked for');
 SELECT is(pg_temp.leased(), NULL, 'by one');
 SELECT is((SELECT due_at FROM tavus.orders WHERE id = pg_temp.id(2)), now() + interval '30 s', 'then again');
 UPDATE tavus.orders SET due_at = now() - interval '1 s', tries = 31 WHERE id = pg_temp.id(2);
-SELECT is(pg_temp.leased(), 't pro 32 true', 'for the last time');
+SELECT is(pg_temp.leased(), 't 32 true t', 'for the last time');
 SELECT is(pg_temp.state(2), 'unknown timeout', 'and no more');
 
 -- ---- the page after the payment
@@ -161,6 +162,15 @@ SELECT is(pg_temp.page(tavus.admin_orders(limit_ => 2, cursor_ => pg_temp.id(2))
 SELECT is(pg_temp.page(tavus.admin_orders('paid')), 'cs_3,cs_1', 'by state');
 SELECT is(pg_temp.page(tavus.admin_orders(email_ => 'ADA@example.org')), 'cs_3', 'by address');
 SELECT is(pg_temp.page(tavus.admin_orders('open', 'ADA@example.org')), '', 'by both');
+SAVEPOINT given;
+UPDATE tavus.orders SET email = 'Bob@example.org' WHERE id IN (pg_temp.id(1), pg_temp.id(3));
+UPDATE tavus.orders SET told_email = 'bob@Example.org' WHERE id = pg_temp.id(2);
+SELECT is(pg_temp.page(tavus.admin_orders(email_ => 'bob@example.org')), 'cs_3,unknown,cs_1',
+          'by the address that was given here, or Stripe''s');
+SELECT is(pg_temp.page(tavus.admin_orders(email_ => 'bob@example.org', limit_ => 2)), 'cs_3,unknown …', 'a page of it');
+SELECT is(pg_temp.page(tavus.admin_orders(email_ => 'bob@example.org', limit_ => 2, cursor_ => pg_temp.id(2))), 'cs_1',
+          'and the next');
+ROLLBACK TO given;
 SELECT is(pg_temp.page(tavus.admin_orders(from_ => tavus.uuid_time(pg_temp.id(2)),
                                           to_ => tavus.uuid_time(pg_temp.id(3)))), 'unknown', 'by time');
 SELECT pg_temp.merge(pg_temp.event(30, 'customer.subscription.updated', jsonb_build_object('id', 'sub_1', 'object',
@@ -189,6 +199,7 @@ SELECT doesnt_match(pg_temp.plan(format('SELECT * FROM tavus.%s ORDER BY r.id DE
     'orders r WHERE r.id < ''ffffffff-0000-7000-8000-000000000000'' AND r.ours = true',
     'orders r WHERE r.id < ''ffffffff-0000-7000-8000-000000000000'' AND r.ours = true AND r.state = ''paid''',
     'orders r WHERE r.id < ''ffffffff-0000-7000-8000-000000000000'' AND lower(coalesce(r.told_email, r.email)) = ''x''',
+    'orders r WHERE r.id < ''ffffffff-0000-7000-8000-000000000000'' AND lower(r.email) = ''x'' AND lower(r.email) <> lower(r.told_email)',
     'subscriptions r WHERE r.id < ''ffffffff-0000-7000-8000-000000000000'' AND r.ours = true',
     'subscriptions r WHERE r.id < ''ffffffff-0000-7000-8000-000000000000'' AND r.ours = true AND r.status = ''x''']) q;
 SELECT doesnt_match(pg_temp.plan('SELECT id FROM tavus.orders WHERE due_at <= now() ORDER BY due_at LIMIT 5'),

@@ -245,6 +245,15 @@ my %story = (
                 event('customer.subscription.deleted', 400,
                       subscription($k, 'canceled', 2, canceled_at => $T + 400, ended_at => $T + 400)));
     },
+    # nobody subscribed to its own events
+    silent => sub {
+        my ($k) = @_;
+        my %at = (mode => 'subscription', payment_intent => undef, subscription => "sub_$k",
+                  invoice => "in_${k}1");
+        return (event('checkout.session.completed', 100, session($k, %at)),
+                paid($k, 1, 99), paid($k, 2, 201),
+                event('invoice.payment_failed', 301, invoice($k, 3, 'open')));
+    },
     # all in a second
     hurried => sub {
         my ($k) = @_;
@@ -397,7 +406,7 @@ for my $shape (0, 1) {
 
     my %sub = map { $_ => $json->decode($db->selectrow_array(
         'SELECT tavus.subscription_json(s)::text FROM tavus.subscriptions s WHERE subscription = ?', undef,
-        "sub_$_")) } qw( monthly cancelled hurried xstrange );
+        "sub_$_")) } qw( monthly cancelled silent hurried xstrange );
     my @kept = qw( status ours order_id invoices renewals paid paid_at refunded failing canceled_at ends_at
                    ended_at period_end items plan );
     is_deeply(facts($sub{monthly}, @kept),
@@ -410,6 +419,10 @@ for my $shape (0, 1) {
     is_deeply(facts($sub{cancelled}, qw( status failing invoices ended_at )),
               { status => 'canceled', failing => $YES, invoices => 1, ended_at => $at->(400) },
               "$what: one that failed and ended");
+    is_deeply(facts($sub{silent}, qw( status ours order_id customer invoices renewals failing created_at period_end )),
+              { status => 'unknown', ours => $YES, order_id => order('silent'), customer => 'cus_silent',
+                invoices => 2, renewals => 1, failing => $YES, created_at => $at->(0) },
+              "$what: one of which only its invoices tell, and how it is, nobody");
     is_deeply(facts($sub{hurried}, qw( status failing )), { status => 'active', failing => $YES },
               "$what: of one second, the later period counts");
     is_deeply(facts($sub{xstrange}, qw( status ours order_id )), { status => 'trialing', ours => $NO },

@@ -22,7 +22,7 @@ SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p, 
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_app'::regrole),
           '{claim_repairs,claim_unsettled,deliver_claim,deliver_retry,deliver_settle,drop_months,heartbeat,'
               'lead_handled,leads_roll,log_state,maintain,make_months,order_answer,order_by_session,'
-              'order_intent,orders_roll,orders_unsettled,record,rotate_digests,schema_version,trim}',
+              'order_intent,orders_look,orders_roll,record,rotate_digests,schema_version,stripe_repair,trim}',
           'tavus_app: intake, upkeep, deliveries, orders and leads only');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p,
     aclexplode(p.proacl) a
@@ -74,7 +74,8 @@ SELECT is(pg_temp.try('tavus_admin', pg_temp.record_sql()), 'refused',
     'tavus_admin records nothing');
 SELECT is(pg_temp.try('tavus_admin', 'TABLE tavus.conversations'), 'refused', 'and reads no table');
 SELECT is((SELECT array_agg(DISTINCT pg_temp.try('tavus_app', 'SELECT tavus.' || f))::text
-             FROM unnest('{"orders_roll(1, true)",leads_roll(1),orders_unsettled(1),order_by_session(''x''),'
+             FROM unnest('{"orders_roll(1, true)",leads_roll(1),order_by_session(''x''),'
+                         '"orders_look(true, NULL, NULL, NULL, NULL)","stripe_repair(true, 0, NULL, NULL, 0)",'
                          '"lead_handled(gen_random_uuid(), true, ''x'')"}'::text[]) f), '{ok}',
           'tavus_app makes orders and leads');
 SELECT is((SELECT array_agg(DISTINCT pg_temp.try('tavus_admin', 'SELECT tavus.' || f))::text

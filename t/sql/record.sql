@@ -1,6 +1,6 @@
 -- What tavus.record() stores, and what it answers for repetitions.
 \ir setup.sql
-SELECT plan(66);
+SELECT plan(69);
 
 SELECT is(pg_temp.rec('[{"i":3,"t":"a.b","c":"r1","b":" {\"x\" : 1.0}\n","v":"{\"by\":\"token\"}"},
                         {"i":1,"t":"a.b","c":"r1"}, {"i":2,"t":"t","s":"browser","k":2}]'),
@@ -60,6 +60,28 @@ SELECT is(pg_temp.again('stripe', 'a', '{"id":"evt_1","pending_webhooks":1,"requ
           'deliveries left, and who asked for it');
 SELECT is(pg_temp.again('stripe', 'a', '{"id":"evt_1","pending_webhooks":1,"data":{"n":1}}',
               '{"id":"evt_1","pending_webhooks":1,"data":{"n":2}}'), 'sq', 'not the rest');
+
+-- one event of Stripe in the shape of an endpoint's version, and in that of an account's
+CREATE FUNCTION pg_temp.shape(object text, more text DEFAULT '') RETURNS text LANGUAGE sql AS $$
+    SELECT '{"id":"evt_1","object":"event","type":"invoice.paid","created":1790000000,"livemode":false,' || more
+           || '"data":{"object":' || object || '}}'
+$$;
+SELECT is(pg_temp.again('stripe', 'invoice.paid',
+              pg_temp.shape('{"id":"in_1","object":"invoice","subscription":"sub_1","paid":true}',
+                            '"api_version":"2024-06-20","pending_webhooks":1,"request":{"id":"req_1"},'),
+              pg_temp.shape('{"id":"in_1","object":"invoice","parent":{"type":"subscription_details"}}',
+                            '"api_version":"2026-10-28.endive","pending_webhooks":0,"request":null,'),
+              pg_temp.shape('{"id":"in_1","object":"invoice"}', '"context":null,')), 'sdd',
+          'whatever the version, it is the same event');
+SELECT is(pg_temp.again('stripe', 'balance.available', pg_temp.shape('{"object":"balance","available":[1]}'),
+              pg_temp.shape('{"object":"balance","available":[1],"issuing":{}}')), 'sd', 'of what has no id, too');
+SELECT is(pg_temp.again('stripe', 'invoice.paid', pg_temp.shape('{"id":"in_1","object":"invoice"}'),
+              pg_temp.shape('{"id":"in_2","object":"invoice"}'), pg_temp.shape('{"id":"in_1","object":"charge"}'),
+              replace(pg_temp.shape('{"id":"in_1","object":"invoice"}'), 'false', 'true'),
+              replace(pg_temp.shape('{"id":"in_1","object":"invoice"}'), '1790', '1791'),
+              pg_temp.shape('{"id":"in_1","object":"invoice"}', '"account":"acct_1",'),
+              pg_temp.shape('{"id":"in_1"}'), pg_temp.shape('null')), 'sqqqqqqq',
+          'but not that of another object, mode, time or account');
 SELECT is(pg_temp.again('stripe', 'a', '{"data":{"pending_webhooks":1}}',
               '{"data":{"pending_webhooks":2}}'), 'sq', 'nor deeper');
 SELECT is(pg_temp.again('stripe', 'a', '{"webhook_url":"1"}', '{"webhook_url":"2"}'), 'sq',
