@@ -25,8 +25,10 @@
 #include "http/ngx_tavus_variable.h"
 #include "jobs/ngx_tavus_deliver.h"
 #include "jobs/ngx_tavus_ends.h"
+#include "jobs/ngx_tavus_orders.h"
 #include "jobs/ngx_tavus_repair.h"
 #include "jobs/ngx_tavus_roll.h"
+#include "jobs/ngx_tavus_stripe_repair.h"
 #include "jobs/ngx_tavus_sweep.h"
 #include "jobs/ngx_tavus_upkeep.h"
 #include "service/ngx_tavus_api_conf.h"
@@ -390,6 +392,7 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
     ngx_tavus_store_main_conf_t  *smcf;
     ngx_tavus_stripe_main_conf_t   *pmcf;
     ngx_tavus_deliver_main_conf_t  *dmcf;
+    ngx_tavus_stripe_repair_conf_t  *prcf;
 
     if (ngx_process != NGX_PROCESS_WORKER
         && ngx_process != NGX_PROCESS_SINGLE)
@@ -409,6 +412,8 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
     rcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_repair_module);
     pmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_tavus_stripe_module);
+    prcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                             ngx_tavus_stripe_repair_module);
     dmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_tavus_deliver_module);
 
@@ -440,6 +445,10 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
     ngx_tavus_sweep_init_process(amcf->api.key.len ? &amcf->api : NULL);
     ngx_tavus_repair_init_process(rcf, amcf->api.key.len ? &amcf->api : NULL);
     ngx_tavus_roll_init_process(pmcf->stripe.key.len ? &pmcf->stripe : NULL);
+    ngx_tavus_orders_init_process(pmcf->stripe.key.len ? &pmcf->stripe
+                                                       : NULL);
+    ngx_tavus_stripe_repair_init_process(prcf, pmcf->stripe.key.len
+                                               ? &pmcf->stripe : NULL);
 
     ucf->database = smcf->store.database;
     smcf->store.stored = dmcf->stored;

@@ -455,6 +455,12 @@ AS $$
                                                                      '"events_p"YYYYMM')))),
         'quarantined', (SELECT count(*) FROM (SELECT FROM tavus.quarantine LIMIT 10000) q),
         'repairs_open', tavus.open_repairs(),
+        'orders_unknown', tavus.unknown_orders(),
+        'stripe_repair', coalesce((
+            SELECT json_agg(json_build_object(
+                       'livemode', r.livemode, 'done', tavus.iso(r.done_at), 'failures', r.failures,
+                       'whole', r.whole) ORDER BY r.livemode)
+              FROM tavus.stripe_repairs r), '[]'),
         'log', tavus.log_state()::json,
         'unsettled', (SELECT count(*) FROM (SELECT FROM tavus.intents WHERE due_at IS NOT NULL
                                              LIMIT 10000) u),

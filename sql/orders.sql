@@ -640,7 +640,7 @@ END
 $$;
 
 -- Leases orders of a mode of which nobody knows what became, to be looked for at Stripe: for longer each
--- time, eight times in an hour and then for a day.  Answers a JSON list.
+-- time, seven times in an hour and then for a day.  Answers a JSON list.
 CREATE OR REPLACE FUNCTION tavus.orders_unsettled(limit_ int, live boolean) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
@@ -659,7 +659,7 @@ BEGIN
     ), taken AS (
         UPDATE tavus.orders r
            SET tries = r.tries + 1,
-               due_at = CASE WHEN r.tries < 7 THEN now() + interval '30 seconds' * 2 ^ r.tries
+               due_at = CASE WHEN r.tries < 6 THEN now() + interval '1 minute' * 2 ^ r.tries
                              WHEN r.tries < 31 THEN now() + interval '1 hour' END
           FROM due WHERE r.id = due.id
         RETURNING r.*)

@@ -27,6 +27,14 @@ DECLARE
                              extract(epoch FROM pg_postmaster_start_time()));
     leased boolean := false;
 BEGIN
+    -- nothing to tell, and nothing to do: the usual, which takes no lock
+    SELECT r.* INTO s FROM tavus.stripe_repairs r WHERE r.livemode = live;
+
+    IF token_ = 0 AND s.due_at > now() THEN
+        RETURN json_strip_nulls(json_build_object(
+                   'age', floor(extract(epoch FROM now() - s.done_at))::bigint, 'failures', s.failures));
+    END IF;
+
     INSERT INTO tavus.stripe_repairs (livemode)
     SELECT live WHERE NOT EXISTS (SELECT FROM tavus.stripe_repairs r WHERE r.livemode = live)
     ON CONFLICT DO NOTHING;

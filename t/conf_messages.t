@@ -186,6 +186,10 @@ says('"tavus_retention" directive must be at least 60d', qr/tavus_retention/,
     http(tavus_retention => '59d'));
 says('"tavus_repair" directive must be off or rate=', qr/tavus_repair/,
     http(tavus_repair => 'on'));
+says('"tavus_stripe_repair" directive must be off, or from 1m to 1d',
+    qr/tavus_stripe_repair/, http(tavus_stripe_repair => $_)) for qw(59s 25h);
+says('"tavus_stripe_repair" directive invalid value', qr/tavus_stripe_repair/,
+    http(tavus_stripe_repair => 'x'));
 says('"tavus_repair" directive takes for "rate=" from 1r/h to 10r/s',
     qr/tavus_repair/, http(tavus_repair => 'rate=11r/s'));
 says('"tavus_retention" directive has an unknown parameter',
@@ -475,7 +479,7 @@ my %twice = (
     tavus_database_password => $good,
     tavus_store_timeout => '1s', tavus_store_buffer => '16m',
     tavus_journal => "$dir/j", tavus_retention => '60d',
-    tavus_repair => 'off',
+    tavus_repair => 'off', tavus_stripe_repair => 'off',
     tavus_api_key => $good, tavus_api_url => 'https://127.0.0.1',
     tavus_api_timeout => '1s', tavus_api_call_limit => '5m',
     tavus_stripe_key => $stripe, tavus_stripe_api_url => 'https://127.0.0.1',

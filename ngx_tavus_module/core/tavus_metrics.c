@@ -134,7 +134,8 @@ static const tavus_label_t  tavus_label_connection = {
 
 static const tavus_label_t  tavus_label_operation = {
     "operation",
-    { "months", "heartbeat", "sweep", "repair", "clean", "log", "roll" }
+    { "months", "heartbeat", "sweep", "repair", "clean", "log", "roll",
+      "stripe", "orders" }
 };
 
 static const tavus_label_t  tavus_label_upkeep = {
@@ -222,6 +223,10 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
       "Events whose callback had not come, fetched from Tavus.",
       TAVUS_COUNTER, { NULL, NULL }, NULL, 1 },
 
+    { "stripe_repaired_events_total",
+      "Events of Stripe whose webhook had not come, fetched from Stripe.",
+      TAVUS_COUNTER, { NULL, NULL }, NULL, 1 },
+
     { "deliveries_total",
       "Events that were sent on, by service and by what became of them.",
       TAVUS_COUNTER, { &tavus_label_destination, &tavus_label_delivery },
@@ -288,6 +293,15 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
     { "repairs_open",
       "Conversations that Tavus is to be asked about, as something of them "
       "has not come.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "stripe_repair_age_seconds",
+      "Since when Stripe's list of what it could not deliver was last read "
+      "to its end.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "orders_unknown",
+      "Orders of which nobody knows what became, and which are looked for.",
       TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
 
     { "log_held_seconds",

@@ -37,6 +37,7 @@ typedef enum {
     TAVUS_METRIC_JOURNAL_FAILED,        /* writes */
     TAVUS_METRIC_UPKEEP,                /* operation, result */
     TAVUS_METRIC_REPAIRED,              /* events */
+    TAVUS_METRIC_STRIPE_REPAIRED,       /* events */
     TAVUS_METRIC_DELIVERIES,            /* a tavus_delivery_kind_t, outcome */
 
     /* histograms */
@@ -57,6 +58,8 @@ typedef enum {
     TAVUS_METRIC_NODES_SILENT,
     TAVUS_METRIC_NODE_CLASH,            /* 0 or 1 */
     TAVUS_METRIC_REPAIRS_OPEN,          /* conversations */
+    TAVUS_METRIC_STRIPE_REPAIR_AGE,     /* s */
+    TAVUS_METRIC_ORDERS_UNKNOWN,        /* orders */
     TAVUS_METRIC_LOG_HELD,              /* s */
     TAVUS_METRIC_LOG_LAG_EVENTS,        /* of the last cursor, 10,000 at most */
     TAVUS_METRIC_LOG_LAG_SECONDS,       /* s, likewise */

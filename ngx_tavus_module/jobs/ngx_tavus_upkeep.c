@@ -10,8 +10,10 @@
 #include "jobs/ngx_tavus_heartbeat.h"
 #include "jobs/ngx_tavus_log.h"
 #include "jobs/ngx_tavus_months.h"
+#include "jobs/ngx_tavus_orders.h"
 #include "jobs/ngx_tavus_repair.h"
 #include "jobs/ngx_tavus_roll.h"
+#include "jobs/ngx_tavus_stripe_repair.h"
 #include "jobs/ngx_tavus_sweep.h"
 #include "event/ngx_tavus_timer.h"
 #include "core/tavus_metrics.h"
@@ -81,6 +83,9 @@ static const ngx_tavus_upkeep_operation_t  ngx_tavus_upkeep_operations[] = {
     { ngx_tavus_clean_wait, ngx_tavus_clean_next, ngx_tavus_clean_done },
     { ngx_tavus_log_wait, ngx_tavus_log_next, ngx_tavus_log_done },
     { ngx_tavus_roll_wait, ngx_tavus_roll_next, ngx_tavus_roll_done },
+    { ngx_tavus_stripe_repair_wait, ngx_tavus_stripe_repair_next,
+      ngx_tavus_stripe_repair_done },
+    { ngx_tavus_orders_wait, ngx_tavus_orders_next, ngx_tavus_orders_done },
 };
 
 #define NGX_TAVUS_UPKEEP_OPERATIONS                                          \

@@ -78,6 +78,18 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       "SELECT tavus.orders_roll($1::int, $2::boolean)",
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
 
+    [ngx_tavus_stmt_stripe_repair] =
+    { ngx_tavus_stmt(stripe_repair),
+      "SELECT tavus.stripe_repair($1::boolean, $2::bigint, $3, $4, $5::int)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
+    [ngx_tavus_stmt_orders_look] =
+    { ngx_tavus_stmt(orders_look),
+      "SELECT tavus.orders_look($1::boolean, $2::uuid, $3, $4::bigint, $5)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
     [ngx_tavus_stmt_claim] =
     { ngx_tavus_stmt(claim),
       "SELECT tavus.claim_unsettled($1, $2::bigint)",

@@ -43,6 +43,8 @@ typedef enum {
     ngx_tavus_stmt_log_state,
     ngx_tavus_stmt_leads_roll,
     ngx_tavus_stmt_orders_roll,
+    ngx_tavus_stmt_stripe_repair,
+    ngx_tavus_stmt_orders_look,
     ngx_tavus_stmt_claim,
     ngx_tavus_stmt_claim_repairs,
     ngx_tavus_stmt_deliver_claim,

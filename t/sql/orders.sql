@@ -74,7 +74,7 @@ SELECT is(pg_temp.answer(2, NULL, true, 'timeout'), true, 'of which nobody knows
 UPDATE tavus.orders SET due_at = now() - interval '1 s' WHERE id = pg_temp.id(2);
 SELECT is(pg_temp.leased(), 't 1 false t', 'is looked for');
 SELECT is(pg_temp.leased(), NULL, 'by one');
-SELECT is((SELECT due_at FROM tavus.orders WHERE id = pg_temp.id(2)), now() + interval '30 s', 'then again');
+SELECT is((SELECT due_at FROM tavus.orders WHERE id = pg_temp.id(2)), now() + interval '1 min', 'then again');
 UPDATE tavus.orders SET due_at = now() - interval '1 s', tries = 31 WHERE id = pg_temp.id(2);
 SELECT is(pg_temp.leased(), 't 32 true t', 'for the last time');
 SELECT is(pg_temp.state(2), 'unknown timeout', 'and no more');

@@ -55,6 +55,7 @@ sub mount ($self, $r) {
     my $api = $r->under('/v1');
     my %cb = (
         create  => $api->post('/checkout/sessions'),
+        sessions_of => $api->get('/checkout/sessions'),
         session => $api->get('/checkout/sessions/:id'),
         expire  => $api->post('/checkout/sessions/:id/expire'),
         price   => $api->get('/prices/:id'),
@@ -322,15 +323,52 @@ sub expire ($self, $c, $in, $live, $version, @) {
     return Sandbox::StripeShape::session($s, $version);
 }
 
+# What all lists take.
+sub paged ($self, $is) {
+    unfit('limit', 'Invalid integer: ' . $is->{limit},
+        'parameter_invalid_integer')
+        if exists $is->{limit} && $is->{limit} !~ /^(?:[1-9]\d?|100)\z/;
+    unfit('starting_after', 'You may only specify one of these parameters: '
+        . 'starting_after, ending_before.')
+        if exists $is->{starting_after} && exists $is->{ending_before};
+    return unless exists $is->{created};
+
+    $is->{created} = {gte => $is->{created}, lte => $is->{created}}
+        unless ref $is->{created};
+    for (sort keys $is->{created}->%*) {
+        unfit("created[$_]", "Received unknown parameter: created[$_]",
+            'parameter_unknown') unless /^[gl]te?\z/;
+        unfit("created[$_]", 'Invalid integer', 'parameter_invalid_integer')
+            unless $is->{created}{$_} =~ /^\d{1,12}\z/;
+    }
+}
+
+# https://docs.stripe.com/api/checkout/sessions/list; there is no way to ask
+# for what metadata or client_reference_id say.
+sub sessions_of ($self, $c, $in, $live, $version, @) {
+    known($in, qw(created ending_before limit starting_after status));
+    my %is = %$in;
+    $self->paged(\%is);
+    unfit('status', 'Invalid status') if exists $is{status}
+        && $is{status} !~ /^(?:open|complete|expired)\z/;
+
+    my @all = sort {
+        $b->{created} <=> $a->{created} || $b->{id} cmp $a->{id}
+    } grep { !$_->{livemode} eq !$live } map { $self->find($_) }
+        keys $self->sessions->%*;
+    return Sandbox::StripeEvents::page('/v1/checkout/sessions', \%is, \@all,
+        sub ($s) { !exists $is{status} || $s->{status} eq $is{status} },
+        sub ($end) { $self->missing_resource('checkout.session', $is{$end},
+            $end, 400) },
+        sub ($s) { Sandbox::StripeShape::session($s, $version) });
+}
+
 sub listed ($self, $c, $in, $live, @) {
     known($in, qw(created delivery_success ending_before limit starting_after
         type types));
     my %is = map { $_ => $in->{$_} } keys %$in;
 
-    unfit('limit', 'Invalid integer: ' . $is{limit},
-        'parameter_invalid_integer')
-        if exists $is{limit}
-            && $is{limit} !~ /^(?:[1-9]\d?|100)\z/;
+    $self->paged(\%is);
     if (exists $is{delivery_success}) {
         unfit('delivery_success', 'Invalid boolean')
             unless $is{delivery_success} =~ /^(?:true|false)\z/;
@@ -338,24 +376,10 @@ sub listed ($self, $c, $in, $live, @) {
     }
     unfit('type', 'You may only specify one of these parameters: type, '
         . 'types.') if exists $is{type} && exists $is{types};
-    unfit('starting_after', 'You may only specify one of these parameters: '
-        . 'starting_after, ending_before.')
-        if exists $is{starting_after} && exists $is{ending_before};
     if (exists $is{types}) {
         unfit('types', 'Invalid array') unless ref $is{types}
             && keys $is{types}->%* <= 20;
         $is{types} = [values $is{types}->%*];
-    }
-    if (exists $is{created}) {
-        $is{created} = {gte => $is{created}, lte => $is{created}}
-            unless ref $is{created};
-        for (sort keys $is{created}->%*) {
-            unfit("created[$_]", "Received unknown parameter: created[$_]",
-                'parameter_unknown') unless /^[gl]te?\z/;
-            unfit("created[$_]", 'Invalid integer',
-                'parameter_invalid_integer')
-                unless $is{created}{$_} =~ /^\d{1,12}\z/;
-        }
     }
     return $self->made->list(\%is, $live);
 }

@@ -132,14 +132,29 @@ sub find ($self, $id, $live) {
 # Each is shown in the version that the account had when it was made, which
 # need not be the endpoint's.
 sub list ($self, $in, $live) {
-    my $limit = $in->{limit} // 10;
+    my %types = map { $_ => 1 } $in->{type} // (), ($in->{types} // [])->@*;
     my @all = grep { !$_->{livemode} eq !$live } $self->events->@*;
+
+    return page('/v1/events', $in, \@all, sub ($event) {
+        return (!%types || $types{$event->{type}})
+            && (!exists $in->{delivery_success} || $in->{delivery_success}
+                == ($event->{state} eq 'delivered'));
+    }, sub ($end) {
+        $self->stripe->missing_resource('event', $in->{$end}, $end, 400);
+    }, sub ($event) { $self->shown($event,
+        $self->stripe->now->{stripe_account_version}) });
+}
+
+# A page of a list, newest first: of what is behind or before one of it, what
+# is wanted.
+sub page ($url, $in, $list, $wanted, $missing, $shown) {
+    my $limit = $in->{limit} // 10;
+    my @all = @$list;
 
     for my $end (qw(starting_after ending_before)) {
         my $id = $in->{$end} // next;
         my ($at) = grep { $all[$_]{id} eq $id } 0 .. $#all;
-        $self->stripe->missing_resource('event', $id, $end, 400)
-            unless defined $at;
+        $missing->($end) unless defined $at;
         @all = $end eq 'starting_after' ? @all[$at + 1 .. $#all]
             : @all[0 .. $at - 1];
     }
@@ -147,23 +162,18 @@ sub list ($self, $in, $live) {
     my %of = (gt => sub ($x, $y) { $x > $y }, gte => sub ($x, $y) { $x >= $y },
         lt => sub ($x, $y) { $x < $y }, lte => sub ($x, $y) { $x <= $y });
     my $created = $in->{created} // {};
-    my %types = map { $_ => 1 } $in->{type} // (), ($in->{types} // [])->@*;
     @all = grep {
-        my $event = $_;
-        (!%types || $types{$event->{type}})
-            && (!exists $in->{delivery_success} || $in->{delivery_success}
-                == ($event->{state} eq 'delivered'))
-            && !grep { !$of{$_}->($event->{created}, $created->{$_}) }
-                keys %$created;
+        my $one = $_;
+        $wanted->($one) && !grep {
+            !$of{$_}->($one->{created}, $created->{$_}) } keys %$created;
     } @all;
 
     # the page that ends before one is the one next to it
     my $more = @all > $limit;
     @all = exists $in->{ending_before} ? @all[-$limit .. -1]
         : @all[0 .. $limit - 1] if $more;
-    return {object => 'list', url => '/v1/events', has_more => $more
-        ? true : false, data => [map { $self->shown($_,
-            $self->stripe->now->{stripe_account_version}) } @all]};
+    return {object => 'list', url => $url, has_more => $more ? true : false,
+        data => [map { $shown->($_) } @all]};
 }
 
 1;
