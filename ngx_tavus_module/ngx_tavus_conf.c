@@ -6,6 +6,7 @@
 
 
 #include "ngx_tavus_conf.h"
+#include "endpoint/ngx_tavus_conversation_conf.h"
 #include "http/ngx_tavus_endpoint.h"
 #include "service/ngx_tavus_api_conf.h"
 #include "service/ngx_tavus_deliver_conf.h"
@@ -26,6 +27,8 @@ static ngx_int_t ngx_tavus_conf_check_locations(ngx_conf_t *cf,
     ngx_tavus_main_conf_t *mcf);
 static ngx_int_t ngx_tavus_conf_check_location(ngx_conf_t *cf,
     ngx_tavus_location_t *location);
+static ngx_int_t ngx_tavus_conf_mails(ngx_conf_t *cf, ngx_tavus_main_conf_t
+    *mcf, ngx_tavus_deliver_main_conf_t *dmcf);
 static void ngx_tavus_conf_warn_journal(ngx_conf_t *cf, ngx_tavus_main_conf_t
     *mcf);
 static ngx_int_t ngx_tavus_conf_check_sandbox(ngx_conf_t *cf,
@@ -85,6 +88,7 @@ ngx_tavus_conf_check(ngx_conf_t *cf)
         || ngx_tavus_store_check(cf, smcf, mcf->resolver,
                                  mcf->resolver_timeout)
            != NGX_OK
+        || ngx_tavus_conf_mails(cf, mcf, dmcf) != NGX_OK
         || ngx_tavus_deliver_check(cf, dmcf, mcf->sandbox, mcf->resolver,
                                        mcf->resolver_timeout)
            != NGX_OK)
@@ -172,6 +176,42 @@ ngx_tavus_conf_check_location(ngx_conf_t *cf, ngx_tavus_location_t *location)
     }
 
     return e->check ? e->check(cf, location) : NGX_OK;
+}
+
+
+/* which verticals want to be read in mails, and where the panel is */
+
+static ngx_int_t
+ngx_tavus_conf_mails(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf,
+    ngx_tavus_deliver_main_conf_t *dmcf)
+{
+    ngx_uint_t                           i;
+    tavus_part_t                        *part;
+    ngx_tavus_vertical_t                *v;
+    ngx_tavus_conversation_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf,
+                                              ngx_tavus_conversation_module);
+    v = cmcf->verticals.elts;
+
+    for (i = 0; i < cmcf->verticals.nelts; i++) {
+
+        if (v[i].mail_transcript != 1) {
+            continue;
+        }
+
+        part = ngx_array_push(&dmcf->transcripts);
+        if (part == NULL) {
+            return NGX_ERROR;
+        }
+
+        part->data = v[i].name.data;
+        part->len = v[i].name.len;
+    }
+
+    dmcf->origin = mcf->public_origin;
+
+    return NGX_OK;
 }
 
 

@@ -21,6 +21,8 @@ GRANT EXECUTE ON FUNCTION
     tavus.claim_unsettled(text, bigint, int),
     tavus.claim_repairs(int, int, text[], text[], text[], int),
     tavus.deliver_claim(text, text, boolean, text[], text[], text[], int, int, bigint, int, bigint[]),
+    tavus.mail_claim(text, text, boolean, text[], text[], text[], int, int, bigint, int, bigint[], text[],
+                     interval),
     tavus.deliver_settle(text, bigint, int, uuid[], bigint[], boolean[], int[], text[], bigint,
                          bigint, text, text, uuid),
     tavus.deliver_retry(bigint, text, text),

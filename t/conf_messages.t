@@ -221,10 +221,12 @@ says('"tavus_journal" needs "tavus_database"', $journal,
 my $deliver = qr/^\s*tavus_deliver /;
 my $phc = "posthog { key $good; events *;";
 my $g = "ga4 { secret $good; measurement_id G-ABC1234567; events *;";
+my $sg = "sendgrid { key $good; from a\@b.de; to c\@d.de;";
 my $whsec = 'file:' . keep('whsec_' . ('QUJD' x 11));
 my $out = "webhook { url https://127.0.0.1/x; secret $whsec; events *;";
 sub d { return http(tavus_deliver => [@_]) }
-says('unknown service "kafka", it is one of posthog, ga4 and webhook',
+says('unknown service "kafka", it is one of posthog, ga4, '
+    . 'webhook and sendgrid',
     $deliver, d('kafka { }'));
 says('invalid parameter "nmae=x"', $deliver, d("webhook nmae=x { }"));
 says('invalid name "X", it is up to 32 of a-z 0-9 - _', $deliver,
@@ -241,7 +243,34 @@ says("\"tavus_deliver\" \"$_->[0]\" has no \"$_->[1]\"", $deliver, d($_->[2]))
         ['ga4', 'secret', 'ga4 { measurement_id G-ABC; events *; }'],
         ['ga4', 'measurement_id', "ga4 { secret $good; events *; }"],
         ['webhook', 'secret', 'webhook { url https://127.0.0.1/; events *; }'],
-        ['webhook', 'url', "webhook { secret $whsec; events *; }"];
+        ['webhook', 'url', "webhook { secret $whsec; events *; }"],
+        ['sendgrid', 'key', 'sendgrid { from a@b.de; to c@d.de; mail sale; }'],
+        ['sendgrid', 'from', "sendgrid { key $good; to c\@d.de; mail sale; }"],
+        ['sendgrid', 'to', "sendgrid { key $good; from a\@b.de; mail sale; }"],
+        ['sendgrid', 'mail', "$sg }"];
+says("unknown directive \"$_\" in \"tavus_deliver sendgrid\"", $deliver,
+    d("$sg $_ x; }")) for qw(events consent properties secret);
+says('unknown kind of mail "sales", it is one of contact.submitted, '
+    . 'conversation.ended, sale, refund, dispute and alert', $deliver,
+    d("$sg mail sales; }"));
+says("duplicate \"mail\" \"$_\"", $deliver, d("$sg mail $_; mail $_; }"))
+    for qw(sale conversation.ended);
+says("invalid \"$_->[1]\" in \"mail\", only that of alerts has \"digest=\", from "
+    . '10s to 1d', $deliver, d("$sg mail $_->[0] $_->[1]; }"))
+    for ['sale', 'digest=15m'], ['alert', 'digest=9s'], ['alert', 'digest=2d'],
+        ['alert', 'digest=x'], ['alert', 'at=15m'];
+says('duplicate "from"', $deliver, d("$sg from x\@y.de; }"));
+says('duplicate address "C@D.de" in "to"', $deliver, d("$sg to C\@D.de; }"));
+says('more than 20 addresses in "to"', $deliver,
+    d("$sg to " . join(' ', map { "x$_\@y.de" } 1 .. 20) . '; }'));
+says("\"to\" \"$_->[0]\" $_->[1]", $deliver, d("sendgrid { to \"$_->[0]\"; }"))
+    for ['nobody', 'must be an address as "name@example.com", or "Name '
+            . '<name@example.com>"'],
+        ['X <x@y.de', 'must end with ">"'],
+        ['X; <x@y.de>', 'must not have control characters or ; , < > @ " in the '
+            . 'name'],
+        [('x' x 101) . ' <x@y.de>', 'must have a name of at most 100 bytes of '
+            . 'UTF-8'];
 says("duplicate \"$_->[0]\"", $deliver, d($_->[1]))
     for ['key', "$phc key $good; }"],
         ['measurement_id', "$g measurement_id G-ABC; }"],

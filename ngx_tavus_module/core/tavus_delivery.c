@@ -582,7 +582,7 @@ tavus_delivery_verdict(tavus_delivery_kind_t kind, unsigned status)
         return status == 410 ? TAVUS_VERDICT_GONE : TAVUS_VERDICT_AGAIN;
     }
 
-    /* no answer that PostHog or GA4 have: another one is at that address */
+    /* no answer that the others have: another one is at that address */
 
     if (status >= 300 && status < 500) {
         return TAVUS_VERDICT_REFUSED;

@@ -31,7 +31,8 @@ typedef struct {
 typedef enum {
     TAVUS_DELIVERY_POSTHOG = 0,
     TAVUS_DELIVERY_GA4,
-    TAVUS_DELIVERY_WEBHOOK
+    TAVUS_DELIVERY_WEBHOOK,
+    TAVUS_DELIVERY_SENDGRID
 } tavus_delivery_kind_t;
 
 

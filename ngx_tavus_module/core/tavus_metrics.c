@@ -97,11 +97,11 @@ static const tavus_label_t  tavus_label_verify = {
 };
 
 static const tavus_label_t  tavus_label_service = {
-    "service", { "tavus", "posthog", "ga4", "webhook", "stripe" }
+    "service", { "tavus", "posthog", "ga4", "webhook", "stripe", "sendgrid" }
 };
 
 static const tavus_label_t  tavus_label_destination = {
-    "service", { "posthog", "ga4", "webhook" }
+    "service", { "posthog", "ga4", "webhook", "sendgrid" }
 };
 
 static const tavus_label_t  tavus_label_delivery = {

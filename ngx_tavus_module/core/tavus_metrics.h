@@ -102,7 +102,8 @@ enum {
     TAVUS_SERVICE_POSTHOG,
     TAVUS_SERVICE_GA4,
     TAVUS_SERVICE_WEBHOOK,
-    TAVUS_SERVICE_STRIPE
+    TAVUS_SERVICE_STRIPE,
+    TAVUS_SERVICE_SENDGRID
 };
 
 /* what became of an event at a destination */

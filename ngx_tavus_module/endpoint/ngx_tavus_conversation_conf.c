@@ -89,6 +89,7 @@ static ngx_tavus_vertical_number_t  ngx_tavus_vertical_numbers[] = {
 static ngx_tavus_vertical_flag_t  ngx_tavus_vertical_flags[] = {
     { "audio_only", offsetof(ngx_tavus_vertical_t, audio_only) },
     { "require_auth", offsetof(ngx_tavus_vertical_t, require_auth) },
+    { "mail_transcript", offsetof(ngx_tavus_vertical_t, mail_transcript) },
     { NULL, 0 }
 };
 
@@ -196,6 +197,7 @@ ngx_tavus_vertical(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     v->name = value[1];
     v->audio_only = NGX_CONF_UNSET;
     v->require_auth = NGX_CONF_UNSET;
+    v->mail_transcript = NGX_CONF_UNSET;
     v->max_call_duration = NGX_CONF_UNSET;
     v->participant_absent_timeout = NGX_CONF_UNSET;
     v->participant_left_timeout = NGX_CONF_UNSET;

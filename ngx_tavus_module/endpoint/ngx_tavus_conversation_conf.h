@@ -29,6 +29,7 @@ typedef struct {
     ngx_str_t                  context;
     ngx_flag_t                 audio_only;
     ngx_flag_t                 require_auth;
+    ngx_flag_t                 mail_transcript;
     ngx_int_t                  max_call_duration;     /* seconds */
     ngx_int_t                  participant_absent_timeout;
     ngx_int_t                  participant_left_timeout;

@@ -255,7 +255,9 @@ ngx_tavus_deliver_claim(ngx_tavus_deliver_item_t *item)
 
     item->next = ngx_current_msec + NGX_TAVUS_DELIVER_POLL;
 
-    op->stmt = &ngx_tavus_statements[ngx_tavus_stmt_deliver_claim];
+    op->stmt = &ngx_tavus_statements[d->service->lines
+                                     ? ngx_tavus_stmt_mail_claim
+                                     : ngx_tavus_stmt_deliver_claim];
 
     op->values[0] = (char *) d->name.data;
     op->values[1] = (char *) d->service->name.data;
@@ -268,6 +270,8 @@ ngx_tavus_deliver_claim(ngx_tavus_deliver_item_t *item)
     op->values[8] = NGX_TAVUS_DELIVER_BYTES;
     op->values[9] = (char *) ngx_tavus_deliver.asker;
     op->values[10] = ngx_tavus_deliver_tokens(item);
+    op->values[11] = d->transcripts;
+    op->values[12] = d->digest;
 
     op->timeout = NGX_TAVUS_DELIVER_TIMEOUT;
     op->background = 0;         /* what is leased is sent, in any case */

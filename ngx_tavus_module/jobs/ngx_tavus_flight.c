@@ -364,7 +364,15 @@ ngx_tavus_flight_take(ngx_tavus_flight_t *f, ngx_tavus_flight_part_t *part)
     s = f->destination->service;
     bytes = 0;
 
-    for (i = f->next; i < f->nready && i - f->next < s->events; i++) {
+    for (i = f->next; i < f->nready; i++) {
+
+        if (i - f->next >= s->events
+            && !(f->ready[f->next]->parcel.digest
+                 && f->ready[i]->parcel.digest))
+        {
+            break;
+        }
+
         bytes += f->ready[i]->parcel.json.len + 1;
 
         if (bytes > s->bytes && i > f->next) {
@@ -459,7 +467,7 @@ ngx_tavus_flight_refused(ngx_tavus_flight_part_t *part, ngx_tavus_curl_t *t,
     u_char                    said[NGX_TAVUS_DESTINATION_SAID];
     int64_t                   wait;
     ngx_str_t                 s;
-    ngx_uint_t                half;
+    ngx_uint_t                i, half;
     ngx_tavus_flight_t       *f;
     ngx_tavus_flight_item_t  *item;
 
@@ -478,7 +486,7 @@ ngx_tavus_flight_refused(ngx_tavus_flight_part_t *part, ngx_tavus_curl_t *t,
     if (verdict == TAVUS_VERDICT_NEVER) {
         f->row = 0;
 
-        if (part->to - part->from > 1
+        if (part->to - part->from > 1 && f->destination->service->events > 1
             && f->nhalves + 2 <= NGX_TAVUS_FLIGHT_HALVES)
         {
             half = part->from + (part->to - part->from) / 2;
@@ -491,10 +499,12 @@ ngx_tavus_flight_refused(ngx_tavus_flight_part_t *part, ngx_tavus_curl_t *t,
             return;
         }
 
-        item = f->ready[part->from];
-        item->state = NGX_TAVUS_PARCEL_DEAD;
-        item->status = ngx_tavus_destination_status(t);
-        item->reason = f->said;
+        for (i = part->from; i < part->to; i++) {
+            item = f->ready[i];
+            item->state = NGX_TAVUS_PARCEL_DEAD;
+            item->status = ngx_tavus_destination_status(t);
+            item->reason = f->said;
+        }
 
         return;
     }

@@ -8,6 +8,7 @@
 #include "service/ngx_tavus_deliver_conf.h"
 #include "service/ngx_tavus_ga4.h"
 #include "service/ngx_tavus_posthog.h"
+#include "service/ngx_tavus_sendgrid.h"
 #include "service/ngx_tavus_webhook_out.h"
 #include "event/ngx_tavus_secret.h"
 
@@ -17,16 +18,6 @@
 #define NGX_TAVUS_DESTINATION_KEY_MIN     16
 
 #define NGX_TAVUS_DESTINATION_PROPERTIES  20
-
-
-/* a member of the block */
-
-typedef struct {
-    const char  *name;
-    ngx_uint_t   min;       /* arguments */
-    ngx_uint_t   max;
-    char        *(*set)(ngx_conf_t *cf, ngx_tavus_destination_t *d);
-} ngx_tavus_deliver_member_t;
 
 
 static char *ngx_tavus_deliver(ngx_conf_t *cf, ngx_command_t *cmd, void
@@ -40,6 +31,8 @@ static const char *ngx_tavus_deliver_array(ngx_conf_t *cf,
 static const char *ngx_tavus_deliver_contents(ngx_conf_t *cf);
 static char *ngx_tavus_deliver_line(ngx_conf_t *cf, ngx_command_t *dummy,
     void *conf);
+static const ngx_tavus_deliver_member_t *ngx_tavus_deliver_find(
+    const ngx_tavus_deliver_member_t *m, ngx_str_t *name);
 static ngx_uint_t ngx_tavus_deliver_takes(ngx_tavus_destination_t *d,
     const char *name);
 static char *ngx_tavus_deliver_key(ngx_conf_t *cf, ngx_tavus_destination_t
@@ -62,6 +55,8 @@ static char *ngx_tavus_deliver_timeout(ngx_conf_t *cf,
     ngx_tavus_destination_t *d);
 static char *ngx_tavus_deliver_duplicate(ngx_conf_t *cf);
 static void ngx_tavus_deliver_free_key(void *data);
+static ngx_int_t ngx_tavus_deliver_mails(ngx_conf_t *cf,
+    ngx_tavus_deliver_main_conf_t *dmcf, ngx_tavus_destination_t *d);
 static ngx_int_t ngx_tavus_deliver_variables(ngx_conf_t *cf);
 static ngx_int_t ngx_tavus_deliver_asks(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
@@ -73,6 +68,7 @@ static const ngx_tavus_destination_service_t
     &ngx_tavus_posthog,
     &ngx_tavus_ga4,
     &ngx_tavus_webhook_out,
+    &ngx_tavus_sendgrid,
     NULL
 };
 
@@ -178,7 +174,7 @@ ngx_tavus_deliver(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     if (*s == NULL) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "unknown service \"%V\", it is one of posthog, "
-                           "ga4 and webhook", &value[1]);
+                           "ga4, webhook and sendgrid", &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -195,7 +191,8 @@ ngx_tavus_deliver(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     d->service = *s;
     d->name = value[1];
-    d->consent = TAVUS_CONSENT_REQUIRED;
+    d->consent = d->service->lines ? TAVUS_CONSENT_NOT_NEEDED
+                                   : TAVUS_CONSENT_REQUIRED;
     d->timeout = 15000;
 
     ngx_tavus_place_note(cf, &d->place);
@@ -292,9 +289,12 @@ ngx_tavus_deliver_whole(ngx_conf_t *cf, ngx_tavus_destination_t *d)
     ngx_str_t    url;
     const char  *missing;
 
-    missing = NULL;
+    missing = d->service->missing ? d->service->missing(d) : NULL;
 
-    if (d->patterns.nelts == 0) {
+    if (missing) {
+        /* void */
+
+    } else if (d->patterns.nelts == 0) {
         missing = "events";
 
     } else if (d->key.len == 0 && ngx_tavus_deliver_takes(d, "key")) {
@@ -440,7 +440,7 @@ ngx_tavus_deliver_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 {
     ngx_tavus_destination_t *d = conf;
 
-    ngx_str_t                             *value;
+    ngx_str_t                         *value;
     const ngx_tavus_deliver_member_t  *m;
 
     value = cf->args->elts;
@@ -449,16 +449,17 @@ ngx_tavus_deliver_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
         return ngx_conf_include(cf, dummy, conf);
     }
 
-    for (m = ngx_tavus_deliver_members; m->name; m++) {
+    m = ngx_tavus_deliver_find(d->service->lines, &value[0]);
 
-        if (ngx_strcmp(value[0].data, m->name) != 0) {
-            continue;
+    if (m == NULL) {
+        m = ngx_tavus_deliver_find(ngx_tavus_deliver_members, &value[0]);
+
+        if (m && !ngx_tavus_deliver_takes(d, m->name)) {
+            m = NULL;
         }
+    }
 
-        if (!ngx_tavus_deliver_takes(d, m->name)) {
-            break;
-        }
-
+    if (m) {
         if (cf->args->nelts - 1 < m->min || cf->args->nelts - 1 > m->max) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "invalid number of arguments in \"%V\"",
@@ -477,6 +478,19 @@ ngx_tavus_deliver_line(ngx_conf_t *cf, ngx_command_t *dummy, void *conf)
 }
 
 
+static const ngx_tavus_deliver_member_t *
+ngx_tavus_deliver_find(const ngx_tavus_deliver_member_t *m, ngx_str_t *name)
+{
+    for ( /* void */ ; m && m->name; m++) {
+        if (ngx_strcmp(name->data, m->name) == 0) {
+            return m;
+        }
+    }
+
+    return NULL;
+}
+
+
 /* what not all services have is named by those that do */
 
 static ngx_uint_t
@@ -484,10 +498,12 @@ ngx_tavus_deliver_takes(ngx_tavus_destination_t *d, const char *name)
 {
     const char  **p;
 
-    static const char  *all[] = { "url", "events", "consent", "timeout",
+    static const char  *all[] = { "url", "timeout", "events", "consent",
                                   NULL };
 
-    for (p = all; *p; p++) {
+    /* mails say themselves what they are about, and to whom */
+
+    for (p = all; *p && !(d->service->lines && p == &all[2]); p++) {
         if (ngx_strcmp(*p, name) == 0) {
             return 1;
         }
@@ -942,6 +958,9 @@ ngx_tavus_deliver_create_main_conf(ngx_conf_t *cf)
     if (dmcf == NULL
         || ngx_array_init(&dmcf->destinations, cf->pool, 4,
                           sizeof(ngx_tavus_destination_t *))
+           != NGX_OK
+        || ngx_array_init(&dmcf->transcripts, cf->pool, 4,
+                          sizeof(tavus_part_t))
            != NGX_OK)
     {
         return NULL;
@@ -983,9 +1002,44 @@ ngx_tavus_deliver_check(ngx_conf_t *cf,
             return NGX_ERROR;
         }
 
+        if (d->service->lines && ngx_tavus_deliver_mails(cf, dmcf, d) != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
         d->peer->resolver = resolver;
         d->peer->resolver_timeout = resolver_timeout;
     }
+
+    return NGX_OK;
+}
+
+
+/* what mails take from elsewhere: where the panel is, and what verticals ask */
+
+static ngx_int_t
+ngx_tavus_deliver_mails(ngx_conf_t *cf, ngx_tavus_deliver_main_conf_t *dmcf,
+    ngx_tavus_destination_t *d)
+{
+    u_char  *p;
+
+    d->transcripts = ngx_tavus_deliver_array(cf, &dmcf->transcripts, 0);
+
+    if (d->transcripts == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (dmcf->origin.len == 0) {
+        return NGX_OK;
+    }
+
+    p = ngx_pnalloc(cf->pool, dmcf->origin.len + sizeof("/admin") - 1);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    d->mail.panel.data = p;
+    d->mail.panel.len = ngx_sprintf(p, "%V/admin", &dmcf->origin) - p;
 
     return NGX_OK;
 }

@@ -19,12 +19,15 @@
 typedef struct {
     ngx_array_t          destinations;      /* ngx_tavus_destination_t * */
     ngx_atomic_t        *stored;            /* see ngx_tavus_deliver_zone() */
+    ngx_str_t            origin;            /* of the site; len 0: none */
+    ngx_array_t          transcripts;       /* tavus_part_t: verticals whose
+                                               mails have them */
 } ngx_tavus_deliver_main_conf_t;
 
 
 /*
- * When all is read: judges addresses, which are those of a sandbox only if
- * there is to be one.
+ * When all is read, and the origin and transcripts are set: judges addresses,
+ * which are those of a sandbox only if there is to be one.
  */
 ngx_int_t ngx_tavus_deliver_check(ngx_conf_t *cf,
     ngx_tavus_deliver_main_conf_t *dmcf, ngx_uint_t sandbox,

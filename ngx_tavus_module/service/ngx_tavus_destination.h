@@ -20,6 +20,7 @@
 #include "event/ngx_tavus_curl.h"
 #include "event/ngx_tavus_directive.h"
 #include "core/tavus_delivery.h"
+#include "core/tavus_mail.h"
 #include "core/tavus_signature.h"
 
 
@@ -46,7 +47,19 @@ typedef enum {
 typedef struct {
     tavus_delivery_t           delivery;
     ngx_str_t                  json;        /* as it is sent; freed with it */
+    unsigned                   digest:1;    /* all of these are one request */
 } ngx_tavus_parcel_t;
+
+
+/* a line of the block */
+
+typedef struct {
+    const char                *name;
+    ngx_uint_t                 min;         /* arguments */
+    ngx_uint_t                 max;
+    char                      *(*set)(ngx_conf_t *cf,
+                                      ngx_tavus_destination_t *d);
+} ngx_tavus_deliver_member_t;
 
 
 typedef struct {
@@ -72,6 +85,10 @@ typedef struct {
     ngx_tavus_curl_t        *(*request)(ngx_tavus_destination_t *d,
                                         ngx_tavus_parcel_t **parcels,
                                         ngx_uint_t n);
+
+    /* of a service of mails: its own lines, and one that is missing */
+    const ngx_tavus_deliver_member_t *lines;
+    const char              *(*missing)(ngx_tavus_destination_t *d);
 } ngx_tavus_destination_service_t;
 
 
@@ -93,6 +110,7 @@ struct ngx_tavus_destination_s {
     ngx_array_t                patterns;    /* tavus_part_t: of "events" */
     ngx_array_t                properties;  /* tavus_part_t: beside the usual */
     unsigned                   beginning:1; /* a new one begins there */
+    tavus_mail_conf_t          mail;
 
     ngx_tavus_destination_told_t  told;
 
@@ -100,6 +118,8 @@ struct ngx_tavus_destination_s {
     const char                *names;
     const char                *prefixes;
     const char                *content;
+    const char                *transcripts; /* verticals, of mails */
+    const char                *digest;      /* an interval */
 };
 
 

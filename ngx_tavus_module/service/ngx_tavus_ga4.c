@@ -37,7 +37,9 @@ const ngx_tavus_destination_service_t  ngx_tavus_ga4 = {
     TAVUS_GA4_BODY_MAX,
     8,
     ngx_tavus_ga4_make,
-    ngx_tavus_ga4_request
+    ngx_tavus_ga4_request,
+    NULL,
+    NULL
 };
 
 

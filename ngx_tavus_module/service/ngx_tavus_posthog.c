@@ -34,7 +34,9 @@ const ngx_tavus_destination_service_t  ngx_tavus_posthog = {
     4 * 1024 * 1024,
     1,
     ngx_tavus_posthog_make,
-    ngx_tavus_posthog_request
+    ngx_tavus_posthog_request,
+    NULL,
+    NULL
 };
 
 

@@ -33,7 +33,9 @@ const ngx_tavus_destination_service_t  ngx_tavus_webhook_out = {
     TAVUS_WEBHOOK_OUT_MAX,
     8,
     ngx_tavus_webhook_out_make,
-    ngx_tavus_webhook_out_request
+    ngx_tavus_webhook_out_request,
+    NULL,
+    NULL
 };
 
 

@@ -112,6 +112,17 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
         NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
         NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
 
+    [ngx_tavus_stmt_mail_claim] =
+    { ngx_tavus_stmt(mail_claim),
+      "SELECT c.* FROM tavus.mail_claim($1, $2, $3::boolean, $4::text[], "
+      "$5::text[], $6::text[], $7::int, $8::int, $9::bigint, $10::int, "
+      "$11::bigint[], $12::text[], $13::interval) c",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
     [ngx_tavus_stmt_deliver_settle] =
     { ngx_tavus_stmt(deliver_settle),
       "SELECT tavus.deliver_settle($1, $2::bigint, $3::int, $4::uuid[], "

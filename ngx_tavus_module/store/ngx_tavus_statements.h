@@ -48,6 +48,7 @@ typedef enum {
     ngx_tavus_stmt_claim,
     ngx_tavus_stmt_claim_repairs,
     ngx_tavus_stmt_deliver_claim,
+    ngx_tavus_stmt_mail_claim,
     ngx_tavus_stmt_deliver_settle,
     ngx_tavus_stmt_deliver_retry,
     ngx_tavus_stmt_lead_handled,

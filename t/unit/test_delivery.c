@@ -658,13 +658,13 @@ test_verdict(void **state)
     const char  *word;
 
     enum { P = TAVUS_DELIVERY_POSTHOG, G = TAVUS_DELIVERY_GA4,
-           W = TAVUS_DELIVERY_WEBHOOK };
+           W = TAVUS_DELIVERY_WEBHOOK, M = TAVUS_DELIVERY_SENDGRID };
 
     static const struct {
         unsigned         status;
-        tavus_verdict_t  of[3];         /* PostHog, GA4, webhooks */
+        tavus_verdict_t  of[4];         /* PostHog, GA4, webhooks, mails */
     } cases[] = {
-#define ALL(v)  { v, v, v }
+#define ALL(v)  { v, v, v, v }
         { 200, ALL(TAVUS_VERDICT_DELIVERED) },
         { 204, ALL(TAVUS_VERDICT_DELIVERED) },
         { 299, ALL(TAVUS_VERDICT_DELIVERED) },
@@ -685,17 +685,17 @@ test_verdict(void **state)
         { 403, ALL(TAVUS_VERDICT_REFUSED) },
 #undef ALL
         { 301, { TAVUS_VERDICT_REFUSED, TAVUS_VERDICT_REFUSED,
-                 TAVUS_VERDICT_AGAIN } },
+                 TAVUS_VERDICT_AGAIN, TAVUS_VERDICT_REFUSED } },
         { 304, { TAVUS_VERDICT_REFUSED, TAVUS_VERDICT_REFUSED,
-                 TAVUS_VERDICT_AGAIN } },
+                 TAVUS_VERDICT_AGAIN, TAVUS_VERDICT_REFUSED } },
         { 404, { TAVUS_VERDICT_REFUSED, TAVUS_VERDICT_REFUSED,
-                 TAVUS_VERDICT_AGAIN } },
+                 TAVUS_VERDICT_AGAIN, TAVUS_VERDICT_REFUSED } },
         { 410, { TAVUS_VERDICT_REFUSED, TAVUS_VERDICT_REFUSED,
-                 TAVUS_VERDICT_GONE } }
+                 TAVUS_VERDICT_GONE, TAVUS_VERDICT_REFUSED } }
     };
 
     for (n = 0; n < TEST_COUNT(cases); n++) {
-        for (i = P; i <= W; i++) {
+        for (i = P; i <= M; i++) {
             if (tavus_delivery_verdict(i, cases[n].status) != cases[n].of[i])
             {
                 fail_msg("%d, status %u", i, cases[n].status);
@@ -706,7 +706,7 @@ test_verdict(void **state)
     /* only a 2xx is a success */
 
     for (status = 0; status < 1000; status++) {
-        for (i = P; i <= W; i++) {
+        for (i = P; i <= M; i++) {
             assert_int_equal(tavus_delivery_verdict(i, status)
                              == TAVUS_VERDICT_DELIVERED,
                              status / 100 == 2);
