@@ -385,8 +385,9 @@ test_unfit(void **state)
 
 static const char *const  hostile[] = {
     "\r\nBcc: x@evil.com\r\n", "\n\n<script>alert(1)</script>", "http://",
-    "www.evil.com", "evil.com", "@", "x@evil.com", ".", "com", "//", ":", "\\\\",
-    "mailto:", "tel:", "</blockquote>", "<a href='http://evil.com'>", "\"", "'",
+    "www.evil.com", "evil.com", "@", "x@evil.com", ".", "com", "//", ":",
+    "\\\\", "mailto:", "tel:", "</blockquote>", "<a href='http://evil.com'>",
+    "\"", "'",
     "<img src=x onerror=alert(1)>", "&lt;", "&#60;", "<!--", "]]>", "{{name}}",
     "<%asm_group_unsubscribe_url%>", "[unsubscribe]", "-name-",
     "\xe2\x80\xae", "\xe2\x80\x8b", "\xef\xbc\x8e", "\xe3\x80\x82",
