@@ -10,13 +10,25 @@ test('a vertical that is not there is not offered', async ({ page }) => {
   await expect(page.getByRole('contentinfo').getByRole('link', { name: 'E-commerce' })).toBeHidden();
 });
 
-test('prices are the deployment’s', async ({ page }) => {
-  await deployed(page, { plans: { starter: { price: 149, minutes: 200 } } });
+test('prices are the deployment’s, or those built in', async ({ page, watch }) => {
+  await deployed(page, { prices: { plans: { starter: { amount: 14_900, minutes: 200 } } } });
   await page.goto('/pricing');
-  await page.getByLabel('Conversations a month').fill('50');
+  // nothing was touched
   await expect(page.locator('[data-total]')).toHaveText('$149');
   await expect(page.getByText('Starter, 200 minutes')).toBeVisible();
-  await expect(page.getByRole('status')).toContainText('200');
+  await page.getByLabel('Conversations a month').fill('50');
+  await expect(page.getByRole('status')).toContainText('Starter, $149 a month');
+
+  await page.goto('/roi-calculator');
+  await expect(page.locator('[data-net]')).toHaveText('$984');
+  await page.getByLabel('Minutes of conversation a month').fill('200');
+  await expect(page.locator('[data-net]')).toHaveText('$1,434');
+
+  expect(watch.errors).toEqual([]);
+  await deployed(page, { prices: { plans: { starter: { amount: '149' } } } });
+  await page.goto('/pricing');
+  await expect.poll(() => watch.errors.join()).toContain('starter: amount is not right; the prices built in are shown');
+  await expect(page.locator('[data-total]')).toHaveText('$199');
 });
 
 test('mail goes to the deployment’s address', async ({ page }) => {

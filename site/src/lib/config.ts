@@ -1,7 +1,7 @@
 // What differs between deployments: ops write it in nginx.conf, as the answer
 // of /config.json.  A deployment without it gets the defaults.
 
-import { EMAIL, type Price, type Vertical } from './site';
+import { EMAIL, type Vertical } from './site';
 
 export interface Config {
   contact_email: string;
@@ -10,7 +10,10 @@ export interface Config {
   consent: boolean;
   posthog_key: string;
   verticals: Vertical[];
-  plans: Record<string, Partial<Price>>;
+  // there is a location with tavus_checkout
+  checkout: boolean;
+  // other prices than those built in, for pricesOf()
+  prices?: unknown;
   sandbox: boolean;
 }
 
@@ -20,7 +23,7 @@ const DEFAULTS: Config = {
   consent: false,
   posthog_key: '',
   verticals: ['healthcare', 'legal', 'ecommerce', 'general'],
-  plans: {},
+  checkout: false,
   sandbox: false
 };
 

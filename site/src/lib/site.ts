@@ -79,38 +79,3 @@ export const DEMOS: Demo[] = [
     never: 'It never takes a card number. Paying stays where it is.'
   }
 ];
-
-export const PLANS = [
-  { id: 'basic', name: 'Basic', price: 25, minutes: 25, text: 'To try it on one page, with real visitors.', points: ['One agent', 'Transcripts of every conversation', 'E-mail support'] },
-  { id: 'starter', name: 'Starter', price: 199, minutes: 150, text: 'For one site that wants to answer by itself.', points: ['One agent, your documents', 'Leads by e-mail', 'Admin panel with every event'] },
-  { id: 'growth', name: 'Growth', price: 599, minutes: 1200, text: 'For a team that works with what it hears.', points: ['Agents for several verticals', 'Visitor memory', 'Analytics in your own tools'] },
-  { id: 'scale', name: 'Scale', price: 1499, minutes: 5000, text: 'For many conversations at the same time.', points: ['Everything in Growth', 'Room for add-ons below', 'Help with moving in'] }
-] as const;
-
-export const ADD_ONS = [
-  { id: 'minutes_1k', name: '1,000 more minutes', price: 40, text: 'On top of any plan, as often as you need.' },
-  { id: 'multilingual', name: 'More languages', price: 39, text: 'The agent answers in the visitor’s language.' },
-  { id: 'ivr', name: 'Phone menu', price: 59, text: 'Callers reach the agent by voice.' },
-  { id: 'sla', name: 'Service level', price: 99, text: 'Agreed response times, in writing.' },
-  { id: 'concurrency', name: 'More at once', price: 49, text: 'A higher cap on simultaneous conversations.' },
-  { id: 'replica', name: 'Your own face', price: 199, text: 'A replica made from your recording.' },
-  { id: 'hipaa', name: 'HIPAA', price: 59, text: 'For covered entities, with a BAA.' }
-] as const;
-
-export type PlanId = (typeof PLANS)[number]['id'];
-export type AddOnId = (typeof ADD_ONS)[number]['id'];
-
-export interface Price { price: number; minutes: number }
-
-// The smallest plan that holds so many minutes; past the largest, packs of a
-// thousand come on top.
-export function fitting(minutes: number,
-  prices: Record<string, Price>): { id: string; packs: number; total: number } {
-  const plans = Object.entries(prices).sort(([, a], [, b]) => a.minutes - b.minutes);
-  const [id, plan] = plans.find(([, p]) => p.minutes >= minutes) ?? plans.at(-1)!;
-  const packs = Math.max(0, Math.ceil((minutes - plan.minutes) / 1000));
-
-  return { id, packs, total: plan.price + packs * ADD_ONS[0].price };
-}
-
-export const usd = (n: number): string => '$' + Math.round(n).toLocaleString('en-US');

@@ -56,6 +56,11 @@ export async function post(path: string, body: unknown): Promise<Response> {
   }
 }
 
+// The last conversation of this page, which a message or an order is about.
+let last: string | undefined;
+
+export const talkedIn = (): { conversation_id?: string } => (last ? { conversation_id: last } : {});
+
 export async function createConversation(vertical: Vertical): Promise<Created> {
   const response = await post('/api/tavus/create-conversation',
     { vertical, ...visitor() });
@@ -64,6 +69,7 @@ export async function createConversation(vertical: Vertical): Promise<Created> {
 
   const created = await response.json() as Created;
 
+  last = created.conversation_id;
   try {
     roomOf(created.conversation_url);
   } catch (error) {

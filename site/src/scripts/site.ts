@@ -85,6 +85,9 @@ void config().then((c) => {
     part.hidden = !c.verticals.includes(part.dataset.vertical as Vertical);
   }
   for (const mark of $$('[data-sandbox]')) mark.hidden = !c.sandbox;
+  root.dataset.checkout = c.checkout ? 'yes' : 'no';
+  // what stands there is what is built in: the island wakes up, and shows these
+  if (c.prices) for (const sum of $$('[data-prices]')) sum.dispatchEvent(new Event('input', { bubbles: true }));
 
   choices(c);
 });

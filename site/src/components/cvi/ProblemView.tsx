@@ -1,6 +1,7 @@
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useRef } from 'react';
 
 import { Button, ButtonLink } from '@/components/ui/button';
+import { inSeconds, useCountdown } from '@/lib/countdown';
 import type { Problem } from '@/lib/tavus';
 
 const UNAVAILABLE = 'Video service temporarily unavailable';
@@ -22,23 +23,6 @@ const TEXTS: Record<string, { title: string; text: string }> = {
   in_call: { title: 'One conversation at a time', text: 'Another one is running, perhaps in another tab. End it there, and then try again here.' },
   network: { title: 'No connection', text: 'The server could not be reached. Check your connection and try again.' }
 };
-
-function useCountdown(seconds: number): number {
-  const [left, setLeft] = useState(seconds);
-
-  useEffect(() => {
-    const until = Date.now() + seconds * 1000;
-    const tick = () => setLeft(Math.max(0, Math.ceil((until - Date.now()) / 1000)));
-
-    tick();
-    const timer = setInterval(tick, 250);
-    return () => clearInterval(timer);
-  }, [seconds]);
-
-  return left;
-}
-
-const seconds = (n: number) => (n === 1 ? '1 second' : `${n} seconds`);
 
 export function ProblemView({ problem, again, onRetry }:
 { problem: Problem; again: number | undefined; onRetry: () => void }) {
@@ -71,8 +55,8 @@ export function ProblemView({ problem, again, onRetry }:
         <p className="mt-2 text-muted">{text.text}</p>
       </div>
       {again !== undefined
-        ? <p data-countdown>Trying again by itself in {seconds(auto)}.</p>
-        : wait > 0 && <p data-countdown>You can try again in {seconds(wait)}.</p>}
+        ? <p data-countdown>Trying again by itself in {inSeconds(auto)}.</p>
+        : wait > 0 && <p data-countdown>You can try again in {inSeconds(wait)}.</p>}
       <div className="flex flex-wrap justify-center gap-3">
         <Button onClick={onRetry} disabled={wait > 0}>Try Again</Button>
         <ButtonLink variant="outline" href="/contact">Leave a message</ButtonLink>

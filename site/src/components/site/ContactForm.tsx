@@ -1,37 +1,49 @@
 import { useEffect, useRef, useState } from 'react';
 
-import { Alert } from '@/components/ui/alert';
-import { Button, ButtonLink } from '@/components/ui/button';
+import { Button } from '@/components/ui/button';
 import { Field, Input, Textarea } from '@/components/ui/field';
 import { LIVE } from '@/lib/client-intent';
 import { config } from '@/lib/config';
+import { fault, FIELDS, type Name, NAMES } from '@/lib/contact';
+import { clock, useCountdown } from '@/lib/countdown';
 import { EMAIL } from '@/lib/site';
+import type { Problem } from '@/lib/tavus';
 import { track } from '@/lib/tracking';
 import { visitor } from '@/lib/visitor';
 
-type Name = 'name' | 'email' | 'company' | 'phone' | 'message';
+import { type Trouble, TroubleView } from './Trouble';
+
 type Errors = Partial<Record<Name, string>>;
-type State = 'open' | 'busy' | 'sent' | 'absent' | 'failed' | 'limited';
 
-const NAMES: Name[] = ['name', 'email', 'company', 'phone', 'message'];
+const HERE = 'What you wrote is still here.';
 
-// What the server will ask for too, said before it is asked.
-function check(v: Record<Name, string>): Errors {
-  const errors: Errors = {};
-
-  if ([...v.name].length < 2) errors.name = 'Tell us your name, with at least two letters.';
-  if (!/^[^\s@]+@[^\s@]+\.[^\s@]+$/.test(v.email)) errors.email = 'This does not look like an e-mail address.';
-  if ([...v.message].length < 10) errors.message = 'A few more words, please: at least ten letters.';
-  return errors;
+function troubleOf({ status, retryAfter: wait }: Problem): Trouble {
+  switch (status) {
+    case 0:
+      return { wait, title: 'No connection', text: `The server could not be reached, or its answer was lost on the way. ${HERE} Check your connection and send it again: should it arrive twice, that does no harm.` };
+    case 400:
+      return { wait, title: 'The form was not understood', text: `Perhaps this page is older than the server. Nothing has been stored. Copy what you wrote, load the page again, or send it by e-mail.` };
+    case 404: case 503:
+      return { wait, mild: true, title: 'The form cannot take messages right now', text: `Nothing has been stored. ${HERE} It can go by e-mail as well.` };
+    case 413:
+      return { wait, title: 'That is more than the form can take', text: `Nothing has been stored. ${HERE} Shorten it, or send it by e-mail.` };
+    case 429:
+      return { wait, title: 'Too many messages at once', text: `A few were sent from here just now. Nothing has been stored of this one. ${HERE}` };
+    default:
+      return { wait, title: 'The message did not get through', text: `Something failed on our side. ${HERE} Send it again, or by e-mail.` };
+  }
 }
 
 export function ContactForm() {
   const form = useRef<HTMLFormElement>(null);
   const sent = useRef<HTMLHeadingElement>(null);
+  // a second press comes before the first is drawn
+  const under = useRef(false);
   const [errors, setErrors] = useState<Errors>({});
-  const [state, setState] = useState<State>('open');
-  const [wait, setWait] = useState(0);
+  const [state, setState] = useState<'open' | 'busy' | 'sent'>('open');
+  const [trouble, setTrouble] = useState<Trouble>();
   const [email, setEmail] = useState(EMAIL);
+  const left = useCountdown(trouble?.wait ?? 0, trouble);
 
   useEffect(() => {
     void config().then((c) => setEmail(c.contact_email));
@@ -40,6 +52,7 @@ export function ContactForm() {
   useEffect(() => { if (state === 'sent') sent.current?.focus(); }, [state]);
 
   const field = (name: Name) => form.current?.elements.namedItem(name) as HTMLInputElement;
+  const value = (name: Name) => field(name).value.trim();
 
   const show = (found: Errors) => {
     setErrors(found);
@@ -47,34 +60,47 @@ export function ContactForm() {
     if (first) field(first).focus();
   };
 
-  const send = async () => {
-    const values = Object.fromEntries(NAMES.map((n) => [n, field(n).value.trim()])) as Record<Name, string>;
-    const found = check(values);
+  const failed = (problem: Problem) => setTrouble(troubleOf(problem));
 
+  const post = async () => {
+    const { post, problemOf, talkedIn } = await import('@/lib/tavus');
+    const given = Object.fromEntries(NAMES.map((n) => [n, value(n)]).filter(([, v]) => v));
+    const response = await post('/api/contact', { ...given, ...talkedIn(), ...visitor() });
+
+    if (response.ok) {
+      track('generate_lead', { place: 'contact' });
+      return setState('sent');
+    }
+    if (response.status === 400) {
+      const { issues = [] } = await response.clone().json() as { issues?: { field?: Name; message: string }[] };
+      const found = Object.fromEntries(issues.flatMap((i) => (NAMES.includes(i.field!) ? [[i.field, i.message]] : [])));
+
+      if (Object.keys(found).length) return show(found);
+    }
+    failed(await problemOf(response));
+  };
+
+  const send = async () => {
+    if (under.current || left > 0) return;
+
+    const found = Object.fromEntries(NAMES.flatMap((n) => {
+      const wrong = fault(n, value(n));
+      return wrong ? [[n, wrong]] : [];
+    })) as Errors;
+
+    setTrouble(undefined);
     if (Object.keys(found).length) return show(found);
     setErrors({});
     setState('busy');
-
-    const { post, problemOf } = await import('@/lib/tavus');
+    under.current = true;
 
     try {
-      const { company, phone, ...must } = values;
-      const response = await post('/api/contact', { ...must, ...(company && { company }), ...(phone && { phone }), ...visitor() });
-
-      if (response.ok) {
-        track('generate_lead', { place: 'contact' });
-        return setState('sent');
-      }
-      if (response.status === 400) {
-        const { issues = [] } = await response.json() as { issues?: { field?: Name; message: string }[] };
-        setState('open');
-        return show(Object.fromEntries(issues.map((i) => [i.field ?? 'message', i.message])));
-      }
-      const problem = await problemOf(response);
-      setWait(problem.retryAfter);
-      setState(problem.status === 404 || problem.status === 503 ? 'absent' : problem.status === 429 ? 'limited' : 'failed');
+      await post();
     } catch {
-      setState('failed');
+      failed({ code: 'network', status: 0, retryAfter: 0 });
+    } finally {
+      under.current = false;
+      setState((s) => (s === 'sent' ? s : 'open'));
     }
   };
 
@@ -87,29 +113,29 @@ export function ContactForm() {
     );
   }
 
-  const described = (n: Name) => ({ 'aria-invalid': errors[n] ? true : undefined, 'aria-describedby': errors[n] ? `${n}-error` : undefined });
-  const values = () => NAMES.map((n) => field(n)?.value).filter(Boolean).join('\n');
+  const input = (name: Name) => ({
+    id: name, name, required: FIELDS.find((f) => f.name === name)!.min > 0,
+    'aria-invalid': errors[name] ? true : undefined, 'aria-describedby': errors[name] ? `${name}-error` : undefined
+  });
+  const written = () => NAMES.map((n) => field(n)?.value).filter(Boolean).join('\n');
 
   return (
     <form ref={form} noValidate onSubmit={(e) => { e.preventDefault(); void send(); }} className="flex flex-col gap-5 rounded-card border border-line bg-surface p-6 sm:p-9">
-      <div className="grid gap-5 sm:grid-cols-2">
-        <Field id="name" label="Name" error={errors.name}><Input id="name" name="name" autoComplete="name" required maxLength={200} {...described('name')} /></Field>
-        <Field id="email" label="E-mail" error={errors.email}><Input id="email" name="email" type="email" autoComplete="email" required maxLength={254} {...described('email')} /></Field>
-        <Field id="company" label="Company (optional)" error={errors.company}><Input id="company" name="company" autoComplete="organization" maxLength={200} {...described('company')} /></Field>
-        <Field id="phone" label="Phone (optional)" error={errors.phone}><Input id="phone" name="phone" type="tel" autoComplete="tel" maxLength={50} {...described('phone')} /></Field>
+      <div className="grid items-start gap-5 sm:grid-cols-2">
+        <Field id="name" label="Name" error={errors.name}><Input autoComplete="name" {...input('name')} /></Field>
+        <Field id="email" label="E-mail" error={errors.email}><Input type="email" autoComplete="email" {...input('email')} /></Field>
+        <Field id="company" label="Company (optional)" error={errors.company}><Input autoComplete="organization" {...input('company')} /></Field>
+        <Field id="phone" label="Phone (optional)" error={errors.phone}><Input type="tel" autoComplete="tel" {...input('phone')} /></Field>
       </div>
-      <Field id="message" label="Message" error={errors.message}><Textarea id="message" name="message" required maxLength={5000} rows={6} {...described('message')} /></Field>
+      <Field id="message" label="Message" error={errors.message}><Textarea rows={6} {...input('message')} /></Field>
       <div className="needs-js flex flex-wrap items-center gap-4">
-        <Button type="submit" size="lg" aria-busy={state === 'busy'} disabled={state === 'busy'}>{state === 'busy' ? 'Sending…' : 'Send message'}</Button>
+        <Button type="submit" size="lg" className="tabular-nums" aria-busy={state === 'busy'} disabled={state === 'busy' || left > 0}>
+          {state === 'busy' ? 'Sending…' : left > 0 ? `Again in ${clock(left)}` : 'Send message'}
+        </Button>
         <p className="text-sm text-muted">Used to answer you. See the <a className="link" href="/legal/privacy">privacy notice</a>.</p>
       </div>
       <p className="no-js">The form needs JavaScript. An e-mail does not: <a className="link" href={`mailto:${EMAIL}`}>{EMAIL}</a></p>
-      {(state === 'absent' || state === 'failed' || state === 'limited') && (
-        <Alert live tone={state === 'absent' ? 'warm' : 'bad'} title={state === 'absent' ? 'The form cannot take messages right now' : state === 'limited' ? 'Too many messages at once' : 'The message did not get through'}>
-          <p>{state === 'limited' && wait > 0 ? `Try again in ${wait} seconds. ` : ''}Nothing has been stored, and what you wrote is still here. It can go by e-mail as well.</p>
-          <ButtonLink size="sm" variant="outline" className="mt-3" href={`mailto:${email}?subject=Message&body=${encodeURIComponent(values())}`}>Write to {email}</ButtonLink>
-        </Alert>
-      )}
+      {trouble && <TroubleView trouble={trouble} email={email} mail={`subject=Message&body=${encodeURIComponent(written())}`} />}
     </form>
   );
 }

@@ -1,86 +1,147 @@
-import { useEffect, useState } from 'react';
+import { useEffect, useRef, useState } from 'react';
 
-import { Alert } from '@/components/ui/alert';
 import { Badge } from '@/components/ui/badge';
 import { Button, ButtonLink } from '@/components/ui/button';
 import { Card } from '@/components/ui/card';
 import { Field, Input } from '@/components/ui/field';
 import { cn } from '@/lib/cn';
-import { config } from '@/lib/config';
-import { ADD_ONS, fitting, EMAIL, PLANS, type Price, usd } from '@/lib/site';
+import { isEmail } from '@/lib/contact';
+import { clock, useCountdown } from '@/lib/countdown';
+import { order as orderOf, planName } from '@/lib/plan';
+import { ADD_ONS, type AddOnId, count, fitting, major, money, PACK, type PlanId, PLANS }
+  from '@/lib/prices';
+import { EMAIL } from '@/lib/site';
+import type { Problem } from '@/lib/tavus';
 import { track } from '@/lib/tracking';
+import { visitor } from '@/lib/visitor';
 
+import { type Trouble, TroubleView } from './Trouble';
 import { useForm } from './use-form';
+import { usePrices } from './use-prices';
 
-const LISTED = Object.fromEntries(PLANS.map((p) => [p.id, { price: p.price, minutes: p.minutes }])) as
-  Record<string, Price>;
+const FREE = 'You have not been charged.';
 
-type Result = { kind: 'none' | 'busy' } | { kind: 'absent' | 'failed' | 'refused'; text: string };
+function troubleOf({ status, retryAfter: wait }: Problem): Trouble {
+  switch (status) {
+    case 0:
+      return { wait, title: 'No connection', text: `The checkout could not be reached. ${FREE} Check your connection and try again.` };
+    case 400:
+      return { wait, title: 'The order was not understood', text: `Perhaps this page is older than our price list. ${FREE} Load the page again, or write to us.` };
+    case 404:
+      return { wait, mild: true, title: 'Paying online is not open', text: 'This site takes no payments online at the moment. Write to us, and we set it up with you.' };
+    case 429:
+      return { wait, title: 'Too many tries at once', text: `The checkout was opened a few times from here just now. ${FREE}` };
+    case 503:
+      return { wait, mild: true, title: 'The checkout is closed for a moment', text: `It is on our side, not yours. ${FREE} Try again later, or write to us.` };
+    default:
+      return { wait, title: 'The checkout could not be opened', text: `Stripe did not answer as it should. ${FREE} Try again in a moment, or write to us.` };
+  }
+}
+
+// Where a checkout may lie: the sandbox plays Stripe over plain http.
+function isCheckout(text: unknown): text is string {
+  const url = URL.parse(String(text));
+
+  return url?.protocol === 'https:'
+    || (url?.protocol === 'http:' && /^(127\.0\.0\.1|localhost|\[::1\])$/.test(url.hostname));
+}
+
+const per = (every: 'month' | 'once') => (every === 'once' ? 'once' : 'a month');
 
 export function Pricing() {
-  const { form, number, checked } = useForm();
-  const [prices, setPrices] = useState(LISTED);
-  const [chosen, setChosen] = useState<string>('starter');
-  const [email, setEmail] = useState(EMAIL);
-  const [result, setResult] = useState<Result>({ kind: 'none' });
+  const { form, field, number, checked, again } = useForm();
+  const [chosen, setChosen] = useState<PlanId>('starter');
+  const [contact, setContact] = useState(EMAIL);
+  const [busy, setBusy] = useState(false);
+  const [wrong, setWrong] = useState<string>();
+  const [trouble, setTrouble] = useState<Trouble>();
+  const left = useCountdown(trouble?.wait ?? 0, trouble);
+  // a second press comes before the first is drawn
+  const under = useRef(false);
+  const prices = usePrices((c) => setContact(c.contact_email));
+  const { currency } = prices;
+  const cost = (amount: number) => money(amount, currency);
 
   useEffect(() => {
     // perhaps another was chosen before the island was awake
     const plan = form.current?.elements.namedItem('plan');
-    if (plan instanceof RadioNodeList && plan.value) setChosen(plan.value);
+    if (plan instanceof RadioNodeList && plan.value) setChosen(plan.value as PlanId);
 
-    void config().then((c) => {
-      setEmail(c.contact_email);
-      setPrices(Object.fromEntries(Object.entries(LISTED)
-        .map(([id, p]) => [id, { ...p, ...c.plans[id] }])));
-    });
+    // back from Stripe, out of the page cache
+    const back = () => {
+      under.current = false;
+      setBusy(false);
+    };
+
+    addEventListener('pageshow', back);
+    return () => removeEventListener('pageshow', back);
   }, [form]);
 
-  const conversations = number('conversations', 30);
-  const length = number('length', 4);
-  const minutes = Math.ceil(conversations * length);
-  const best = fitting(minutes, prices);
-  const plan = PLANS.find((p) => p.id === chosen)!;
-  const price = prices[chosen]!;
-  const extras = ADD_ONS.filter((a) => checked(`add_${a.id}`));
-  const total = price.price + extras.reduce((sum, a) => sum + a.price, 0);
+  const minutes = Math.ceil(number('conversations', 30) * number('length', 4));
+  const best = fitting(prices, minutes);
+
+  // As it stands in the form: this may be what was pressed before the island
+  // was awake, with no render since.
+  const wanted = () => Object.fromEntries(ADD_ONS.map(({ id }) =>
+    [id, prices.add_ons[id].max > 1 ? number(`add_${id}`, 0) : Number(checked(`add_${id}`))])) as Record<AddOnId, number>;
+  const order = orderOf(prices, chosen, wanted());
+
+  const choose = () => {
+    if (!best) return;
+    setChosen(best.plan);
+    const packs = field(`add_${PACK}`);
+    // its minutes are those of the estimate
+    if (packs) packs.value = String(best.packs);
+    again();
+  };
+
+  const failed = (problem: Problem) => {
+    setTrouble(troubleOf(problem));
+    under.current = false;
+    setBusy(false);
+  };
 
   const checkout = async () => {
-    const { post, problemOf } = await import('@/lib/tavus');
-    // as it stands in the form: this may be what was pressed before the island
-    // was awake, with no render since
-    const order = (form.current?.elements.namedItem('plan') as RadioNodeList).value;
-    const added = ADD_ONS.filter((a) => checked(`add_${a.id}`));
-    const address = (form.current?.elements.namedItem('email') as HTMLInputElement).value.trim();
+    if (under.current || left > 0) return;
 
-    track('begin_checkout', { plan: order, add_ons: added.map((a) => a.id) });
-    setResult({ kind: 'busy' });
+    const plan = (form.current?.elements.namedItem('plan') as RadioNodeList).value as PlanId;
+    const { add_ons, first } = orderOf(prices, plan, wanted());
+    const email = field('email')?.value.trim() ?? '';
+
+    setTrouble(undefined);
+    setWrong(undefined);
+    if (email && !(isEmail(email) && email.length <= 254)) {
+      setWrong('This does not look like an e-mail address.');
+      return field('email')?.focus();
+    }
+    under.current = true;
+    setBusy(true);
+
     try {
+      const { post, problemOf, talkedIn } = await import('@/lib/tavus');
       const response = await post('/api/stripe/checkout', {
-        plan: order,
-        ...(added.length && { add_ons: added.map((a) => a.id) }),
-        ...(address && { email: address })
+        plan,
+        ...(Object.keys(add_ons).length && { add_ons }),
+        ...(email && { email }),
+        ...talkedIn(), ...visitor()
       });
 
-      if (response.ok) {
-        const { url } = await response.json() as { url: string };
-        if (new URL(url).protocol !== 'https:') throw new Error('not https');
-        location.assign(url);
-        return;
-      }
-      const problem = await problemOf(response);
-      setResult(problem.status === 404 || problem.status === 503
-        ? { kind: 'absent', text: 'Paying online is not open on this site at the moment. Write to us and we will set it up with you.' }
-        : problem.status === 400
-          ? { kind: 'refused', text: 'The order was not understood. Check the e-mail address, or write to us.' }
-          : { kind: 'failed', text: 'The checkout could not be opened. You have not been charged. Try again in a moment, or write to us.' });
+      if (!response.ok) return failed(await problemOf(response));
+
+      const { url } = await response.json() as { url: unknown };
+
+      if (!isCheckout(url)) return failed({ code: 'upstream_error', status: 502, retryAfter: 0 });
+      track('begin_checkout', { plan, value: major(first, currency), currency });
+      location.assign(url);
     } catch {
-      setResult({ kind: 'failed', text: 'The checkout could not be reached. You have not been charged. Try again in a moment, or write to us.' });
+      failed({ code: 'network', status: 0, retryAfter: 0 });
     }
   };
 
+  const asked = new URLSearchParams({ plan: chosen, ...Object.fromEntries(Object.entries(order.add_ons).map(([k, n]) => [k, String(n)])) });
+
   return (
-    <form ref={form} onSubmit={(e) => { e.preventDefault(); void checkout(); }} className="flex flex-col gap-20">
+    <form ref={form} noValidate data-prices onSubmit={(e) => { e.preventDefault(); void checkout(); }} className="flex flex-col gap-20">
       <section aria-labelledby="estimate" className="grid items-start gap-8 rounded-card bg-wash p-6 sm:p-10 lg:grid-cols-[1fr_1fr]">
         <div>
           <h2 id="estimate" className="text-2xl font-bold">How many minutes is that?</h2>
@@ -93,14 +154,21 @@ export function Pricing() {
         <div className="rounded-3xl bg-surface p-6 sm:p-8">
           <div role="status">
             <p className="text-muted">About</p>
-            <p className="font-display text-4xl font-bold tabular-nums">{minutes.toLocaleString('en-US')}</p>
-            <p className="text-muted">minutes a month. The smallest plan that holds them:</p>
-            <p className="mt-3 text-lg">
-              <b className="font-bold">{PLANS.find((p) => p.id === best.id)?.name}</b>
-              {best.packs > 0 && <> and {best.packs} × 1,000 more minutes</>}, <b className="font-bold">{usd(best.total)}</b> a month
-            </p>
+            <p className="font-display text-4xl font-bold tabular-nums">{count(minutes)}</p>
+            {best
+              ? <>
+                  <p className="text-muted">minutes a month. They cost least with</p>
+                  <p className="mt-3 text-lg" data-best>
+                    <b className="font-bold">{planName(best.plan)}</b>
+                    {best.packs > 0 && <> and {best.packs} × 1,000 more minutes</>}, <b className="font-bold">{cost(best.amount)}</b> {best.packs > 0 ? 'in such a month' : 'a month'}
+                  </p>
+                </>
+              : <>
+                  <p className="text-muted">minutes a month. That is more than the plans below hold.</p>
+                  <p className="mt-3 text-lg" data-best><a className="link" href="/contact">Write to us</a>, and we find a way.</p>
+                </>}
           </div>
-          <Button variant="outline" size="sm" className="needs-js mt-5" onClick={() => setChosen(best.id)}>Choose it</Button>
+          <Button variant="outline" size="sm" className="needs-js mt-5" disabled={!best} onClick={choose}>Choose it</Button>
         </div>
       </section>
 
@@ -108,8 +176,8 @@ export function Pricing() {
         <legend className="font-display text-3xl font-bold">Plans</legend>
         <div className="mt-8 grid gap-5 sm:grid-cols-2 xl:grid-cols-4">
           {PLANS.map((p) => {
-            const now = prices[p.id]!;
-            const fits = p.id === best.id;
+            const now = prices.plans[p.id];
+            const fits = p.id === best?.plan;
 
             return (
               <label key={p.id} className={cn('relative flex flex-col gap-4 rounded-card border-2 bg-surface p-6 transition-colors',
@@ -121,8 +189,8 @@ export function Pricing() {
                   </span>
                   {fits && <Badge tone="good">Fits</Badge>}
                 </span>
-                <span><span className="font-display text-3xl font-bold tabular-nums">{usd(now.price)}</span> <span className="text-muted">a month</span></span>
-                <span className="font-semibold">{now.minutes.toLocaleString('en-US')} minutes</span>
+                <span><span className="font-display text-3xl font-bold tabular-nums">{cost(now.amount)}</span> <span className="text-muted">a month</span></span>
+                <span className="font-semibold">{count(now.minutes)} minutes</span>
                 <span className="text-muted xl:min-h-20">{p.text}</span>
                 <span className="flex flex-col gap-1.5 border-t border-line pt-4">
                   {p.points.map((t) => <span key={t} className="flex gap-2.5"><span aria-hidden="true" className="text-primary">✓</span>{t}</span>)}
@@ -137,37 +205,51 @@ export function Pricing() {
         <fieldset>
           <legend className="font-display text-3xl font-bold">Add-ons</legend>
           <div className="mt-8 grid gap-3 sm:grid-cols-2">
-            {ADD_ONS.map((a) => (
-              <label key={a.id} className="flex items-start gap-3 rounded-2xl border border-line bg-surface p-4 hover:border-line-strong has-checked:border-primary has-checked:bg-good-wash">
-                <input type="checkbox" name={`add_${a.id}`} className="mt-1 size-5 shrink-0 accent-primary" />
-                <span className="flex-1"><span className="flex justify-between gap-3 font-semibold"><span>{a.name}</span><span className="tabular-nums">{usd(a.price)}</span></span>
-                  <span className="text-sm text-muted">{a.text}</span></span>
-              </label>
-            ))}
+            {ADD_ONS.map((a) => {
+              const now = prices.add_ons[a.id];
+              const off = !now.on.includes(chosen);
+              const some = order.add_ons[a.id] ?? 0;
+              const name = `add_${a.id}`;
+
+              return (
+                <label key={a.id} data-add-on={a.id} className={cn('flex items-start gap-3 rounded-2xl border p-4', now.max > 1 && 'sm:col-span-2', off ? 'cursor-not-allowed border-line bg-wash'
+                  : some ? 'border-primary bg-good-wash' : 'border-line bg-surface hover:border-line-strong')}>
+                  {now.max === 1 && <input type="checkbox" name={name} disabled={off} className="mt-1 size-5 shrink-0 accent-primary" />}
+                  <span className="flex-1">
+                    <span className="flex flex-wrap justify-between gap-x-3 font-semibold"><span>{a.name}</span><span className="tabular-nums">{cost(now.amount)} <span className="font-normal text-muted">{per(now.every)}</span></span></span>
+                    <span className="block text-sm text-muted">{a.text}{now.on.length < PLANS.length && ` With ${now.on.map(planName).join(' or ') || 'no plan at the moment'}.`}</span>
+                  </span>
+                  {now.max > 1 && <span className="w-20 shrink-0"><Input type="number" inputMode="numeric" name={name} aria-label={`${a.name}: how many`} min={0} max={now.max} step={1} defaultValue={0} disabled={off} className="px-3 disabled:opacity-55" /></span>}
+                </label>
+              );
+            })}
           </div>
         </fieldset>
 
         <Card className="lg:sticky lg:top-28">
           <h2 className="text-2xl font-bold">Your order</h2>
           <dl className="mt-5 flex flex-col gap-2.5" data-order>
-            <div className="flex justify-between gap-4"><dt>{plan.name}, {price.minutes.toLocaleString('en-US')} minutes</dt><dd className="tabular-nums">{usd(price.price)}</dd></div>
-            {extras.map((a) => <div key={a.id} className="flex justify-between gap-4"><dt>{a.name}</dt><dd className="tabular-nums">{usd(a.price)}</dd></div>)}
-            <div className="mt-2 flex justify-between gap-4 border-t border-line pt-4 text-lg font-bold"><dt>A month</dt><dd className="tabular-nums" data-total>{usd(total)}</dd></div>
+            {order.lines.map((l) => (
+              <div key={l.id} className="flex justify-between gap-4">
+                <dt>{l.quantity > 1 && `${l.quantity} × `}{l.name}{l.id === chosen && `, ${count(prices.plans[chosen].minutes)} minutes`}{l.every === 'once' && ', once'}</dt>
+                <dd className="tabular-nums">{cost(l.amount)}</dd>
+              </div>
+            ))}
+            <div className="mt-2 flex justify-between gap-4 border-t border-line pt-4 text-lg font-bold"><dt>{order.first === order.monthly ? 'A month' : 'The first month'}</dt><dd className="tabular-nums" data-total>{cost(order.first)}</dd></div>
+            {order.first !== order.monthly && <div className="flex justify-between gap-4 text-muted"><dt>Each month after it</dt><dd className="tabular-nums" data-monthly>{cost(order.monthly)}</dd></div>}
           </dl>
-          <div className="mt-6 flex flex-col gap-4">
-            <Field id="email" label="E-mail (optional)" hint="For the receipt."><Input id="email" name="email" type="email" autoComplete="email" aria-describedby="email-hint" /></Field>
-            <Button type="submit" size="lg" variant="accent" className="needs-js" aria-busy={result.kind === 'busy'} disabled={result.kind === 'busy'}>
-              {result.kind === 'busy' ? 'Opening the checkout…' : 'Go to checkout'}
+          <div className="by-checkout mt-6 flex-col gap-4">
+            <Field id="email" label="E-mail (optional)" hint="Then Stripe’s page has it already." error={wrong}><Input id="email" name="email" type="email" autoComplete="email" aria-invalid={wrong ? true : undefined} aria-describedby={wrong ? 'email-error' : 'email-hint'} /></Field>
+            <Button type="submit" size="lg" variant="accent" className="tabular-nums" aria-busy={busy} disabled={busy || left > 0}>
+              {busy ? 'Opening the checkout…' : left > 0 ? `Again in ${clock(left)}` : 'Go to checkout'}
             </Button>
-            <p className="no-js">Ordering online needs JavaScript. <a className="link" href="/contact">Write to us</a> instead.</p>
             <p className="text-sm text-muted">Paid through Stripe, on Stripe’s own page. Prices without tax.</p>
           </div>
-          {'text' in result && (
-            <Alert live tone={result.kind === 'absent' ? 'warm' : 'bad'} className="mt-4" title={result.kind === 'absent' ? 'Not open yet' : 'That did not work'}>
-              <p>{result.text}</p>
-              <ButtonLink size="sm" variant="outline" className="mt-3" href={`mailto:${email}?subject=Plan:%20${plan.name}`}>Write to {email}</ButtonLink>
-            </Alert>
-          )}
+          <div className="by-message mt-6 flex-col gap-4">
+            <ButtonLink size="lg" variant="accent" href={`/contact?${asked}`}>Ask for this plan</ButtonLink>
+            <p className="text-sm text-muted">This site takes no payments online. Write to us, and we set it up with you. Prices without tax.</p>
+          </div>
+          {trouble && <div className="mt-4"><TroubleView trouble={trouble} email={contact} mail={`subject=Plan:%20${planName(chosen)}`} /></div>}
         </Card>
       </div>
     </form>

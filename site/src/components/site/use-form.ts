@@ -20,10 +20,11 @@ export function useForm<T extends HTMLElement = HTMLFormElement>() {
   const field = (name: string) =>
     form.current?.querySelector<HTMLInputElement>(`[name="${name}"]`);
   const number = (name: string, or: number): number => {
-    const value = field(name)?.valueAsNumber ?? or;
-    return Number.isFinite(value) ? Math.max(0, value) : 0;
+    const input = field(name);
+    const value = input?.valueAsNumber ?? or;
+    return Number.isFinite(value) ? Math.min(Math.max(0, value), Number(input?.max || 1e9)) : 0;
   };
   const checked = (name: string): boolean => field(name)?.checked ?? false;
 
-  return { form, number, checked };
+  return { form, field, number, checked, again };
 }

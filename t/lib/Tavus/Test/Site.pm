@@ -52,7 +52,7 @@ sub new ($class, %opt) {
         PORT => $nginx->port, ORIGIN => 'https://example.com',
         DATABASE => 'host=/run/none dbname=tavus user=tavus_app',
         TAVUS_URL => 'https://127.0.0.1:1', SANDBOX => 'off',
-        SANDBOX_JSON => 'false', TRACKING => 'true',
+        SANDBOX_JSON => 'false', TRACKING => 'true', CHECKOUT => 'false',
         ROOM_ORIGIN => 'https://*.daily.co',
         ROOM_SCRIPT => " https://*.daily.co 'wasm-unsafe-eval'",
         ROOM_CONNECT => ' https://*.daily.co wss://*.daily.co',
