@@ -442,17 +442,7 @@ AS $$
         'schema', tavus.schema_version(),
         'synchronous_replication',
             current_setting('synchronous_standby_names') <> '',
-        'missing_months', ARRAY(
-            SELECT to_char(m.month, 'YYYY-MM')
-              FROM generate_series(
-                       date_trunc('month', (now() - interval '35 days') AT TIME ZONE 'UTC'),
-                       date_trunc('month', (now() + interval '1 month') AT TIME ZONE 'UTC'),
-                       interval '1 month') AS m (month)
-             WHERE NOT EXISTS (
-                 SELECT FROM pg_inherits i
-                  WHERE i.inhparent = 'tavus.events'::regclass
-                    AND i.inhrelid = to_regclass('tavus.' || to_char(m.month,
-                                                                     '"events_p"YYYYMM')))),
+        'missing_months', tavus.missing_months(),
         'quarantined', (SELECT count(*) FROM (SELECT FROM tavus.quarantine LIMIT 10000) q),
         'repairs_open', tavus.open_repairs(),
         'orders_unknown', tavus.unknown_orders(),
@@ -462,6 +452,7 @@ AS $$
                        'whole', r.whole) ORDER BY r.livemode)
               FROM tavus.stripe_repairs r), '[]'),
         'log', tavus.log_state()::json,
+        'alerts', tavus.alerts_open(),
         'unsettled', (SELECT count(*) FROM (SELECT FROM tavus.intents WHERE due_at IS NOT NULL
                                              LIMIT 10000) u),
         'silent_nodes', coalesce((

@@ -17,6 +17,8 @@ GRANT EXECUTE ON FUNCTION
     tavus.rotate_digests(),
     tavus.trim(text, interval, int, text),
     tavus.heartbeat(text, int, bigint),
+    tavus.heartbeat(text, int, bigint, jsonb),
+    tavus.alerts_look(interval),
     tavus.log_state(),
     tavus.claim_unsettled(text, bigint, int),
     tavus.claim_repairs(int, int, text[], text[], text[], int),
@@ -48,6 +50,7 @@ GRANT EXECUTE ON FUNCTION
     tavus.admin_orders(text, text, boolean, timestamptz, timestamptz, int, uuid),
     tavus.admin_subscriptions(text, boolean, timestamptz, timestamptz, int, uuid),
     tavus.admin_leads(boolean, text, timestamptz, timestamptz, int, uuid),
+    tavus.admin_alerts(text, int, bigint),
     tavus.health(),
     tavus.pieces(text)
 TO tavus_admin;

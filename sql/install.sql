@@ -3,7 +3,7 @@
 -- or as a role with CREATEROLE that may create schemas in the database.
 
 -- the newest numbered file
-\set newest 19
+\set newest 20
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -231,6 +231,14 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 19) AS due \gset
     COMMIT;
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 20) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0020_alerts.sql
+    INSERT INTO tavus.migrations (version) VALUES (20);
+    COMMIT;
+\endif
+
 -- What is not numbered is replaced each time, all at once.  Rights are changed without a lock on the
 -- table, which upkeep must not change meanwhile.
 
@@ -258,6 +266,7 @@ SET LOCAL lock_timeout = '300ms';
 \ir stripe.sql
 \ir leads.sql
 \ir mail.sql
+\ir alerts.sql
 \ir admin.sql
 \ir grants.sql
 

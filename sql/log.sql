@@ -301,10 +301,10 @@ BEGIN
 END
 $$;
 
--- For health and metrics: since when what is stored is held up, in seconds, and by whom; how far each
--- cursor is behind; whether what was stored before the log is in it.
-CREATE OR REPLACE FUNCTION tavus.log_state() RETURNS text
-LANGUAGE plpgsql SECURITY DEFINER
+-- Since how many seconds something that is stored is held up, and by whom; NULL and NULL, or less, if
+-- nothing is.
+CREATE OR REPLACE FUNCTION tavus.log_held(OUT seconds int, OUT who text)
+LANGUAGE plpgsql
 SET search_path = pg_catalog, tavus, pg_temp
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
@@ -323,25 +323,45 @@ BEGIN
        AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
      ORDER BY 3 LIMIT 1;
 
-    RETURN (
-        SELECT json_build_object(
-            'held_seconds', coalesce(h.seconds, 0),
-            'held_by', CASE WHEN h.seconds > 0 THEN coalesce(
-                (SELECT format('prepared transaction "%s" of %s', x.gid, x.owner)
-                   FROM pg_locks l JOIN pg_prepared_xacts x ON x.transaction = l.transactionid
-                  WHERE l.locktype = 'transactionid' AND l.pid IS NULL
-                    AND l.virtualtransaction = held.xact AND held.pid IS NULL LIMIT 1),
-                (SELECT format('process %s of %s, "%s"', a.pid, a.usename, a.application_name)
-                   FROM pg_stat_activity a WHERE a.pid = held.pid)) END,
-            'past', (SELECT p.whole FROM tavus.log_past p),
-            'cursors', coalesce((
-                SELECT json_agg(json_build_object(
-                           'name', c.name, 'events', g.events, 'seconds', g.seconds,
-                           'missed', c.missed) ORDER BY c.name)
-                  FROM tavus.cursor_places() c, tavus.cursor_lag(c.pos, c.ord) g), '[]'))::text
-          FROM (SELECT extract(epoch FROM clock_timestamp() - (
-                           SELECT l.at FROM tavus.log l WHERE l.pos > held.pos
-                            ORDER BY l.pos LIMIT 1))::int AS seconds) h);
+    seconds := extract(epoch FROM clock_timestamp() - (
+                   SELECT l.at FROM tavus.log l WHERE l.pos > held.pos ORDER BY l.pos LIMIT 1))::int;
+
+    IF seconds > 0 THEN
+        who := coalesce(
+            (SELECT format('prepared transaction "%s" of %s', x.gid, x.owner)
+               FROM pg_locks l JOIN pg_prepared_xacts x ON x.transaction = l.transactionid
+              WHERE l.locktype = 'transactionid' AND l.pid IS NULL
+                AND l.virtualtransaction = held.xact AND held.pid IS NULL LIMIT 1),
+            (SELECT format('process %s of %s, "%s"', a.pid, a.usename, a.application_name)
+               FROM pg_stat_activity a WHERE a.pid = held.pid));
+    END IF;
+END
+$$;
+
+-- For health and metrics: since when what is stored is held up, in seconds, and by whom; how far each
+-- cursor is behind; whether what was stored before the log is in it.
+CREATE OR REPLACE FUNCTION tavus.log_state() RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+DECLARE
+    held record;
+BEGIN
+    SELECT h.seconds, h.who INTO held FROM tavus.log_held() h;
+
+    RETURN json_build_object(
+        'held_seconds', coalesce(held.seconds, 0),
+        'held_by', held.who,
+        'past', (SELECT p.whole FROM tavus.log_past p),
+        'cursors', coalesce((
+            SELECT json_agg(json_build_object(
+                       'name', c.name, 'events', g.events, 'seconds', g.seconds,
+                       'missed', c.missed) ORDER BY c.name)
+              FROM tavus.cursor_places() c, tavus.cursor_lag(c.pos, c.ord) g), '[]'))::text;
 END
 $$;
 

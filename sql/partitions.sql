@@ -75,6 +75,24 @@ BEGIN
 END
 $$;
 
+-- Those without a partition within 35 days back and a month ahead.
+CREATE OR REPLACE FUNCTION tavus.missing_months() RETURNS text[]
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+    SELECT ARRAY(
+        SELECT to_char(m.month, 'YYYY-MM')
+          FROM generate_series(
+                   date_trunc('month', (now() - interval '35 days') AT TIME ZONE 'UTC'),
+                   date_trunc('month', (now() + interval '1 month') AT TIME ZONE 'UTC'),
+                   interval '1 month') AS m (month)
+         WHERE NOT EXISTS (
+             SELECT FROM pg_inherits i
+              WHERE i.inhparent = 'tavus.events'::regclass
+                AND i.inhrelid = to_regclass('tavus.' || to_char(m.month, '"events_p"YYYYMM')))
+         ORDER BY m.month)
+$$;
+
 -- What nodes call that have not been upgraded yet.
 CREATE OR REPLACE FUNCTION tavus.maintain(retention interval DEFAULT '400 days') RETURNS text
 LANGUAGE sql SECURITY DEFINER

@@ -65,9 +65,10 @@ AS $$
      WHERE l.beat_at < now() - interval '3 minutes'
 $$;
 
--- A node tells that it lives, and what its journal holds.  Answers JSON: whether another place has
--- the same id, and which other nodes are silent.
-CREATE OR REPLACE FUNCTION tavus.heartbeat(node text, files int, bytes bigint) RETURNS text
+-- A node tells that it lives, what its journal holds, and what else only it knows of itself, as the
+-- functions of alerts.sql read it.  Answers JSON: whether another place has the same id, and which other
+-- nodes are silent.
+CREATE OR REPLACE FUNCTION tavus.heartbeat(node text, files int, bytes bigint, state jsonb) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
 SET lock_timeout = '300ms'
@@ -81,10 +82,10 @@ BEGIN
         SELECT FROM tavus.nodes m JOIN tavus.nodes o ON o.id = m.id AND o.beat_at > m.beat_at
          WHERE m.name = node AND m.beat_at > now() - interval '1 minute');
 
-    INSERT INTO tavus.nodes AS n (name, beat_at, files, bytes)
-    VALUES (node, now(), files, bytes)
+    INSERT INTO tavus.nodes AS n (name, beat_at, files, bytes, state)
+    VALUES (node, now(), files, bytes, state)
     ON CONFLICT (name) DO UPDATE SET
-        beat_at = now(), files = EXCLUDED.files, bytes = EXCLUDED.bytes,
+        beat_at = now(), files = EXCLUDED.files, bytes = EXCLUDED.bytes, state = EXCLUDED.state,
         clash_at = CASE WHEN clash THEN now() ELSE n.clash_at END;
 
     -- those that had nothing left to tell, or are elsewhere now
@@ -97,6 +98,15 @@ BEGIN
         'clash', clash,
         'silent', ARRAY(SELECT s.id FROM tavus.silent_nodes() s ORDER BY s.id));
 END
+$$;
+
+-- What nodes call that have not been upgraded yet.
+CREATE OR REPLACE FUNCTION tavus.heartbeat(node text, files int, bytes bigint) RETURNS text
+LANGUAGE sql SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET lock_timeout = '300ms'
+AS $$
+    SELECT tavus.heartbeat(node, files, bytes, NULL)
 $$;
 
 -- For ops: the journal of this node is lost, or was replayed elsewhere.  What it did not tell is

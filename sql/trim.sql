@@ -43,7 +43,7 @@ END
 $$;
 
 -- Deletes what is older than keep in one of: browser (events of browsers, but conversions),
--- quarantine, intents, conversations, elsewhere, consents, leads; orders of which Stripe has told
+-- quarantine, intents, conversations, elsewhere, consents, leads, alerts that are over; orders of which Stripe has told
 -- nothing, and purchases, all that hangs on one, when nothing was heard of it for so long and no
 -- subscription of it lives; and log, whose rows go with the months of their events, and deliveries, with
 -- their events.  It looks at so many rows and answers how many of them it deleted, and, if there may be
@@ -159,6 +159,17 @@ BEGIN
         last := ids[looked];
 
         DELETE FROM tavus.leads l WHERE l.id = ANY (ids);
+
+    WHEN 'alerts' THEN
+        SELECT array_agg(o.id), array_agg(o.cleared_at) INTO spots, times
+          FROM (SELECT a.id, a.cleared_at FROM tavus.alerts a
+                 WHERE a.cleared_at < past
+                   AND a.cleared_at > coalesce(after::timestamptz, '-infinity')
+                 ORDER BY a.cleared_at LIMIT bite FOR UPDATE SKIP LOCKED) o;
+        looked := cardinality(times);
+        last := times[looked];
+
+        DELETE FROM tavus.alerts a WHERE a.id = ANY (spots);
 
     WHEN 'orders' THEN
         SELECT array_agg(o.id) INTO ids

@@ -30,7 +30,7 @@ typedef enum {
 
 typedef struct {
     const char            *name;
-    const char            *values[16];
+    const char            *values[TAVUS_METRIC_VALUES];
 } tavus_label_t;
 
 
@@ -135,7 +135,16 @@ static const tavus_label_t  tavus_label_connection = {
 static const tavus_label_t  tavus_label_operation = {
     "operation",
     { "months", "heartbeat", "sweep", "repair", "clean", "log", "roll",
-      "stripe", "orders" }
+      "stripe", "orders", "alerts" }
+};
+
+/* those of tavus.alert_kinds */
+
+static const tavus_label_t  tavus_label_alert = {
+    "kind",
+    { "key_invalid", "out_of_credits", "plan_cap", "destination_paused",
+      "destination_dead", "quarantine", "journal_damaged", "journal_old",
+      "node_silent", "month_missing", "log_held", "order_unknown", "other" }
 };
 
 static const tavus_label_t  tavus_label_upkeep = {
@@ -318,7 +327,11 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
 
     { "log_missed_events",
       "Events that were deleted before all had read them.",
-      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 }
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "alerts",
+      "Alerts that are open, as this node was told last.",
+      TAVUS_GAUGE_MAX, { &tavus_label_alert, NULL }, NULL, 1 }
 };
 
 

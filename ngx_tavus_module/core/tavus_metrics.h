@@ -64,6 +64,7 @@ typedef enum {
     TAVUS_METRIC_LOG_LAG_EVENTS,        /* of the last cursor, 10,000 at most */
     TAVUS_METRIC_LOG_LAG_SECONDS,       /* s, likewise */
     TAVUS_METRIC_LOG_MISSED,            /* events, of all cursors */
+    TAVUS_METRIC_ALERTS,                /* kind; that are open */
 
     TAVUS_METRIC_FAMILIES
 } tavus_metric_e;
@@ -87,6 +88,9 @@ enum {
     TAVUS_OUTCOME_FOREIGN,
     TAVUS_OUTCOME_UNAVAILABLE
 };
+
+/* values of a label, and one behind the last */
+#define TAVUS_METRIC_VALUES  16
 
 /* as webhooks are configured; results are a tavus_verify_t */
 

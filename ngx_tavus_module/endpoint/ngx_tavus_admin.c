@@ -48,6 +48,7 @@ typedef enum {
     ngx_tavus_arg_type,
     ngx_tavus_arg_status,
     ngx_tavus_arg_delivery,
+    ngx_tavus_arg_alert,
     ngx_tavus_arg_order,
     ngx_tavus_arg_boolean
 } ngx_tavus_arg_e;
@@ -141,6 +142,12 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
         { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 20, ngx_tavus_arg_number } } },
 
+    { ngx_string("alerts"),
+      ngx_tavus_stmt_admin_alerts, 0,
+      { { "state", 16, ngx_tavus_arg_alert },
+        { "limit", 8, ngx_tavus_arg_limit },
+        { "cursor", 20, ngx_tavus_arg_number } } },
+
     { ngx_string("leads"),
       ngx_tavus_stmt_admin_leads, 0,
       { { "handled", 8, ngx_tavus_arg_boolean },
@@ -182,6 +189,8 @@ static const char  *ngx_tavus_admin_words[][NGX_TAVUS_ADMIN_MAX_WORDS + 1] = {
     [ngx_tavus_arg_status] = { "active", "ended" },
 
     [ngx_tavus_arg_delivery] = { "waiting", "dead" },
+
+    [ngx_tavus_arg_alert] = { "open", "ended" },
 
     [ngx_tavus_arg_order] = { "new", "unknown", "failed", "open",
                               "processing", "paid", "unpaid", "expired" },

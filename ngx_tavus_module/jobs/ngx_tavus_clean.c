@@ -63,6 +63,7 @@ static const ngx_tavus_clean_step_t
     { "log", ngx_tavus_stmt_trim },
     { "deliveries", ngx_tavus_stmt_trim },
     { "leads", ngx_tavus_stmt_trim },
+    { "alerts", ngx_tavus_stmt_trim },
     { "orders", ngx_tavus_stmt_trim },
     { "purchases", ngx_tavus_stmt_trim }
 };

@@ -23,11 +23,13 @@ typedef struct {
     ngx_uint_t                 silent;      /* nodes */
     char                       files[NGX_INT64_LEN + 1];
     char                       bytes[NGX_INT64_LEN + 1];
+    char                       state[256];
     unsigned                   clashing:1;  /* says the last beat */
     unsigned                   failed:1;    /* did the last beat */
 } ngx_tavus_heartbeat_t;
 
 
+static void ngx_tavus_heartbeat_state(ngx_tavus_journal_stats_t *journal);
 static void ngx_tavus_heartbeat_nodes(const char *text);
 
 
@@ -70,11 +72,32 @@ ngx_tavus_heartbeat_next(ngx_tavus_pg_op_t *op)
     ngx_sprintf((u_char *) h->files, "%ui%Z", journal.found);
     ngx_sprintf((u_char *) h->bytes, "%O%Z", journal.found_bytes);
 
+    ngx_tavus_heartbeat_state(&journal);
+
     op->values[0] = node;
     op->values[1] = h->files;
     op->values[2] = h->bytes;
+    op->values[3] = h->state;
 
     return &ngx_tavus_statements[ngx_tavus_stmt_heartbeat];
+}
+
+
+/* what only this node knows of itself, as sql/alerts.sql reads it */
+
+static void
+ngx_tavus_heartbeat_state(ngx_tavus_journal_stats_t *journal)
+{
+    u_char  *p, *last;
+
+    p = (u_char *) ngx_tavus_heartbeat.state;
+    last = p + sizeof(ngx_tavus_heartbeat.state) - 1;
+
+    p = ngx_slprintf(p, last, "{\"journal\":{\"age\":%M,\"damaged\":%ui,"
+                     "\"unreadable\":%ui}}",
+                     ngx_tavus_journal_oldest() / 1000, journal->aside,
+                     journal->unreadable);
+    *p = '\0';
 }
 
 

@@ -6,6 +6,7 @@
 
 
 #include "jobs/ngx_tavus_upkeep.h"
+#include "jobs/ngx_tavus_alerts.h"
 #include "jobs/ngx_tavus_clean.h"
 #include "jobs/ngx_tavus_heartbeat.h"
 #include "jobs/ngx_tavus_log.h"
@@ -86,6 +87,7 @@ static const ngx_tavus_upkeep_operation_t  ngx_tavus_upkeep_operations[] = {
     { ngx_tavus_stripe_repair_wait, ngx_tavus_stripe_repair_next,
       ngx_tavus_stripe_repair_done },
     { ngx_tavus_orders_wait, ngx_tavus_orders_next, ngx_tavus_orders_done },
+    { ngx_tavus_alerts_wait, ngx_tavus_alerts_next, ngx_tavus_alerts_done },
 };
 
 #define NGX_TAVUS_UPKEEP_OPERATIONS                                          \

@@ -19,6 +19,7 @@
 
 
 static off_t ngx_tavus_journal_own(void);
+static void ngx_tavus_journal_aged(ngx_msec_t age);
 static void ngx_tavus_journal_others(off_t *bytes, off_t *browser);
 static void ngx_tavus_journal_flush(void);
 static void ngx_tavus_journal_write_thread(void *data, ngx_log_t *log);
@@ -78,6 +79,7 @@ ngx_tavus_journal_init_process(ngx_tavus_journal_conf_t *conf,
 
         conf->shares[ngx_worker].bytes = 0;
         conf->shares[ngx_worker].browser = 0;
+        conf->shares[ngx_worker].oldest = 0;
         conf->shares[ngx_worker].owner = ngx_pid;
     }
 
@@ -191,6 +193,7 @@ ngx_tavus_journal_exit_process(void)
     j->write_busy = 0;
 
     ngx_tavus_journal_share();
+    ngx_tavus_journal_aged(0);
 
     ngx_memzero(j, sizeof(ngx_tavus_journal_t));
 }
@@ -770,6 +773,60 @@ ngx_tavus_journal_gauge(void)
     tavus_metric_set(TAVUS_METRIC_JOURNAL_RECORDS, stats.records);
     tavus_metric_set(TAVUS_METRIC_JOURNAL_BYTES, stats.bytes);
     tavus_metric_set(TAVUS_METRIC_JOURNAL_AGE, stats.age);
+
+    ngx_tavus_journal_aged(stats.age);
+}
+
+
+/* tells the other workers how old what this one has is */
+
+static void
+ngx_tavus_journal_aged(ngx_msec_t age)
+{
+    ngx_tavus_journal_t        *j;
+    ngx_tavus_journal_share_t  *share;
+
+    j = &ngx_tavus_journal;
+
+    if (j->conf->shares == NULL || ngx_worker >= NGX_MAX_PROCESSES) {
+        return;
+    }
+
+    share = &j->conf->shares[ngx_worker];
+
+    if (share->owner == (ngx_atomic_uint_t) ngx_pid) {
+        share->oldest = age ? ngx_current_msec - age : 0;
+    }
+}
+
+
+ngx_msec_t
+ngx_tavus_journal_oldest(void)
+{
+    ngx_uint_t                  i;
+    ngx_msec_t                  oldest;
+    ngx_msec_int_t              age;
+    ngx_tavus_journal_t        *j;
+    ngx_tavus_journal_stats_t   stats;
+
+    j = &ngx_tavus_journal;
+
+    ngx_tavus_journal_stats(&stats);
+    age = stats.age;
+
+    if (j->conf == NULL || j->conf->shares == NULL) {
+        return age;
+    }
+
+    for (i = 0; i < j->workers; i++) {
+        oldest = j->conf->shares[i].oldest;
+
+        if (oldest) {
+            age = ngx_max(age, (ngx_msec_int_t) (ngx_current_msec - oldest));
+        }
+    }
+
+    return age;
 }
 
 

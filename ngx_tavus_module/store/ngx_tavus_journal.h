@@ -27,6 +27,7 @@ typedef struct {
     ngx_atomic_t         owner;         /* process id */
     ngx_atomic_t         bytes;         /* in files, or on the way there */
     ngx_atomic_t         browser;       /* of what browsers sent, written */
+    ngx_atomic_t         oldest;        /* ngx_current_msec then; 0: none */
 } ngx_tavus_journal_share_t;
 
 
@@ -48,6 +49,7 @@ typedef struct {
     ngx_uint_t           found;         /* in the directories, lately */
     off_t                found_bytes;
     ngx_uint_t           former;        /* of them in former ones */
+    ngx_uint_t           aside;         /* files of damaged bytes there */
     ngx_uint_t           unreadable;    /* of them, and directories */
     const char          *unreadable_why;    /* one, and what is wrong */
     ngx_msec_t           clean;         /* when all were last seen empty */
@@ -124,6 +126,9 @@ void ngx_tavus_journal_done(ngx_int_t rc, const uint8_t *payload,
 ngx_uint_t ngx_tavus_journal_ready(size_t size);
 
 void ngx_tavus_journal_stats(ngx_tavus_journal_stats_t *stats);
+
+/* Age of the oldest file that is not replayed, of all workers, in ms. */
+ngx_msec_t ngx_tavus_journal_oldest(void);
 
 
 #endif /* _NGX_TAVUS_JOURNAL_H_INCLUDED_ */

@@ -89,6 +89,7 @@ typedef struct {
     off_t                          found_bytes;
     ngx_uint_t                     former;      /* in former folders */
     ngx_uint_t                     shut;        /* no file can be made */
+    ngx_uint_t                     aside;       /* files of damaged bytes */
     ngx_uint_t                     unreadable;
     u_char                         why[NGX_TAVUS_JOURNAL_WHY];
 } ngx_tavus_journal_read_t;
@@ -145,6 +146,9 @@ typedef struct {
 
 /* Ends writing to the active file, which can be replayed then. */
 void ngx_tavus_journal_close(void);
+
+/* What is set aside has the name of its file and this. */
+#define NGX_TAVUS_JOURNAL_ASIDE  ".damaged"
 
 /* Closes a file, which unlocks it, and forgets it. */
 void ngx_tavus_journal_free(ngx_tavus_journal_file_t *file);

@@ -266,6 +266,14 @@ ngx_tavus_journal_scan_folder(ngx_tavus_journal_read_t *r,
                == 0)
         {
             ngx_tavus_journal_look(r, folder, de->d_name, log);
+
+        } else if (len > sizeof(NGX_TAVUS_JOURNAL_ASIDE) - 1
+                   && ngx_strcmp(de->d_name + len
+                                 - (sizeof(NGX_TAVUS_JOURNAL_ASIDE) - 1),
+                                 NGX_TAVUS_JOURNAL_ASIDE)
+                      == 0)
+        {
+            r->aside++;
         }
     }
 
@@ -408,6 +416,7 @@ ngx_tavus_journal_scanned(ngx_event_t *ev)
     j->stats.found = r->found;
     j->stats.found_bytes = r->found_bytes;
     j->stats.former = r->former;
+    j->stats.aside = r->aside;
     j->shut = r->shut;
 
     if (r->unreadable > j->stats.unreadable) {
@@ -846,8 +855,8 @@ ngx_tavus_journal_remove_thread(void *data, ngx_log_t *log)
     char    path[NGX_MAX_PATH];
     size_t  len;
 
-    len = snprintf(path, sizeof(path), "%s/%s.damaged", r->file->path,
-                   r->file->name);
+    len = snprintf(path, sizeof(path), "%s/%s" NGX_TAVUS_JOURNAL_ASIDE,
+                   r->file->path, r->file->name);
 
     if (len >= sizeof(path)) {
         r->error = ENAMETOOLONG;
@@ -876,7 +885,7 @@ ngx_tavus_journal_remove_thread(void *data, ngx_log_t *log)
         (void) close(fd);
     }
 
-    path[len - (sizeof(".damaged") - 1)] = '\0';
+    path[len - (sizeof(NGX_TAVUS_JOURNAL_ASIDE) - 1)] = '\0';
 
     if (unlink(path) != 0) {
         r->error = ngx_errno;

@@ -60,12 +60,18 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
 
     [ngx_tavus_stmt_heartbeat] =
     { ngx_tavus_stmt(heartbeat),
-      "SELECT tavus.heartbeat($1, $2::int, $3::bigint)",
-      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+      "SELECT tavus.heartbeat($1, $2::int, $3::bigint, $4::jsonb)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT } },
 
     [ngx_tavus_stmt_log_state] =
     { ngx_tavus_stmt(log_state),
       "SELECT tavus.log_state()",
+      { 0 } },
+
+    [ngx_tavus_stmt_alerts_look] =
+    { ngx_tavus_stmt(alerts_look),
+      "SELECT tavus.alerts_look()",
       { 0 } },
 
     [ngx_tavus_stmt_leads_roll] =
@@ -190,6 +196,11 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       { NGX_TAVUS_OID_BOOL, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TIMESTAMPTZ,
         NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4,
         NGX_TAVUS_OID_UUID } },
+
+    [ngx_tavus_stmt_admin_alerts] =
+    { ngx_tavus_stmt(admin_alerts),
+      "SELECT tavus.pieces(tavus.admin_alerts($1, $2, $3))",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_INT8 } },
 
     [ngx_tavus_stmt_admin_orders] =
     { ngx_tavus_stmt(admin_orders),

@@ -9,7 +9,7 @@ use lib $FindBin::Bin;
 
 use Tavus::Test::Pg;
 
-my $pg = Tavus::Test::Pg->new;
+my $pg = Tavus::Test::Pg->new(alerts => 1);
 @ENV{qw(PGHOST PGPORT PGUSER PGDATABASE)}
     = ($pg->socket_dir, $pg->port, 'postgres', 'tavus');
 $pg->db->do('CREATE EXTENSION IF NOT EXISTS pgtap');

@@ -8,6 +8,7 @@ package Tavus::Test::Pg;
 #   $pg->kill;                                 as kill -9 would
 #   $pg->freeze; $pg->thaw;                    SIGSTOP, SIGCONT for all of it
 #   $pg->conninfo, $pg->socket_dir, $pg->port, $pg->log
+#   Tavus::Test::Pg->new(alerts => 1)          with alerts, muted otherwise
 #   my $standby = Tavus::Test::Pg->new(from => $pg);   a copy that follows
 #   $pg->synchronous;                          commits wait for the standby
 #   $standby->promote; $pg->follow($standby);  the roles change
@@ -39,6 +40,7 @@ sub new ($class, %opt) {
         fsync  => 0,        # off loses data when the machine stops, only then
         schema => 1,
         tcp    => 0,
+        alerts => 0,        # or events of others come among those of a test
         config => [],
         owner  => $$,
         %opt,
@@ -53,7 +55,10 @@ sub new ($class, %opt) {
     return $self->follow($self->{from}) if $self->{from};
 
     copy_tree(template($self->{schema}), $self->{data});
-    return $self->start;
+    $self->start;
+    $self->db->do('UPDATE tavus.alert_kinds SET muted = true')
+        if $self->{schema} && !$self->{alerts};
+    return $self;
 }
 
 sub dir ($self)        { return $self->{dir} }
