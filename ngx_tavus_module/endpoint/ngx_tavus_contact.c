@@ -6,6 +6,7 @@
 
 
 #include "endpoint/ngx_tavus_contact.h"
+#include "endpoint/ngx_tavus_field.h"
 #include "http/ngx_tavus_ctx.h"
 #include "http/ngx_tavus_intake.h"
 #include "http/ngx_tavus_problem.h"
@@ -21,57 +22,37 @@
 #define NGX_TAVUS_CONTACT_BODY  65536
 
 
-typedef enum {
-    NGX_TAVUS_CONTACT_LINE = 0,
-    NGX_TAVUS_CONTACT_LINES,        /* line ends are allowed */
-    NGX_TAVUS_CONTACT_LABEL,        /* max is in bytes */
-    NGX_TAVUS_CONTACT_CONSENT
-} ngx_tavus_contact_kind_e;
-
-
-typedef struct {
-    const char   *name;
-    size_t        min;              /* characters; 0: may be absent */
-    size_t        max;
-    ngx_uint_t    kind;             /* ngx_tavus_contact_kind_e */
-    const char   *issue;
-} ngx_tavus_contact_field_t;
-
-
 static void ngx_tavus_contact_body(ngx_http_request_t *r, ngx_str_t *body);
 static ngx_int_t ngx_tavus_contact_read(cJSON *root, cJSON *issues);
-static ngx_uint_t ngx_tavus_contact_fit(ngx_tavus_contact_field_t *field,
-    cJSON *item);
-static ngx_uint_t ngx_tavus_contact_email(const char *email);
 static ngx_int_t ngx_tavus_contact_store(ngx_http_request_t *r, cJSON *root);
 static void ngx_tavus_contact_stored(ngx_http_request_t *r,
     ngx_tavus_outcome_e outcome);
 
 
-static ngx_tavus_contact_field_t  ngx_tavus_contact_fields[] = {
-    { "name", 2, 200, NGX_TAVUS_CONTACT_LINE,
+static ngx_tavus_field_t  ngx_tavus_contact_fields[] = {
+    { "name", 2, 200, NGX_TAVUS_FIELD_LINE,
       "The name must have 2 to 200 characters." },
-    { "email", 3, 254, NGX_TAVUS_CONTACT_LINE,
+    { "email", 3, 254, NGX_TAVUS_FIELD_EMAIL,
       "The email must be an address such as name@example.com." },
-    { "message", 10, 5000, NGX_TAVUS_CONTACT_LINES,
+    { "message", 10, 5000, NGX_TAVUS_FIELD_LINES,
       "The message must have 10 to 5000 characters." },
-    { "phone", 0, 40, NGX_TAVUS_CONTACT_LINE,
+    { "phone", 0, 40, NGX_TAVUS_FIELD_LINE,
       "The phone number must have at most 40 characters." },
-    { "company", 0, 200, NGX_TAVUS_CONTACT_LINE,
+    { "company", 0, 200, NGX_TAVUS_FIELD_LINE,
       "The company must have at most 200 characters." },
-    { "session_id", 0, 128, NGX_TAVUS_CONTACT_LABEL,
+    { "session_id", 0, 128, NGX_TAVUS_FIELD_LABEL,
       "The session_id must have at most 128 bytes." },
-    { "user_id", 0, 128, NGX_TAVUS_CONTACT_LABEL,
+    { "user_id", 0, 128, NGX_TAVUS_FIELD_LABEL,
       "The user_id must have at most 128 bytes." },
-    { "conversation_id", 0, 128, NGX_TAVUS_CONTACT_LABEL,
+    { "conversation_id", 0, 128, NGX_TAVUS_FIELD_LABEL,
       "The conversation_id must have at most 128 bytes." },
-    { "utm_source", 0, 200, NGX_TAVUS_CONTACT_LABEL,
+    { "utm_source", 0, 200, NGX_TAVUS_FIELD_LABEL,
       "The utm_source must have at most 200 bytes." },
-    { "utm_medium", 0, 200, NGX_TAVUS_CONTACT_LABEL,
+    { "utm_medium", 0, 200, NGX_TAVUS_FIELD_LABEL,
       "The utm_medium must have at most 200 bytes." },
-    { "utm_campaign", 0, 200, NGX_TAVUS_CONTACT_LABEL,
+    { "utm_campaign", 0, 200, NGX_TAVUS_FIELD_LABEL,
       "The utm_campaign must have at most 200 bytes." },
-    { "consent", 0, 0, NGX_TAVUS_CONTACT_CONSENT,
+    { "consent", 0, 0, NGX_TAVUS_FIELD_CONSENT,
       "The consent must be \"granted\" or \"denied\"." },
     { NULL, 0, 0, 0, NULL }
 };
@@ -138,9 +119,9 @@ ngx_tavus_contact_body(ngx_http_request_t *r, ngx_str_t *body)
 static ngx_int_t
 ngx_tavus_contact_read(cJSON *root, cJSON *issues)
 {
-    cJSON                      *item, *issue;
-    ngx_uint_t                  faults;
-    ngx_tavus_contact_field_t  *field;
+    cJSON              *item, *issue;
+    ngx_uint_t          faults;
+    ngx_tavus_field_t  *field;
 
     faults = 0;
 
@@ -166,7 +147,7 @@ ngx_tavus_contact_read(cJSON *root, cJSON *issues)
 
         item = cJSON_GetObjectItemCaseSensitive(root, field->name);
 
-        if (ngx_tavus_contact_fit(field, item)) {
+        if (ngx_tavus_field_fit(field, item)) {
             continue;
         }
 
@@ -179,108 +160,6 @@ ngx_tavus_contact_read(cJSON *root, cJSON *issues)
     }
 
     return faults ? NGX_DECLINED : NGX_OK;
-}
-
-
-/* the fields go into mails: no line ends where a header could begin */
-
-static ngx_uint_t
-ngx_tavus_contact_fit(ngx_tavus_contact_field_t *field, cJSON *item)
-{
-    size_t       n, first, last;
-    const char  *p, *word;
-
-    if (item == NULL) {
-        return field->min == 0;
-    }
-
-    if (field->kind == NGX_TAVUS_CONTACT_CONSENT) {
-        return ngx_tavus_consent(item, &word) == NGX_OK;
-    }
-
-    if (!cJSON_IsString(item)) {
-        return 0;
-    }
-
-    n = 0;
-    first = 0;
-    last = 0;
-
-    for (p = item->valuestring; *p; p++) {
-
-        if (((unsigned char) *p < ' ' || *p == 0x7f)
-            && !(field->kind == NGX_TAVUS_CONTACT_LINES
-                 && (*p == LF || *p == CR || *p == '\t')))
-        {
-            return 0;
-        }
-
-        /* continuation bytes of UTF-8 are no characters */
-
-        n += ((unsigned char) *p & 0xc0) != 0x80
-             || field->kind == NGX_TAVUS_CONTACT_LABEL;
-
-        /* nor do blanks at the ends make a name */
-
-        if ((unsigned char) *p > ' ') {
-            last = n;
-
-            if (first == 0) {
-                first = n;
-            }
-        }
-    }
-
-    if ((last ? last - first + 1 : 0) < field->min || n > field->max) {
-        return 0;
-    }
-
-    return ngx_strcmp(field->name, "email") != 0
-           || ngx_tavus_contact_email(item->valuestring);
-}
-
-
-/* what can be an address; whether it is one, only a mail to it would tell */
-
-static ngx_uint_t
-ngx_tavus_contact_email(const char *email)
-{
-    char         last;
-    const char  *p, *at, *dot;
-
-    at = NULL;
-    dot = NULL;
-    last = '.';
-
-    for (p = email; *p; p++) {
-
-        if (*p <= ' ' || (unsigned char) *p >= 0x7f
-            || ngx_strchr("\"(),:;<>[\\]", *p))
-        {
-            return 0;
-        }
-
-        if (*p == '@') {
-            if (at || last == '.') {
-                return 0;
-            }
-
-            at = p;
-
-        } else if (*p == '.') {
-            if (last == '.' || last == '@') {
-                return 0;
-            }
-
-            if (at) {
-                dot = p;
-            }
-        }
-
-        last = *p;
-    }
-
-    return at != NULL && at - email <= 64 && dot != NULL && last != '.';
 }
 
 

@@ -511,7 +511,7 @@ ngx_tavus_pg_result(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op, PGresult *res)
 
         if (op->preparing) {
             op->preparing = 0;
-            pg->prepared &= ~(1u << op->stmt->index);
+            pg->prepared &= ~((uint64_t) 1 << op->stmt->index);
         }
 
         /* a function's type has changed: only a new session forgets it */
@@ -606,7 +606,7 @@ ngx_tavus_pg_send(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op)
     n = (int) ngx_tavus_pg_params(stmt);
     name = (char *) pg->names[stmt->index];
 
-    if (!(pg->prepared & (1u << stmt->index))) {
+    if (!(pg->prepared & ((uint64_t) 1 << stmt->index))) {
 
         (void) ngx_snprintf((u_char *) name, NGX_TAVUS_PG_NAME_LEN, "%s_%s%Z",
                             stmt->name, pg->session.token);
@@ -633,7 +633,7 @@ ngx_tavus_pg_send(ngx_tavus_pg_t *pg, ngx_tavus_pg_op_t *op)
 
         /* what follows in the pipeline finds it there */
 
-        pg->prepared |= 1u << stmt->index;
+        pg->prepared |= (uint64_t) 1 << stmt->index;
         op->preparing = 1;
         op->prepared = 1;
     }

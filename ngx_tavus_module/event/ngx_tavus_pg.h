@@ -17,7 +17,7 @@
 
 #define NGX_TAVUS_PG_MAX_KEYWORDS    64
 #define NGX_TAVUS_PG_MAX_PARAMS      16
-#define NGX_TAVUS_PG_MAX_STATEMENTS  32
+#define NGX_TAVUS_PG_MAX_STATEMENTS  64
 
 
 typedef struct ngx_tavus_pg_s     ngx_tavus_pg_t;

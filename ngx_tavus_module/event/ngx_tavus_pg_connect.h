@@ -29,8 +29,8 @@
 /* of a statement on a connection: its own and the session's token */
 #define NGX_TAVUS_PG_NAME_LEN      48
 
-#if (NGX_TAVUS_PG_MAX_STATEMENTS > 32)
-#error "what is prepared on a connection does not fit into 32 bits"
+#if (NGX_TAVUS_PG_MAX_STATEMENTS > 64)
+#error "what is prepared on a connection does not fit into 64 bits"
 #endif
 
 
@@ -68,7 +68,7 @@ struct ngx_tavus_pg_s {
     ngx_queue_t             waiting;    /* not sent yet */
     ngx_queue_t             sent;
     ngx_uint_t              nops;       /* in both */
-    uint32_t                prepared;   /* a bit a statement */
+    uint64_t                prepared;   /* a bit a statement */
     u_char                  names[NGX_TAVUS_PG_MAX_STATEMENTS]
                                  [NGX_TAVUS_PG_NAME_LEN];
 

@@ -9,6 +9,7 @@
 #include <ngx_core.h>
 
 #include "service/ngx_tavus_api_create.h"
+#include "service/ngx_tavus_service.h"
 
 
 #define NGX_TAVUS_API_URL_MAX     512
@@ -41,8 +42,6 @@ static ngx_int_t ngx_tavus_api_create_names(cJSON *root, ngx_pool_t *pool,
 static ngx_int_t ngx_tavus_api_create_copy(ngx_pool_t *pool,
     const char *text, ngx_str_t *s);
 static ngx_int_t ngx_tavus_api_create_token(ngx_tavus_api_made_t *made);
-static ngx_uint_t ngx_tavus_api_create_valid_url(ngx_str_t *url,
-    ngx_uint_t plain);
 
 
 static const ngx_tavus_api_spelling_t  ngx_tavus_api_spellings[] = {
@@ -242,7 +241,7 @@ ngx_tavus_api_create_answer(ngx_str_t *answer, ngx_uint_t plain,
                                                    &made->meeting_token)
                        != NGX_OK
                        || ngx_tavus_api_create_token(made) != NGX_OK))
-               || !ngx_tavus_api_create_valid_url(&made->url, plain))
+               || !ngx_tavus_service_valid_url(&made->url, plain))
     {
         rc = NGX_ERROR;
     }
@@ -336,34 +335,4 @@ ngx_tavus_api_create_token(ngx_tavus_api_made_t *made)
 
     return ngx_strstr(made->url.data, (char *) token->data) ? NGX_ERROR
                                                             : NGX_OK;
-}
-
-
-/* it will be the source of a frame in the visitor's page */
-
-static ngx_uint_t
-ngx_tavus_api_create_valid_url(ngx_str_t *url, ngx_uint_t plain)
-{
-    size_t      i;
-    ngx_uint_t  scheme;
-
-    if (ngx_strncmp(url->data, "https://", 8) == 0) {
-        scheme = 8;
-
-    } else if (plain && ngx_strncmp(url->data, "http://", 7) == 0) {
-        scheme = 7;
-
-    } else {
-        return 0;
-    }
-
-    for (i = scheme; i < url->len; i++) {
-        if (url->data[i] <= ' ' || url->data[i] >= 0x7f
-            || ngx_strchr("\"'<>\\`@", url->data[i]) != NULL)
-        {
-            return 0;
-        }
-    }
-
-    return url->len > scheme && url->data[scheme] != '/';
 }

@@ -80,3 +80,33 @@ ngx_tavus_service_measure(ngx_tavus_curl_t *t, ngx_uint_t service)
                                          service, 0),
                          (uint64_t) t->time * 1000);
 }
+
+
+/* a visitor's page will open it, or have it as the source of a frame */
+
+ngx_uint_t
+ngx_tavus_service_valid_url(ngx_str_t *url, ngx_uint_t plain)
+{
+    size_t      i;
+    ngx_uint_t  scheme;
+
+    if (ngx_strncmp(url->data, "https://", 8) == 0) {
+        scheme = 8;
+
+    } else if (plain && ngx_strncmp(url->data, "http://", 7) == 0) {
+        scheme = 7;
+
+    } else {
+        return 0;
+    }
+
+    for (i = scheme; i < url->len; i++) {
+        if (url->data[i] <= ' ' || url->data[i] >= 0x7f
+            || ngx_strchr("\"'<>\\`@", url->data[i]) != NULL)
+        {
+            return 0;
+        }
+    }
+
+    return url->len > scheme && url->data[scheme] != '/';
+}

@@ -33,5 +33,11 @@ ngx_int_t ngx_tavus_service_body(ngx_tavus_curl_t *t, ngx_str_t *json);
  */
 void ngx_tavus_service_measure(ngx_tavus_curl_t *t, ngx_uint_t service);
 
+/*
+ * Whether an address that a service answered, with a NUL behind it, can be
+ * given to a visitor: https, or http if plain, and nothing that would end it.
+ */
+ngx_uint_t ngx_tavus_service_valid_url(ngx_str_t *url, ngx_uint_t plain);
+
 
 #endif /* _NGX_TAVUS_SERVICE_H_INCLUDED_ */
