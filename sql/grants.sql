@@ -33,7 +33,6 @@ GRANT EXECUTE ON FUNCTION
     tavus.order_answer(uuid, text, timestamptz, boolean, text),
     tavus.orders_look(boolean, uuid, text, bigint, text),
     tavus.stripe_repair(boolean, bigint, text, text, int),
-    tavus.order_by_session(text),
     tavus.orders_roll(int, boolean),
     tavus.leads_roll(int),
     tavus.lead_handled(uuid, boolean, text)
@@ -51,6 +50,7 @@ GRANT EXECUTE ON FUNCTION
     tavus.admin_subscriptions(text, boolean, timestamptz, timestamptz, int, uuid),
     tavus.admin_leads(boolean, text, timestamptz, timestamptz, int, uuid),
     tavus.admin_alerts(text, int, bigint),
+    tavus.order_by_session(text),
     tavus.health(),
     tavus.pieces(text)
 TO tavus_admin;

@@ -120,6 +120,13 @@ static const tavus_label_t  tavus_label_failure = {
                 "storage_unavailable", "other" }
 };
 
+static const tavus_label_t  tavus_label_checkout = {
+    "reason", { "invalid_api_key", "payment_required", "rate_limited",
+                "conflict", "refused", "server_error", "invalid_answer",
+                "timeout", "connection_lost", "unreachable", "not_sent",
+                "storage_unavailable", "other" }
+};
+
 static const tavus_label_t  tavus_label_end = {
     "reason", { "visitor", "abandoned", "unrecorded", "unusable", "late",
                 "other" }
@@ -198,6 +205,14 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
     { "conversations_ended_total",
       "Conversations that this server has ended.",
       TAVUS_COUNTER, { &tavus_label_end, NULL }, NULL, 1 },
+
+    { "checkouts_created_total",
+      "Checkout sessions that a visitor was given the address of.",
+      TAVUS_COUNTER, { NULL, NULL }, NULL, 1 },
+
+    { "checkouts_failed_total",
+      "Checkout sessions that were asked for and not to be had.",
+      TAVUS_COUNTER, { &tavus_label_checkout, NULL }, NULL, 1 },
 
     { "auth_failures_total",
       "Logins that were refused.",

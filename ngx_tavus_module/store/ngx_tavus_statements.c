@@ -150,6 +150,30 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       "SELECT tavus.lead_handled($1::uuid, $2::boolean, $3)",
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
 
+    /* what is paid, which is not known yet, comes with Stripe's events */
+
+    [ngx_tavus_stmt_order_intent] =
+    { ngx_tavus_stmt(order_intent),
+      "SELECT tavus.order_intent($1::uuid, $2::boolean, $3, $4, $5::jsonb, "
+      "NULL, NULL, $6, $7, $8, $9, $10, $11, $12, $13, $14::int)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
+    [ngx_tavus_stmt_order_answer] =
+    { ngx_tavus_stmt(order_answer),
+      "SELECT tavus.order_answer($1::uuid, $2, to_timestamp($3::float8), "
+      "$4::boolean, $5)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
+    [ngx_tavus_stmt_order_by_session] =
+    { ngx_tavus_stmt(order_by_session),
+      "SELECT tavus.order_by_session($1)",
+      { NGX_TAVUS_OID_TEXT } },
+
     /* the arguments of the routes in ngx_tavus_admin.c */
 
     [ngx_tavus_stmt_admin_events] =

@@ -54,6 +54,10 @@ typedef enum {
     ngx_tavus_stmt_deliver_retry,
     ngx_tavus_stmt_lead_handled,
 
+    ngx_tavus_stmt_order_intent,
+    ngx_tavus_stmt_order_answer,
+    ngx_tavus_stmt_order_by_session,
+
     ngx_tavus_stmt_admin_events,
     ngx_tavus_stmt_admin_event,
     ngx_tavus_stmt_admin_conversations,

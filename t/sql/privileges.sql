@@ -20,15 +20,15 @@ SELECT is((SELECT array_agg(p.proname::text) FROM pg_proc p,
           'PUBLIC may execute nothing');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p, aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_app'::regrole),
-          '{alerts_look,claim_repairs,claim_unsettled,deliver_claim,deliver_retry,deliver_settle,drop_months,heartbeat,'
-              'heartbeat,lead_handled,leads_roll,log_state,mail_claim,maintain,make_months,order_answer,order_by_session,'
+          '{alerts_look,claim_repairs,claim_unsettled,deliver_claim,deliver_retry,deliver_settle,drop_months,'
+              'heartbeat,lead_handled,leads_roll,log_state,mail_claim,maintain,make_months,order_answer,'
               'order_intent,orders_look,orders_roll,record,rotate_digests,schema_version,stripe_repair,trim}',
           'tavus_app: intake, upkeep, alerts, deliveries, orders and leads only');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p,
     aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_admin'::regrole),
           '{admin_alerts,admin_conversation,admin_conversations,admin_deliveries,admin_event,admin_events,'
-              'admin_leads,admin_orders,admin_quarantine,admin_subscriptions,health,pieces,'
+              'admin_leads,admin_orders,admin_quarantine,admin_subscriptions,health,order_by_session,pieces,'
               'schema_version}',
           'tavus_admin: the admin API');
 SELECT is((SELECT array_agg(p.proname::text) FROM pg_proc p, aclexplode(p.proacl) a
@@ -74,12 +74,13 @@ SELECT is(pg_temp.try('tavus_admin', pg_temp.record_sql()), 'refused',
     'tavus_admin records nothing');
 SELECT is(pg_temp.try('tavus_admin', 'TABLE tavus.conversations'), 'refused', 'and reads no table');
 SELECT is((SELECT array_agg(DISTINCT pg_temp.try('tavus_app', 'SELECT tavus.' || f))::text
-             FROM unnest('{alerts_look(),"orders_roll(1, true)",leads_roll(1),order_by_session(''x''),'
+             FROM unnest('{alerts_look(),"orders_roll(1, true)",leads_roll(1),'
                          '"orders_look(true, NULL, NULL, NULL, NULL)","stripe_repair(true, 0, NULL, NULL, 0)",'
                          '"lead_handled(gen_random_uuid(), true, ''x'')"}'::text[]) f), '{ok}',
           'tavus_app makes alerts, orders and leads');
 SELECT is((SELECT array_agg(DISTINCT pg_temp.try('tavus_admin', 'SELECT tavus.' || f))::text
-             FROM unnest('{admin_orders(),admin_subscriptions(),admin_leads(),admin_alerts()}'::text[]) f), '{ok}',
+             FROM unnest('{admin_orders(),admin_subscriptions(),admin_leads(),admin_alerts(),'
+                         'order_by_session(''x'')}'::text[]) f), '{ok}',
           'which tavus_admin sees');
 SELECT is(pg_temp.try('tavus_admin', 'SELECT tavus.lead_handled(gen_random_uuid(), true, ''x'')'), 'refused',
           'and changes none of');
