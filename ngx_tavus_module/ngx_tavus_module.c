@@ -7,6 +7,7 @@
 
 #include "ngx_tavus_conf.h"
 #include "endpoint/ngx_tavus_admin.h"
+#include "endpoint/ngx_tavus_checkout.h"
 #include "endpoint/ngx_tavus_contact.h"
 #include "endpoint/ngx_tavus_conversation.h"
 #include "endpoint/ngx_tavus_conversation_conf.h"
@@ -98,6 +99,11 @@ static ngx_tavus_endpoint_t  ngx_tavus_endpoints[] = {
       NGX_TAVUS_ASKS_ORIGIN|NGX_TAVUS_NEEDS_DATABASE,
       NULL },
 
+    { ngx_string("tavus_checkout"), ngx_tavus_checkout_handler,
+      NGX_HTTP_GET|NGX_HTTP_POST,
+      NGX_TAVUS_ASKS_ORIGIN|NGX_TAVUS_NEEDS_DATABASE,
+      ngx_tavus_checkout_check },
+
     { ngx_string("tavus_admin"), ngx_tavus_admin_handler,
       NGX_HTTP_GET|NGX_HTTP_POST|NGX_HTTP_PATCH|NGX_HTTP_DELETE,
       NGX_TAVUS_ASKS_LOGIN|NGX_TAVUS_NEEDS_DATABASE,
@@ -167,6 +173,13 @@ static ngx_command_t  ngx_tavus_commands[] = {
       NULL },
 
     { ngx_string("tavus_contact"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_tavus_endpoint,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("tavus_checkout"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_tavus_endpoint,
       NGX_HTTP_LOC_CONF_OFFSET,

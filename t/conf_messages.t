@@ -142,6 +142,44 @@ says('host not found in "https://no.invalid" of "tavus_stripe_api_url", and no '
     . '"resolver" is configured', qr/^\s*tavus_stripe_api_url /,
     stripe(tavus_stripe_api_url => 'https://no.invalid'));
 
+# ---- plans
+my $plan = qr/^\s*tavus_plan /;
+sub plans { return http(tavus_plan => [@_]) }
+says('duplicate plan "a"', $plan, plans(('a { price price_1; }') x 2));
+says('invalid plan "A", its name is up to 32 of a-z 0-9 - _', $plan,
+    plans('A { price price_1; }'));
+says('plan "a" has no "price"', $plan, plans('a { }'));
+says('unknown directive "cost" in "tavus_plan"', $plan,
+    plans('a { cost 1; }'));
+says("invalid number of arguments in \"$_->[0]\"", $plan, plans("a { $_->[1] }"))
+    for ['price', 'price price_1 price_2;'], ['mode', 'mode;'],
+        ['add_on', 'add_on b;'];
+says("duplicate \"$_->[0]\"", $plan, plans("a { $_->[1] }"))
+    for ['price', 'price price_1; price price_2;'],
+        ['mode', 'mode payment; mode payment;'];
+says('invalid "mode" "setup", it is subscription or payment', $plan,
+    plans('a { mode setup; }'));
+says('invalid price "prod_1", its id at Stripe begins with "price_"', $plan,
+    plans('a { price prod_1; }'));
+says('price "price_1" stands twice in one plan', $plan,
+    plans('a { price price_1; add_on b price_1; }'));
+says('duplicate "add_on" "b"', $plan,
+    plans('a { add_on b price_1; add_on b price_2; }'));
+says('invalid "add_on" "B", its name is up to 32 of a-z 0-9 - _', $plan,
+    plans('a { add_on B price_1; }'));
+says('invalid "add_on" "max=1000", behind the price stands "max=" with a '
+    . 'number from 1 to 999', $plan, plans('a { add_on b price_1 max=1000; }'));
+says('more than 19 "add_on"', $plan,
+    plans('a { ' . join('', map { "add_on b$_ price_$_;" } 1 .. 20) . ' }'));
+says("\"$_\" directive must be a literal path without a query", qr/$_/,
+    x("$_ x;")) for qw(tavus_checkout_success tavus_checkout_cancel);
+says('with a "tavus_stripe_key" of live mode "tavus_public_origin" must be '
+    . 'https for Stripe to send back to it', qr/tavus_checkout;/,
+    http(tavus_plan => 'a { price price_1; }',
+        tavus_stripe_api_url => 'https://127.0.0.1', tavus_stripe_key =>
+            'file:' . keep('sk_live_0123456789abcdef')),
+    x('tavus_checkout;'));
+
 # ---- the database
 my $database = qr/^\s*tavus_database /;
 sub db { return http(tavus_database => qq("$_[0]")) }
@@ -502,7 +540,8 @@ says('invalid parameter "other"', $users,
 
 # ---- twice
 my %repeated = map { $_ => 1 } qw(tavus_limit_zone tavus_limit
-    tavus_deliver tavus_vertical tavus_cors_origin tavus_webhook_secret);
+    tavus_deliver tavus_vertical tavus_plan tavus_cors_origin
+    tavus_webhook_secret);
 my %twice = (
     tavus_database => '"host=/run/x dbname=x user=y"',
     tavus_database_password => $good,
@@ -513,6 +552,7 @@ my %twice = (
     tavus_api_timeout => '1s', tavus_api_call_limit => '5m',
     tavus_stripe_key => $stripe, tavus_stripe_api_url => 'https://127.0.0.1',
     tavus_stripe_timeout => '1s',
+    tavus_checkout_success => '/x', tavus_checkout_cancel => '/x',
     tavus_api_names => 'legacy', tavus_sandbox => 'on',
     tavus_trusted_certificate => '/etc/ssl/certs/ca-certificates.crt',
     tavus_public_origin => 'https://a.example',

@@ -138,7 +138,7 @@ for my $name ($e->names) {
             $bytes, $headers);
         is $res->body, 'backend', "post_action: $name, $probe";
         my $good = $want =~ /^2/ && $method eq 'POST';
-        wait_ok { $name eq 'conversation' || $name eq 'end'
+        wait_ok { $name =~ /^(?:conversation|end|checkout)\z/
             || stored() == $events + ($good ? 1 : 0) } 'what it does';
         wait_ok { created() == $calls
             + ($good && $name eq 'conversation' ? 1 : 0) } 'and what not';

@@ -31,6 +31,7 @@ for my $command (@commands) {
 }
 spew("$dir/etc/$_", "$_-0123456789abcdef\n", 0600)
     for qw(db.password api.key stripe.secret);
+spew("$dir/etc/stripe.key", "sk_live_0123456789abcdef\n", 0600);
 
 # ---- what a test cannot have of it: paths, ports and the terminal
 $text =~ s{^load_module .*\n}{Tavus::Test::Nginx::module() eq 'static' ? ''

@@ -728,6 +728,27 @@ ngx_tavus_webhook_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 }
 
 
+ngx_uint_t
+ngx_tavus_webhook_listens(ngx_tavus_main_conf_t *mcf, ngx_uint_t scheme)
+{
+    ngx_uint_t                     i;
+    ngx_tavus_location_t          *l;
+    ngx_tavus_webhook_loc_conf_t  *wlcf;
+
+    l = mcf->locations.elts;
+
+    for (i = 0; i < mcf->locations.nelts; i++) {
+        wlcf = ngx_tavus_location_conf(&l[i], ngx_tavus_webhook_module);
+
+        if (wlcf->scheme == scheme) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
 ngx_tavus_location_t *
 ngx_tavus_webhook_find(ngx_conf_t *cf, ngx_tavus_location_t *location,
     ngx_str_t *path)

@@ -61,6 +61,10 @@ ngx_int_t ngx_tavus_webhook_check(ngx_conf_t *cf,
 ngx_tavus_location_t *ngx_tavus_webhook_find(ngx_conf_t *cf,
     ngx_tavus_location_t *location, ngx_str_t *path);
 
+/* Whether there is a location for webhooks of a scheme. */
+ngx_uint_t ngx_tavus_webhook_listens(ngx_tavus_main_conf_t *mcf,
+    ngx_uint_t scheme);
+
 
 /* directives: tavus_webhook_verify, _signature_header and _tolerance */
 extern ngx_module_t  ngx_tavus_webhook_module;

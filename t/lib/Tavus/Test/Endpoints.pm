@@ -44,6 +44,7 @@ sub new ($class, $t) {
             . "tavus_webhook_secret $file{stripe} id=str;",
         track => 'tavus_track; tavus_callback /hooks/own;',
         contact => 'tavus_contact;',
+        checkout => 'tavus_checkout; tavus_checkout_success /own;',
         admin => 'tavus_admin; tavus_admin_users %%SECRETS%%/admin.htpasswd;',
         health => 'tavus_health; tavus_admin_users %%SECRETS%%/admin.htpasswd;',
         metrics => 'tavus_metrics; '
@@ -57,15 +58,19 @@ sub new ($class, $t) {
             '$binary_remote_addr zone=create:1m rate=1000r/s capacity=10000',
             'all zone=site:64k rate=1000r/s capacity=10000',
             '$http_x_bucket zone=few:1m rate=1r/h capacity=1',
-        ]},
+        ],
+            tavus_stripe_key => 'file:' . $t->secret('stripe.key',
+                'sk_test_sandbox0123456789abcdef'),
+            tavus_stripe_api_url => '%%SANDBOX%%',
+            tavus_plan => 'starter { price price_starter; }'},
         locations => {'= /hooks/own' => $self->{directives}{tavus}},
     );
     return $self;
 }
 
 sub names ($self) {
-    return qw(conversation end tavus standard stripe track contact admin health
-        metrics problem);
+    return qw(conversation end tavus standard stripe track contact checkout
+        admin health metrics problem);
 }
 
 sub directives ($self, $name) {
@@ -178,6 +183,17 @@ sub make_probes ($self) {
             method => ['405 method_not_allowed'],
             limited => [@$limited, json => $contact],
         ],
+        checkout => [
+            good => ['200 own', json => {plan => 'starter'},
+                see => sub ($res) { $self->success_url =~ m{/own\?} ? 'own'
+                    : '-' }],
+            status => ['200 open', query => sub { 'session_id=cs_x' },
+                see => sub ($res) { $res->json->{status} }],
+            'no session' => ['400 invalid_parameter'],
+            foreign => [@$foreign, json => {plan => 'starter'}],
+            'no json' => ['415 unsupported_media_type', bytes => sub { '{}' }],
+            limited => [@$limited, json => {plan => 'none'}],
+        ],
         admin => [
             good => ['200 events', headers => $admin,
                 see => sub ($res) { (sort keys $res->json->%*)[0] }],
@@ -207,6 +223,12 @@ sub make_probes ($self) {
 sub own_header ($secret, $bytes) {
     my (undef, $value) = sign_header($secret, $bytes);
     return ('X-Own-Signature' => $value);
+}
+
+# where the last checkout leads
+sub success_url ($self) {
+    my @calls = $self->{t}->sandbox->calls('/v1/checkout/sessions');
+    return @calls ? $calls[-1]{form}{success_url} : '';
 }
 
 sub received ($res) { return $res->json->{received} ? 'received' : '-' }
