@@ -20,7 +20,7 @@ SELECT is((SELECT array_agg(p.proname::text) FROM pg_proc p,
           'PUBLIC may execute nothing');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p, aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_app'::regrole),
-          '{alerts_look,claim_repairs,claim_unsettled,deliver_claim,deliver_retry,deliver_settle,drop_months,'
+          '{alerts_look,claim_repairs,claim_unsettled,deliver_claim,deliver_retry,deliver_settle,drop_months,heartbeat,'
               'heartbeat,lead_handled,leads_roll,log_state,mail_claim,maintain,make_months,order_answer,'
               'order_intent,orders_look,orders_roll,record,rotate_digests,schema_version,stripe_repair,trim}',
           'tavus_app: intake, upkeep, alerts, deliveries, orders and leads only');
