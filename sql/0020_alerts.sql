@@ -15,7 +15,7 @@ INSERT INTO tavus.alert_kinds (kind, threshold) VALUES
     ('key_invalid', 300), ('out_of_credits', 300), ('plan_cap', 1),
     ('destination_paused', 8), ('destination_dead', 1), ('quarantine', 1), ('journal_damaged', 1),
     ('journal_old', 300), ('node_silent', 0), ('month_missing', 1), ('log_held', 300),
-    ('order_unknown', 3600);
+    ('order_unknown', 3600), ('stripe_repair', 10800);
 
 CREATE TABLE tavus.alerts (
     id         bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

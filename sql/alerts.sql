@@ -51,39 +51,6 @@ AS $$
             OFFSET 0) v
 $$;
 
--- Whether Tavus refused creates for this reason and has not taken one since, or did so within the seconds.
-CREATE OR REPLACE FUNCTION tavus.alert_refused(why text, seconds int, OUT n bigint, OUT at timestamptz)
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, tavus, pg_temp
-SET plan_cache_mode = force_generic_plan
-SET enable_seqscan = off
-SET enable_bitmapscan = off
-SET jit = off
-AS $$
-DECLARE
-    last   uuid;
-    other  uuid;
-BEGIN
-    SELECT count(*) FILTER (WHERE e.reason = why), max(e.id::text) FILTER (WHERE e.reason = why),
-           max(e.id::text) FILTER (WHERE e.reason <> why AND e.reason IN (
-               'invalid_api_key', 'out_of_credits', 'at_capacity', 'rate_limited', 'refused'))
-      INTO n, last, other
-      FROM tavus.alert_errors(now() - interval '1 day') e
-     WHERE e.failed;
-
-    at := tavus.uuid_time(last);
-
-    -- another answer may be another node's, which has another key
-    IF at < now() - seconds * interval '1 second'
-       AND (other > last
-            OR (SELECT c.created_id FROM tavus.conversations c
-                 ORDER BY c.created_id DESC, c.id DESC LIMIT 1) > last)
-    THEN
-        n := 0;
-    END IF;
-END
-$$;
-
 -- Live nodes, with what each says of itself.
 CREATE OR REPLACE FUNCTION tavus.alert_nodes() RETURNS SETOF tavus.nodes
 LANGUAGE sql STABLE
@@ -100,15 +67,58 @@ RETURN CASE WHEN jsonb_typeof(state #> path) = 'number'
             THEN least(greatest(floor((state #>> path)::numeric), 0), 4611686018427387904)::bigint
             ELSE 0 END;
 
+-- When Tavus last refused a create for this reason, or a node that asked for something else, by the
+-- status, and how many creates of the last day; NULL if it has taken one since, or refused one for another
+-- reason, and that was not within the seconds.
+CREATE OR REPLACE FUNCTION tavus.alert_refused(why text, status int, seconds int, OUT n bigint, OUT at timestamptz)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, tavus, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+#variable_conflict use_variable
+DECLARE
+    last  uuid;
+    other uuid;
+    taken uuid := (SELECT c.created_id FROM tavus.conversations c ORDER BY c.created_id DESC, c.id DESC LIMIT 1);
+BEGIN
+    SELECT count(*) FILTER (WHERE e.reason = why), max(e.id::text) FILTER (WHERE e.reason = why),
+           max(e.id::text) FILTER (WHERE e.reason <> why AND e.reason IN (
+               'invalid_api_key', 'out_of_credits', 'at_capacity', 'rate_limited', 'refused'))
+      INTO n, last, other
+      FROM tavus.alert_errors(now() - interval '1 day') e
+     WHERE e.failed;
+
+    at := greatest(tavus.uuid_time(last),
+                   (SELECT max(k.beat_at - least(tavus.alert_number(k.state, 'tavus', 'ago'), 86400)
+                                           * interval '1 second')
+                      FROM tavus.alert_nodes() k
+                     WHERE tavus.alert_number(k.state, 'tavus', 'status') = status));
+
+    -- what came after may be of another node, which has another key
+    IF at < now() - seconds * interval '1 second' AND greatest(other::text, taken::text) > tavus.uuid_floor(at)::text THEN
+        at := NULL;
+    END IF;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION tavus.alert_key_invalid(threshold int)
 RETURNS TABLE (subject text, text text, data jsonb)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, tavus, pg_temp
 AS $$
-    SELECT 'tavus', 'Tavus refuses the key: ' || tavus.alert_count(r.n, 'conversation')
-                    || ' could not be created. Put a valid key in place and reload nginx.',
+    SELECT 'tavus', 'Tavus refuses the key' || CASE WHEN r.n > 0 THEN ': ' || tavus.alert_count(r.n, 'conversation')
+                    || ' could not be created' ELSE '' END || '. Put a valid key in place and reload nginx.',
            jsonb_build_object('n', r.n, 'last', tavus.iso(r.at))
-      FROM tavus.alert_refused('invalid_api_key', threshold) r WHERE r.n > 0
+      FROM tavus.alert_refused('invalid_api_key', 401, threshold) r WHERE r.at IS NOT NULL
+    UNION ALL
+    SELECT 'stripe', 'Stripe refuses the key. Put a valid key in place and reload nginx.',
+           jsonb_build_object('nodes', count(*))
+      FROM tavus.alert_nodes() n
+     WHERE tavus.alert_number(n.state, 'stripe', 'status') IN (401, 403)
+    HAVING count(*) > 0
     UNION ALL
     SELECT d.name, format('The destination "%s" refuses the key. Put a valid one in place and reload nginx, '
                           'then have it tried again.', d.name),
@@ -123,10 +133,11 @@ RETURNS TABLE (subject text, text text, data jsonb)
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, tavus, pg_temp
 AS $$
-    SELECT 'tavus', 'The account at Tavus is out of credits: ' || tavus.alert_count(r.n, 'conversation')
-                    || ' could not be created. Buy credits, or another plan.',
+    SELECT 'tavus', 'The account at Tavus is out of credits'
+                    || CASE WHEN r.n > 0 THEN ': ' || tavus.alert_count(r.n, 'conversation')
+                    || ' could not be created' ELSE '' END || '. Buy credits, or another plan.',
            jsonb_build_object('n', r.n, 'last', tavus.iso(r.at))
-      FROM tavus.alert_refused('out_of_credits', threshold) r WHERE r.n > 0
+      FROM tavus.alert_refused('out_of_credits', 402, threshold) r WHERE r.at IS NOT NULL
 $$;
 
 CREATE OR REPLACE FUNCTION tavus.alert_plan_cap(threshold int)
@@ -287,6 +298,20 @@ AS $$
                AND r.id < tavus.uuid_floor(now() - threshold * interval '1 second')
              ORDER BY r.id DESC LIMIT 1001) l
     HAVING count(*) > 0
+$$;
+
+-- Somebody still tries, and has not come to an end for so long.
+CREATE OR REPLACE FUNCTION tavus.alert_stripe_repair(threshold int)
+RETURNS TABLE (subject text, text text, data jsonb)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+    SELECT CASE WHEN r.livemode THEN 'live' ELSE 'test' END,
+           'What Stripe could not deliver is not fetched. See why it cannot be asked.',
+           jsonb_build_object('failures', r.failures, 'done', tavus.iso(r.done_at))
+      FROM tavus.stripe_repairs r
+     WHERE r.failures > 0 AND r.due_at > now() - interval '1 hour'
+       AND coalesce(r.done_at, r.began) < now() - threshold * interval '1 second'
 $$;
 
 -- ---- the look ---------------------------------------------------------------------------------------

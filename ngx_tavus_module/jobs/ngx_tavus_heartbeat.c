@@ -6,6 +6,7 @@
 
 
 #include "jobs/ngx_tavus_heartbeat.h"
+#include "service/ngx_tavus_service.h"
 #include "store/ngx_tavus_journal.h"
 #include "store/ngx_tavus_node.h"
 #include "store/ngx_tavus_statements.h"
@@ -88,15 +89,38 @@ ngx_tavus_heartbeat_next(ngx_tavus_pg_op_t *op)
 static void
 ngx_tavus_heartbeat_state(ngx_tavus_journal_stats_t *journal)
 {
-    u_char  *p, *last;
+    time_t       ago;
+    u_char      *p, *last;
+    ngx_uint_t   i, status;
+
+    static const struct {
+        ngx_uint_t   service;
+        const char  *name;
+    } services[] = {
+        { TAVUS_SERVICE_TAVUS, "tavus" },
+        { TAVUS_SERVICE_STRIPE, "stripe" }
+    };
 
     p = (u_char *) ngx_tavus_heartbeat.state;
     last = p + sizeof(ngx_tavus_heartbeat.state) - 1;
 
     p = ngx_slprintf(p, last, "{\"journal\":{\"age\":%M,\"damaged\":%ui,"
-                     "\"unreadable\":%ui}}",
+                     "\"unreadable\":%ui}",
                      ngx_tavus_journal_oldest() / 1000, journal->aside,
                      journal->unreadable);
+
+    /* of this worker, who asks on its own account: for repairs and the like */
+
+    for (i = 0; i < sizeof(services) / sizeof(services[0]); i++) {
+        status = ngx_tavus_service_refused(services[i].service, &ago);
+
+        if (status) {
+            p = ngx_slprintf(p, last, ",\"%s\":{\"status\":%ui,"
+                             "\"ago\":%T}", services[i].name, status, ago);
+        }
+    }
+
+    p = ngx_slprintf(p, last, "}");
     *p = '\0';
 }
 

@@ -9,6 +9,19 @@
 #include "core/tavus_metrics.h"
 
 
+#define NGX_TAVUS_SERVICE_HOUR  3600000
+
+
+typedef struct {
+    ngx_uint_t                 status;      /* 0: it is well, or not known */
+    ngx_msec_t                 at;
+} ngx_tavus_service_refusal_t;
+
+
+static ngx_tavus_service_refusal_t
+    ngx_tavus_service_refusals[TAVUS_METRIC_VALUES];
+
+
 ngx_tavus_curl_t *
 ngx_tavus_service_transfer(ngx_tavus_curl_peer_t *peer, const char *name,
     ngx_str_t *secret)
@@ -59,9 +72,22 @@ ngx_tavus_service_body(ngx_tavus_curl_t *t, ngx_str_t *json)
 void
 ngx_tavus_service_measure(ngx_tavus_curl_t *t, ngx_uint_t service)
 {
-    ngx_uint_t  result;
+    ngx_uint_t                    result;
+    ngx_tavus_service_refusal_t  *refusal;
 
     if (t->rc == CURLE_OK) {
+        refusal = &ngx_tavus_service_refusals[service];
+
+        /* one that fails says nothing of who asks */
+
+        if (t->status >= 401 && t->status <= 403) {
+            refusal->status = t->status;
+            refusal->at = ngx_current_msec;
+
+        } else if (t->status < 500) {
+            refusal->status = 0;
+        }
+
         result = t->status >= 500 ? TAVUS_UPSTREAM_SERVER_ERROR
                  : t->status >= 400 ? TAVUS_UPSTREAM_CLIENT_ERROR
                                     : TAVUS_UPSTREAM_OK;
@@ -109,4 +135,19 @@ ngx_tavus_service_valid_url(ngx_str_t *url, ngx_uint_t plain)
     }
 
     return url->len > scheme && url->data[scheme] != '/';
+}
+
+
+ngx_uint_t
+ngx_tavus_service_refused(ngx_uint_t service, time_t *ago)
+{
+    ngx_msec_t                    age;
+    ngx_tavus_service_refusal_t  *refusal;
+
+    refusal = &ngx_tavus_service_refusals[service];
+    age = ngx_current_msec - refusal->at;
+
+    *ago = age / 1000;
+
+    return age < NGX_TAVUS_SERVICE_HOUR ? refusal->status : 0;
 }

@@ -39,5 +39,12 @@ void ngx_tavus_service_measure(ngx_tavus_curl_t *t, ngx_uint_t service);
  */
 ngx_uint_t ngx_tavus_service_valid_url(ngx_str_t *url, ngx_uint_t plain);
 
+/*
+ * 401, 402 or 403 if that is how a service has answered this process within
+ * the last hour, and it has taken nothing since; ago is since how many
+ * seconds.  Else 0.
+ */
+ngx_uint_t ngx_tavus_service_refused(ngx_uint_t service, time_t *ago);
+
 
 #endif /* _NGX_TAVUS_SERVICE_H_INCLUDED_ */

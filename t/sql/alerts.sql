@@ -2,7 +2,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = error;
-SELECT plan(85);
+SELECT plan(96);
 
 -- A look, whenever the last one was.
 CREATE FUNCTION pg_temp.look() RETURNS json LANGUAGE sql AS $$SELECT tavus.alerts_look('0')::json$$;
@@ -173,8 +173,37 @@ SELECT is(tavus.forget_node('a'), 0, 'and forgotten');
 CALL pg_temp.later('11 minutes');
 SELECT is(pg_temp.seen(), '', 'it is over');
 
+-- what a node was answered itself
+UPDATE tavus.alert_kinds SET muted = kind NOT IN ('key_invalid', 'out_of_credits'), threshold = 300;
+DELETE FROM tavus.alerts;
+DELETE FROM tavus.events WHERE event_type = 'conversation.create_failed';
+SELECT is(tavus.heartbeat('a.x', 0, 0, '{"tavus":{"status":401,"ago":9},"stripe":{"status":403,"ago":9}}') IS NULL,
+          false, 'its keys are refused');
+SELECT is(pg_temp.seen(), 'key_invalid stripe, key_invalid tavus', 'and Tavus had nothing to create');
+SELECT is((SELECT text FROM tavus.alerts WHERE subject = 'tavus'),
+          'Tavus refuses the key. Put a valid key in place and reload nginx.', 'so it is said');
+SELECT is(tavus.heartbeat('a.x', 0, 0, '{"tavus":{"status":402,"ago":9},"stripe":{"status":402,"ago":9}}') IS NULL,
+          false, 'it has no credits');
+CALL pg_temp.later('11 minutes');
+SELECT is(pg_temp.seen(), 'out_of_credits tavus', 'which is another matter');
+SELECT is(tavus.heartbeat('a.x', 0, 0, '{"tavus":{"status":402,"ago":301}}') IS NULL, false, 'it asked a while ago');
+SELECT is(pg_temp.created('1 minute'), 's', 'and one was created since');
+CALL pg_temp.later('11 minutes');
+SELECT is(pg_temp.seen(), '', 'it is over');
+DELETE FROM tavus.nodes;
+
+-- Stripe is asked, and was not for long
+UPDATE tavus.alert_kinds SET muted = kind <> 'stripe_repair', threshold = 10800;
+INSERT INTO tavus.stripe_repairs (livemode, due_at, began, failures) VALUES (false, now(), now(), 3);
+SELECT is(pg_temp.seen(), '', 'it fails');
+UPDATE tavus.stripe_repairs SET done_at = now() - interval '4 hours';
+SELECT is(pg_temp.seen(), 'stripe_repair test', 'for hours');
+UPDATE tavus.stripe_repairs SET due_at = now() - interval '2 hours';
+CALL pg_temp.later('11 minutes');
+SELECT is(pg_temp.seen(), '', 'nobody tries any more');
+
 -- ---- flapping, on its own clock: each time it has to be away for twice as long
-UPDATE tavus.alert_kinds SET muted = kind <> 'node_silent';
+UPDATE tavus.alert_kinds SET muted = kind <> 'node_silent', threshold = 0;
 DELETE FROM tavus.alerts;
 SELECT pg_temp.told() \g /dev/null
 CREATE FUNCTION pg_temp.flap(n int, OUT raised int, OUT cleared int) LANGUAGE plpgsql AS $$
