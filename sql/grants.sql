@@ -31,7 +31,7 @@ GRANT EXECUTE ON FUNCTION
     tavus.order_intent(uuid, boolean, text, text, jsonb, bigint, text, text, text, text, text, text, text,
                        text, text, int),
     tavus.order_answer(uuid, text, timestamptz, boolean, text),
-    tavus.orders_look(boolean, uuid, text, bigint, text),
+    tavus.orders_look(boolean, uuid, text, bigint, text, int),
     tavus.stripe_repair(boolean, bigint, text, text, int),
     tavus.orders_roll(int, boolean),
     tavus.leads_roll(int),

@@ -102,11 +102,11 @@ AS $$
        SET due_at = now(), token = 0, since = now() - past, began = NULL, after = NULL, whole = true
 $$;
 
--- Tells what became of an order that was looked for, if one was: its session, or why there is none; and
--- leases another, of which nobody knows.  Answers JSON: order, if one is to be looked for, and unknown,
--- how many are or were.
+-- Tells what became of an order that was looked for, if one was: its session, or why there is none, or that
+-- Stripe does not answer, and nobody asks for so many seconds.  Then leases another, of which nobody knows.
+-- Answers JSON: order, if one is to be looked for, and unknown, how many are or were.
 CREATE OR REPLACE FUNCTION tavus.orders_look(
-    live boolean, id_ uuid, session_ text, expires_ bigint, reason_ text)
+    live boolean, id_ uuid, session_ text, expires_ bigint, reason_ text, pause int)
 RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
@@ -117,7 +117,16 @@ BEGIN
         PERFORM tavus.order_answer(id_, session_, to_timestamp(expires_), false, reason_);
     END IF;
 
-    RETURN json_build_object('order', tavus.orders_unsettled(1, live)::json -> 0,
+    IF pause > 0 THEN
+        INSERT INTO tavus.stripe_repairs AS r (livemode, orders_at)
+        VALUES (live, now() + pause * interval '1 second')
+        ON CONFLICT (livemode) DO UPDATE SET orders_at = EXCLUDED.orders_at;
+    END IF;
+
+    RETURN json_build_object('order', CASE WHEN NOT EXISTS (
+                                 SELECT FROM tavus.stripe_repairs r
+                                  WHERE r.livemode = live AND r.orders_at > now())
+                             THEN tavus.orders_unsettled(1, live)::json -> 0 END,
                              'unknown', tavus.unknown_orders());
 END
 $$;

@@ -16,7 +16,7 @@
 
 
 #define NGX_TAVUS_ORDERS_FIRST    3000
-#define NGX_TAVUS_ORDERS_POLL     5000
+#define NGX_TAVUS_ORDERS_POLL     2000
 #define NGX_TAVUS_ORDERS_BUSY     100
 
 /* seconds around the time at which it was asked for, by two clocks */
@@ -53,6 +53,7 @@ typedef struct {
     ngx_tavus_stripe_session_t   session;
     const char                  *reason;    /* that there is none */
     char                         expires[NGX_INT64_LEN + 1];
+    char                         pause[NGX_INT_T_LEN + 1];  /* s */
     unsigned                     told:1;
 } ngx_tavus_orders_t;
 
@@ -66,7 +67,7 @@ static void ngx_tavus_orders_expired(ngx_tavus_curl_t *t);
 static void ngx_tavus_orders_missing(void);
 static void ngx_tavus_orders_failed(ngx_tavus_curl_t *t, const char *reason);
 static void ngx_tavus_orders_tell(const char *reason);
-static void ngx_tavus_orders_rest(ngx_msec_t wait);
+static void ngx_tavus_orders_rest(ngx_uint_t pause);
 
 
 static ngx_tavus_orders_t  ngx_tavus_orders;
@@ -80,7 +81,8 @@ ngx_tavus_orders_init_process(ngx_tavus_stripe_t *stripe)
     s = &ngx_tavus_orders;
 
     s->stripe = stripe;
-    s->next = ngx_current_msec + NGX_TAVUS_ORDERS_FIRST;
+    ngx_tavus_orders_rest(0);
+    s->next += NGX_TAVUS_ORDERS_FIRST;
 }
 
 
@@ -125,6 +127,7 @@ ngx_tavus_orders_next(ngx_tavus_pg_op_t *op)
     op->values[3] = s->told && !s->reason && s->session.expires >= 0
                     ? s->expires : NULL;
     op->values[4] = s->told ? s->reason : NULL;
+    op->values[5] = s->pause;
 
     return &ngx_tavus_statements[ngx_tavus_stmt_orders_look];
 }
@@ -153,6 +156,8 @@ ngx_tavus_orders_done(ngx_int_t rc, PGresult *res)
     }
 
     s->told = 0;
+    ngx_tavus_orders_rest(0);
+    s->next += NGX_TAVUS_ORDERS_POLL;
 
     root = cJSON_Parse(PQgetvalue(res, 0, 0));
 
@@ -338,7 +343,7 @@ ngx_tavus_orders_missing(void)
 }
 
 
-/* its lease brings it back; others may have the same trouble */
+/* its lease brings it back; all nodes have the same trouble */
 
 static void
 ngx_tavus_orders_failed(ngx_tavus_curl_t *t, const char *reason)
@@ -366,7 +371,7 @@ ngx_tavus_orders_failed(ngx_tavus_curl_t *t, const char *reason)
                       s->id, status, reason, seconds);
     }
 
-    ngx_tavus_orders_rest(seconds * 1000);
+    ngx_tavus_orders_rest(seconds);
 }
 
 
@@ -395,11 +400,16 @@ ngx_tavus_orders_tell(const char *reason)
 }
 
 
-/* ms; 0: what was found is told, and there may be another */
+/* the database is told at once, and asked for another; pause: seconds */
 
 static void
-ngx_tavus_orders_rest(ngx_msec_t wait)
+ngx_tavus_orders_rest(ngx_uint_t pause)
 {
-    ngx_tavus_orders.busy = 0;
-    ngx_tavus_orders.next = ngx_current_msec + wait;
+    ngx_tavus_orders_t  *s;
+
+    s = &ngx_tavus_orders;
+
+    s->busy = 0;
+    s->next = ngx_current_msec;
+    ngx_sprintf((u_char *) s->pause, "%ui%Z", pause);
 }

@@ -92,9 +92,10 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
 
     [ngx_tavus_stmt_orders_look] =
     { ngx_tavus_stmt(orders_look),
-      "SELECT tavus.orders_look($1::boolean, $2::uuid, $3, $4::bigint, $5)",
+      "SELECT tavus.orders_look($1::boolean, $2::uuid, $3, $4::bigint, $5, "
+      "$6::int)",
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
-        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
 
     [ngx_tavus_stmt_claim] =
     { ngx_tavus_stmt(claim),

@@ -75,7 +75,7 @@ SELECT is(pg_temp.try('tavus_admin', pg_temp.record_sql()), 'refused',
 SELECT is(pg_temp.try('tavus_admin', 'TABLE tavus.conversations'), 'refused', 'and reads no table');
 SELECT is((SELECT array_agg(DISTINCT pg_temp.try('tavus_app', 'SELECT tavus.' || f))::text
              FROM unnest('{alerts_look(),"orders_roll(1, true)",leads_roll(1),'
-                         '"orders_look(true, NULL, NULL, NULL, NULL)","stripe_repair(true, 0, NULL, NULL, 0)",'
+                         '"orders_look(true, NULL, NULL, NULL, NULL, 0)","stripe_repair(true, 0, NULL, NULL, 0)",'
                          '"lead_handled(gen_random_uuid(), true, ''x'')"}'::text[]) f), '{ok}',
           'tavus_app makes alerts, orders and leads');
 SELECT is((SELECT array_agg(DISTINCT pg_temp.try('tavus_admin', 'SELECT tavus.' || f))::text

@@ -1,6 +1,6 @@
 -- Stripe's list of events: who reads which page of it, and from where on; and orders that are looked for.
 \ir setup.sql
-SELECT plan(46);
+SELECT plan(50);
 
 -- one of the answers, with the token kept for the next
 CREATE FUNCTION pg_temp.ask(told text DEFAULT NULL, after text DEFAULT NULL, seconds int DEFAULT 0,
@@ -79,13 +79,13 @@ CREATE FUNCTION pg_temp.order(i numeric, live boolean DEFAULT false) RETURNS tex
                               NULL, NULL, NULL, NULL, 120)
 $$;
 CREATE FUNCTION pg_temp.look(i numeric DEFAULT NULL, session text DEFAULT NULL, expires bigint DEFAULT NULL,
-                             reason text DEFAULT NULL, live boolean DEFAULT false)
+                             reason text DEFAULT NULL, live boolean DEFAULT false, pause int DEFAULT 0)
 RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', coalesce(((extract(epoch FROM tavus.uuid_time((o #>> '{order,id}')::uuid))
                                      - extract(epoch FROM tavus.uuid_time(pg_temp.id(0))))::int)::text, 'none'),
                      o #>> '{order,tries}', 'of ' || (o ->> 'unknown'))
       FROM (SELECT tavus.orders_look(live, CASE WHEN i IS NOT NULL THEN pg_temp.id(i) END, session, expires,
-                                     reason)::jsonb) x (o)
+                                     reason, pause)::jsonb) x (o)
 $$;
 CREATE FUNCTION pg_temp.state(i numeric) RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', state, stripe_session, reason, CASE WHEN due_at IS NOT NULL THEN 'due' END)
@@ -104,6 +104,11 @@ SELECT is(pg_temp.look(), 'none of 2', 'the other mode is another key''s');
 SELECT is(pg_temp.state(1), 'new due', 'nothing is known of that one');
 SELECT is(pg_temp.look(1, NULL, NULL, 'not_found'), 'none of 1', 'there is none');
 SELECT is(pg_temp.state(1), 'failed not_found', 'which is known now');
+SELECT is(pg_temp.look(live => true, pause => 60), 'none of 1', 'Stripe does not answer: nobody asks');
+SELECT is(pg_temp.look(live => true), 'none of 1', 'for a while');
+SELECT is((SELECT orders_at - now() FROM tavus.stripe_repairs WHERE livemode), interval '1 min', 'so long');
+SELECT is((SELECT orders_at <= now() FROM tavus.stripe_repairs WHERE NOT livemode), true, 'with that key');
+UPDATE tavus.stripe_repairs SET orders_at = now();
 SELECT is(pg_temp.look(live => true), '3 1 of 1', 'by its key');
 SELECT is(pg_temp.look(99, 'cs_9'), 'none of 1', 'one that is not there');
 
