@@ -114,11 +114,18 @@ AS $$
            jsonb_build_object('n', r.n, 'last', tavus.iso(r.at))
       FROM tavus.alert_refused('invalid_api_key', 401, threshold) r WHERE r.at IS NOT NULL
     UNION ALL
-    SELECT 'stripe', 'Stripe refuses the key. Put a valid key in place and reload nginx.',
-           jsonb_build_object('nodes', count(*))
-      FROM tavus.alert_nodes() n
-     WHERE tavus.alert_number(n.state, 'stripe', 'status') IN (401, 403)
-    HAVING count(*) > 0
+    SELECT 'stripe', 'Stripe refuses the key' || CASE WHEN o.n > 0 THEN ': ' || tavus.alert_count(o.n, 'checkout')
+                     || ' failed' ELSE '' END || '. Put a valid key in place and reload nginx.',
+           jsonb_build_object('n', o.n)
+      FROM (SELECT count(*) FILTER (WHERE l.reason = 'invalid_api_key') AS n,
+                   coalesce(max(l.id::text) FILTER (WHERE l.reason = 'invalid_api_key')
+                            > coalesce(max(l.id::text) FILTER (WHERE l.answered_session IS NOT NULL), ''),
+                            false) AS so
+              FROM (SELECT r.id, r.reason, r.answered_session FROM tavus.orders r
+                     WHERE r.ours AND r.id > tavus.uuid_floor(now() - interval '1 day')
+                     ORDER BY r.id DESC LIMIT 100) l) o
+     WHERE o.so OR EXISTS (SELECT FROM tavus.alert_nodes() k
+                            WHERE tavus.alert_number(k.state, 'stripe', 'status') IN (401, 403))
     UNION ALL
     SELECT d.name, format('The destination "%s" refuses the key. Put a valid one in place and reload nginx, '
                           'then have it tried again.', d.name),

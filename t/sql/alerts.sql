@@ -2,7 +2,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = error;
-SELECT plan(96);
+SELECT plan(98);
 
 -- A look, whenever the last one was.
 CREATE FUNCTION pg_temp.look() RETURNS json LANGUAGE sql AS $$SELECT tavus.alerts_look('0')::json$$;
@@ -186,6 +186,14 @@ SELECT is(tavus.heartbeat('a.x', 0, 0, '{"tavus":{"status":402,"ago":9},"stripe"
           false, 'it has no credits');
 CALL pg_temp.later('11 minutes');
 SELECT is(pg_temp.seen(), 'out_of_credits tavus', 'which is another matter');
+INSERT INTO tavus.orders (id, ours, livemode, outcome, reason)
+SELECT pg_temp.since('2 minutes'), true, false, 'failed', 'invalid_api_key';
+SELECT is(pg_temp.seen(), 'key_invalid stripe, out_of_credits tavus', 'a checkout failed');
+INSERT INTO tavus.orders (id, ours, livemode, answered_session)
+SELECT pg_temp.since('1 minute'), true, false, 'cs_1';
+CALL pg_temp.later('21 minutes');
+SELECT is(pg_temp.seen(), 'out_of_credits tavus', 'and the next one did not');
+DELETE FROM tavus.orders;
 SELECT is(tavus.heartbeat('a.x', 0, 0, '{"tavus":{"status":402,"ago":301}}') IS NULL, false, 'it asked a while ago');
 SELECT is(pg_temp.created('1 minute'), 's', 'and one was created since');
 CALL pg_temp.later('11 minutes');
