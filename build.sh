@@ -41,7 +41,8 @@ PG_PORT (PostgreSQL listens on 127.0.0.1 too), DATABASE_URL (replaces the
 private PostgreSQL), TAVUS_API_KEY with PUBLIC_URL (replaces the sandbox),
 TAVUS_PERSONA_ID_<VERTICAL>, TAVUS_REPLICA_ID_<VERTICAL>, POSTHOG_KEY,
 GA4_SECRET with GA4_MEASUREMENT_ID, CRM_URL with CRM_SECRET, SENDGRID_API_KEY
-with MAIL_FROM and MAIL_TO, JOBS
+with MAIL_FROM and MAIL_TO, STRIPE_SECRET_KEY with PUBLIC_URL,
+STRIPE_WEBHOOK_SECRET and STRIPE_PRICE_<NAME>, JOBS
 EOF
 }
 
@@ -278,7 +279,7 @@ cmd_run() {
     t/sandbox/run check "$@"
     need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" \
         "${PKG_SERVE[@]}"
-    [[ -z ${POSTHOG_KEY:-}${SENDGRID_API_KEY:-} ]] || need ca-certificates
+    [[ -z ${POSTHOG_KEY:-}${SENDGRID_API_KEY:-}${STRIPE_SECRET_KEY:-} ]] || need ca-certificates
     build_all
     exec t/sandbox/run start "$@"
 }

@@ -4,6 +4,7 @@
 # and no more friendly: what they would refuse is refused here.
 #
 #   sandbox.pl --listen http://127.0.0.1:PORT [--api-key KEY] [--pid-file FILE]
+#       [--stripe-webhook-url URL]
 #
 # For tests, beside the services' own paths:
 #
@@ -131,6 +132,7 @@ GetOptions(
     'api-key=s'      => \(my $key = 'sandbox-key'),
     'api-key-file=s' => \my $key_file,
     'pid-file=s'     => \my $pid_file,
+    'stripe-webhook-url=s' => \my $stripe_webhook_url,
 ) or die "usage: see the top of $0\n";
 
 my $url = Mojo::URL->new($listen);
@@ -145,7 +147,9 @@ if (defined $key_file) {
 }
 die "sandbox: the key is empty\n" unless length $key;
 
-my $app = Sandbox->new(api_key => $key, home => Mojo::Home->new($FindBin::Bin));
+my $app = Sandbox->new(api_key => $key, home => Mojo::Home->new($FindBin::Bin),
+    defined $stripe_webhook_url
+        ? (begins => {stripe_webhook_url => $stripe_webhook_url}) : ());
 my $daemon = Mojo::Server::Daemon->new(
     app => $app, listen => ["$url"], silent => 1, max_requests => 1000,
     inactivity_timeout => 300, max_clients => 4000,

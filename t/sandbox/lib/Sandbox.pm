@@ -30,7 +30,9 @@ has api_key    => 'sandbox-key';
 has calls      => sub { [] };
 has callbacks  => sub { [] };
 has faults     => sub { [] };
-has config_now => sub { +{knobs()->%*} };
+# what differs from the knobs' own values, also after a reset
+has begins     => sub { +{} };
+has config_now => sub ($self) { +{knobs()->%*, $self->begins->%*} };
 has destinations => sub ($self) {
     [map { $_->new(sandbox => $self) }
         map { "Sandbox::$_" } qw(Posthog Ga4 Hooks Stripe Sendgrid)];
@@ -163,7 +165,7 @@ sub startup ($self) {
 
     $r->delete('/_state')->to(cb => sub ($c) {
         $self->$_([]) for qw(calls callbacks faults);
-        $self->config_now({knobs()->%*});
+        $self->config_now({knobs()->%*, $self->begins->%*});
         $_->reset for $tavus, $documents, $self->destinations->@*;
         $c->render(json => {});
     });

@@ -7,6 +7,7 @@ package Tavus::Test::Site;
 #       server   => sub ($text, $dir, $port) {…},  # examples/tls.conf, which
 #                                       then replaces nginx.conf's server
 #       optional => {'posthog.conf' => sub ($text) {…}},
+#       sells => 1,                     with a key of Stripe's
 #       resolver => '127.0.0.1:5353');
 #   my ($exit, $says) = $site->nginx_t;
 #   $site->start;
@@ -28,7 +29,7 @@ sub new ($class, %opt) {
     my $self = bless {nginx => $nginx, %opt}, $class;
     my $dir = $nginx->dir;
 
-    mkdir "$dir/$_" for qw(conf conf/optional log site site/_a);
+    mkdir "$dir/$_" for qw(conf conf/optional conf/http log site site/_a);
     spew("$dir/log/error.log", '');
     spew("$dir/site/$_->[0]", $_->[1]) for
         ['index.html', "<!doctype html><title>home</title>\n"],
@@ -52,7 +53,7 @@ sub new ($class, %opt) {
         PORT => $nginx->port, ORIGIN => 'https://example.com',
         DATABASE => 'host=/run/none dbname=tavus user=tavus_app',
         TAVUS_URL => 'https://127.0.0.1:1', SANDBOX => 'off',
-        SANDBOX_JSON => 'false', TRACKING => 'true', CHECKOUT => 'false',
+        SANDBOX_JSON => 'false', TRACKING => 'true',
         ROOM_ORIGIN => 'https://*.daily.co',
         ROOM_SCRIPT => " https://*.daily.co 'wasm-unsafe-eval'",
         ROOM_CONNECT => ' https://*.daily.co wss://*.daily.co',
@@ -76,14 +77,28 @@ sub new ($class, %opt) {
         spew("$dir/conf/optional/$name", $opt{optional}{$name}->(
             $self->render("$ROOT/site/nginx/optional/$name")), 0600);
     }
+    $self->sell("$dir/conf", $secrets) if $opt{sells};
     $nginx->write_conf(slurp("$dir/conf/nginx.conf"));
     return $self;
+}
+
+sub sell ($self, $conf, $secrets) {
+    spew("$secrets/stripe.key", 'sk_test_of_this_test', 0600);
+    spew("$secrets/stripe.secret", 'whsec_of_this_test', 0600);
+    $self->{values}{STRIPE_URL} = 'https://127.0.0.1:1';
+    $self->{values}{"PRICE_$_"} = 'price_' . lc for qw(BASIC STARTER GROWTH
+        SCALE MINUTES_1K MULTILINGUAL IVR SLA CONCURRENCY REPLICA HIPAA);
+    for (qw(http/stripe.conf http/add_ons optional/stripe.conf)) {
+        spew("$conf/$_", $self->render("$ROOT/site/nginx/$_"), 0600);
+    }
+    return;
 }
 
 # As t/sandbox/run does it.
 sub render ($self, $file) {
     my $text = slurp($file) // croak "$file: $!";
-    $text =~ s/\@([A-Z_]+)\@/$self->{values}{$1} \/\/ croak "no $1: $file"/ge;
+    $text =~ s/\@([A-Z][A-Z0-9_]*)\@/
+        $self->{values}{$1} \/\/ croak "no $1: $file"/gex;
     return $text;
 }
 
