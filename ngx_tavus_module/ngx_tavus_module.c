@@ -26,7 +26,7 @@
 #include "http/ngx_tavus_variable.h"
 #include "jobs/ngx_tavus_deliver.h"
 #include "jobs/ngx_tavus_ends.h"
-#include "jobs/ngx_tavus_orders.h"
+#include "jobs/ngx_tavus_lookup.h"
 #include "jobs/ngx_tavus_repair.h"
 #include "jobs/ngx_tavus_roll.h"
 #include "jobs/ngx_tavus_stripe_repair.h"
@@ -458,7 +458,7 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
     ngx_tavus_sweep_init_process(amcf->api.key.len ? &amcf->api : NULL);
     ngx_tavus_repair_init_process(rcf, amcf->api.key.len ? &amcf->api : NULL);
     ngx_tavus_roll_init_process(pmcf->stripe.key.len ? &pmcf->stripe : NULL);
-    ngx_tavus_orders_init_process(pmcf->stripe.key.len ? &pmcf->stripe
+    ngx_tavus_lookup_init_process(pmcf->stripe.key.len ? &pmcf->stripe
                                                        : NULL);
     ngx_tavus_stripe_repair_init_process(prcf, pmcf->stripe.key.len
                                                ? &pmcf->stripe : NULL);

@@ -5,6 +5,8 @@
 
 use lib 't/lib';
 use Tavus::Test;
+use Mojo::JSON qw(encode_json);
+
 use Tavus::Test::Stripe;
 
 my $t = stripe_test(locations => {'= /metrics' => 'tavus_metrics;',
@@ -67,6 +69,18 @@ is $rows->(q{verification <> '{"method":"repair"}'}), 0,
     'what was repaired says so';
 my $events = $t->admin('/api/admin/events?source=stripe&limit=1')->json;
 is $events->{events}[0]{repaired}, 1, 'in lists, too';
+
+# ---- one that Stripe sends for three days
+my $old = time - 3 * 86400;
+for my $n (3, 2, 1, 0) {
+    $s->stripe('send', body => encode_json({id => 'evt_old', object => 'event',
+        type => 'charge.updated', created => $old, livemode => \0,
+        pending_webhooks => $n, api_version => "2026-0$n-01",
+        request => {id => $n ? "req_$n" : undef}, data => {object => {
+            id => 'ch_old', object => 'charge', receipt_url => "https://x/$n"}}}));
+}
+is $rows->(q{body LIKE '%evt_old%'}), 1, 'is one event';
+is value($t, 'SELECT count(*) FROM tavus.quarantine'), 0, 'and no conflict';
 
 # ---- webhooks that came are not repaired
 my ($id) = paid($t);

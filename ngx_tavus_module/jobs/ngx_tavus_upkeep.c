@@ -11,7 +11,7 @@
 #include "jobs/ngx_tavus_heartbeat.h"
 #include "jobs/ngx_tavus_log.h"
 #include "jobs/ngx_tavus_months.h"
-#include "jobs/ngx_tavus_orders.h"
+#include "jobs/ngx_tavus_lookup.h"
 #include "jobs/ngx_tavus_repair.h"
 #include "jobs/ngx_tavus_roll.h"
 #include "jobs/ngx_tavus_stripe_repair.h"
@@ -86,7 +86,7 @@ static const ngx_tavus_upkeep_operation_t  ngx_tavus_upkeep_operations[] = {
     { ngx_tavus_roll_wait, ngx_tavus_roll_next, ngx_tavus_roll_done },
     { ngx_tavus_stripe_repair_wait, ngx_tavus_stripe_repair_next,
       ngx_tavus_stripe_repair_done },
-    { ngx_tavus_orders_wait, ngx_tavus_orders_next, ngx_tavus_orders_done },
+    { ngx_tavus_lookup_wait, ngx_tavus_lookup_next, ngx_tavus_lookup_done },
     { ngx_tavus_alerts_wait, ngx_tavus_alerts_next, ngx_tavus_alerts_done },
 };
 

@@ -5,8 +5,8 @@
  */
 
 
-#ifndef _NGX_TAVUS_ORDERS_H_INCLUDED_
-#define _NGX_TAVUS_ORDERS_H_INCLUDED_
+#ifndef _NGX_TAVUS_LOOKUP_H_INCLUDED_
+#define _NGX_TAVUS_LOOKUP_H_INCLUDED_
 
 
 #include "service/ngx_tavus_stripe.h"
@@ -22,11 +22,11 @@
  */
 
 /* NULL: there is no key to ask Stripe with, and nothing is leased. */
-void ngx_tavus_orders_init_process(ngx_tavus_stripe_t *stripe);
+void ngx_tavus_lookup_init_process(ngx_tavus_stripe_t *stripe);
 
-ngx_msec_t ngx_tavus_orders_wait(void);
-const ngx_tavus_pg_stmt_t *ngx_tavus_orders_next(ngx_tavus_pg_op_t *op);
-void ngx_tavus_orders_done(ngx_int_t rc, PGresult *res);
+ngx_msec_t ngx_tavus_lookup_wait(void);
+const ngx_tavus_pg_stmt_t *ngx_tavus_lookup_next(ngx_tavus_pg_op_t *op);
+void ngx_tavus_lookup_done(ngx_int_t rc, PGresult *res);
 
 
-#endif /* _NGX_TAVUS_ORDERS_H_INCLUDED_ */
+#endif /* _NGX_TAVUS_LOOKUP_H_INCLUDED_ */

@@ -8,33 +8,33 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
-#include "jobs/ngx_tavus_orders.h"
+#include "jobs/ngx_tavus_lookup.h"
 #include "service/ngx_tavus_stripe_list.h"
 #include "store/ngx_tavus_statements.h"
 #include "core/tavus_json.h"
 #include "core/tavus_metrics.h"
 
 
-#define NGX_TAVUS_ORDERS_FIRST    3000
-#define NGX_TAVUS_ORDERS_POLL     2000
-#define NGX_TAVUS_ORDERS_BUSY     100
+#define NGX_TAVUS_LOOKUP_FIRST    3000
+#define NGX_TAVUS_LOOKUP_POLL     2000
+#define NGX_TAVUS_LOOKUP_BUSY     100
 
 /* seconds around the time at which it was asked for, by two clocks */
-#define NGX_TAVUS_ORDERS_BEFORE   300
-#define NGX_TAVUS_ORDERS_AFTER    900
+#define NGX_TAVUS_LOOKUP_BEFORE   300
+#define NGX_TAVUS_LOOKUP_AFTER    900
 
 /* ms, after which no other page is asked for: its lease is a minute */
-#define NGX_TAVUS_ORDERS_MOST     25000
+#define NGX_TAVUS_LOOKUP_MOST     25000
 
 /* looks, an hour of them, until there is none */
-#define NGX_TAVUS_ORDERS_TRIES    7
+#define NGX_TAVUS_LOOKUP_TRIES    7
 
 /* seconds without a request */
-#define NGX_TAVUS_ORDERS_REFUSED  900
-#define NGX_TAVUS_ORDERS_FAILED   30
-#define NGX_TAVUS_ORDERS_LONGEST  3600
+#define NGX_TAVUS_LOOKUP_REFUSED  900
+#define NGX_TAVUS_LOOKUP_FAILED   30
+#define NGX_TAVUS_LOOKUP_LONGEST  3600
 
-#define NGX_TAVUS_ORDERS_ID       36
+#define NGX_TAVUS_LOOKUP_ID       36
 
 
 typedef struct {
@@ -43,7 +43,7 @@ typedef struct {
     ngx_uint_t                   failures;  /* one after the other */
 
     /* the one that is looked for */
-    char                         id[NGX_TAVUS_ORDERS_ID + 1];
+    char                         id[NGX_TAVUS_LOOKUP_ID + 1];
     int64_t                      asked;
     ngx_uint_t                   tries;
     ngx_msec_t                   begun;
@@ -55,51 +55,51 @@ typedef struct {
     char                         expires[NGX_INT64_LEN + 1];
     char                         pause[NGX_INT_T_LEN + 1];  /* s */
     unsigned                     told:1;
-} ngx_tavus_orders_t;
+} ngx_tavus_lookup_t;
 
 
-static void ngx_tavus_orders_begin(cJSON *order);
-static void ngx_tavus_orders_ask(ngx_str_t *after);
-static void ngx_tavus_orders_answered(ngx_tavus_curl_t *t);
-static void ngx_tavus_orders_find(ngx_tavus_stripe_list_t *list);
-static void ngx_tavus_orders_found(void);
-static void ngx_tavus_orders_expired(ngx_tavus_curl_t *t);
-static void ngx_tavus_orders_missing(void);
-static void ngx_tavus_orders_failed(ngx_tavus_curl_t *t, const char *reason);
-static void ngx_tavus_orders_tell(const char *reason);
-static void ngx_tavus_orders_rest(ngx_uint_t pause);
+static void ngx_tavus_lookup_begin(cJSON *order);
+static void ngx_tavus_lookup_ask(ngx_str_t *after);
+static void ngx_tavus_lookup_answered(ngx_tavus_curl_t *t);
+static void ngx_tavus_lookup_find(ngx_tavus_stripe_list_t *list);
+static void ngx_tavus_lookup_found(void);
+static void ngx_tavus_lookup_expired(ngx_tavus_curl_t *t);
+static void ngx_tavus_lookup_missing(void);
+static void ngx_tavus_lookup_failed(ngx_tavus_curl_t *t, const char *reason);
+static void ngx_tavus_lookup_tell(const char *reason);
+static void ngx_tavus_lookup_rest(ngx_uint_t pause);
 
 
-static ngx_tavus_orders_t  ngx_tavus_orders;
+static ngx_tavus_lookup_t  ngx_tavus_lookup;
 
 
 void
-ngx_tavus_orders_init_process(ngx_tavus_stripe_t *stripe)
+ngx_tavus_lookup_init_process(ngx_tavus_stripe_t *stripe)
 {
-    ngx_tavus_orders_t  *s;
+    ngx_tavus_lookup_t  *s;
 
-    s = &ngx_tavus_orders;
+    s = &ngx_tavus_lookup;
 
     s->stripe = stripe;
-    ngx_tavus_orders_rest(0);
-    s->next += NGX_TAVUS_ORDERS_FIRST;
+    ngx_tavus_lookup_rest(0);
+    s->next += NGX_TAVUS_LOOKUP_FIRST;
 }
 
 
 ngx_msec_t
-ngx_tavus_orders_wait(void)
+ngx_tavus_lookup_wait(void)
 {
     ngx_msec_int_t       wait;
-    ngx_tavus_orders_t  *s;
+    ngx_tavus_lookup_t  *s;
 
-    s = &ngx_tavus_orders;
+    s = &ngx_tavus_lookup;
 
     if (s->stripe == NULL) {
-        return NGX_TAVUS_ORDERS_POLL;
+        return NGX_TAVUS_LOOKUP_POLL;
     }
 
     if (s->busy) {
-        return NGX_TAVUS_ORDERS_BUSY;
+        return NGX_TAVUS_LOOKUP_BUSY;
     }
 
     wait = (ngx_msec_int_t) (s->next - ngx_current_msec);
@@ -109,13 +109,13 @@ ngx_tavus_orders_wait(void)
 
 
 const ngx_tavus_pg_stmt_t *
-ngx_tavus_orders_next(ngx_tavus_pg_op_t *op)
+ngx_tavus_lookup_next(ngx_tavus_pg_op_t *op)
 {
-    ngx_tavus_orders_t  *s;
+    ngx_tavus_lookup_t  *s;
 
-    s = &ngx_tavus_orders;
+    s = &ngx_tavus_lookup;
 
-    s->next = ngx_current_msec + NGX_TAVUS_ORDERS_POLL;
+    s->next = ngx_current_msec + NGX_TAVUS_LOOKUP_POLL;
 
     if (s->stripe == NULL || s->busy) {
         return NULL;
@@ -134,13 +134,13 @@ ngx_tavus_orders_next(ngx_tavus_pg_op_t *op)
 
 
 void
-ngx_tavus_orders_done(ngx_int_t rc, PGresult *res)
+ngx_tavus_lookup_done(ngx_int_t rc, PGresult *res)
 {
     cJSON               *root, *unknown;
     const char          *text;
-    ngx_tavus_orders_t  *s;
+    ngx_tavus_lookup_t  *s;
 
-    s = &ngx_tavus_orders;
+    s = &ngx_tavus_lookup;
 
     if (rc != NGX_OK || PQntuples(res) != 1) {
 
@@ -156,8 +156,8 @@ ngx_tavus_orders_done(ngx_int_t rc, PGresult *res)
     }
 
     s->told = 0;
-    ngx_tavus_orders_rest(0);
-    s->next += NGX_TAVUS_ORDERS_POLL;
+    ngx_tavus_lookup_rest(0);
+    s->next += NGX_TAVUS_LOOKUP_POLL;
 
     root = cJSON_Parse(PQgetvalue(res, 0, 0));
 
@@ -169,7 +169,7 @@ ngx_tavus_orders_done(ngx_int_t rc, PGresult *res)
     }
 
     if (!ngx_exiting && !ngx_terminate) {
-        ngx_tavus_orders_begin(cJSON_GetObjectItemCaseSensitive(root,
+        ngx_tavus_lookup_begin(cJSON_GetObjectItemCaseSensitive(root,
                                                                 "order"));
     }
 
@@ -178,13 +178,13 @@ ngx_tavus_orders_done(ngx_int_t rc, PGresult *res)
 
 
 static void
-ngx_tavus_orders_begin(cJSON *order)
+ngx_tavus_lookup_begin(cJSON *order)
 {
     cJSON               *id, *asked, *tries;
     ngx_str_t            none;
-    ngx_tavus_orders_t  *s;
+    ngx_tavus_lookup_t  *s;
 
-    s = &ngx_tavus_orders;
+    s = &ngx_tavus_lookup;
 
     id = cJSON_GetObjectItemCaseSensitive(order, "id");
     asked = cJSON_GetObjectItemCaseSensitive(order, "asked");
@@ -192,7 +192,7 @@ ngx_tavus_orders_begin(cJSON *order)
 
     if (!cJSON_IsString(id) || !cJSON_IsNumber(asked)
         || !cJSON_IsNumber(tries)
-        || ngx_strlen(id->valuestring) != NGX_TAVUS_ORDERS_ID)
+        || ngx_strlen(id->valuestring) != NGX_TAVUS_LOOKUP_ID)
     {
         return;
     }
@@ -204,30 +204,30 @@ ngx_tavus_orders_begin(cJSON *order)
     s->busy = 1;
 
     ngx_str_null(&none);
-    ngx_tavus_orders_ask(&none);
+    ngx_tavus_lookup_ask(&none);
 }
 
 
 static void
-ngx_tavus_orders_ask(ngx_str_t *after)
+ngx_tavus_lookup_ask(ngx_str_t *after)
 {
-    ngx_tavus_orders_t  *s;
+    ngx_tavus_lookup_t  *s;
 
-    s = &ngx_tavus_orders;
+    s = &ngx_tavus_lookup;
 
     if (ngx_tavus_stripe_sessions(s->stripe,
-                                  s->asked - NGX_TAVUS_ORDERS_BEFORE,
-                                  s->asked + NGX_TAVUS_ORDERS_AFTER, after,
-                                  ngx_tavus_orders_answered, NULL)
+                                  s->asked - NGX_TAVUS_LOOKUP_BEFORE,
+                                  s->asked + NGX_TAVUS_LOOKUP_AFTER, after,
+                                  ngx_tavus_lookup_answered, NULL)
         != NGX_OK)
     {
-        ngx_tavus_orders_failed(NULL, "not_sent");
+        ngx_tavus_lookup_failed(NULL, "not_sent");
     }
 }
 
 
 static void
-ngx_tavus_orders_answered(ngx_tavus_curl_t *t)
+ngx_tavus_lookup_answered(ngx_tavus_curl_t *t)
 {
     ngx_tavus_stripe_list_t    list;
     ngx_tavus_stripe_result_t  result;
@@ -236,95 +236,95 @@ ngx_tavus_orders_answered(ngx_tavus_curl_t *t)
     ngx_tavus_stripe_result(t, &result);
 
     if (result.outcome != NGX_TAVUS_STRIPE_DONE) {
-        ngx_tavus_orders_failed(t, result.reason);
+        ngx_tavus_lookup_failed(t, result.reason);
 
     } else if (ngx_tavus_stripe_list(t, &list) != NGX_OK) {
-        ngx_tavus_orders_failed(t, "invalid_answer");
+        ngx_tavus_lookup_failed(t, "invalid_answer");
 
     } else {
-        ngx_tavus_orders.failures = 0;
-        ngx_tavus_orders_find(&list);
+        ngx_tavus_lookup.failures = 0;
+        ngx_tavus_lookup_find(&list);
     }
 }
 
 
 static void
-ngx_tavus_orders_find(ngx_tavus_stripe_list_t *list)
+ngx_tavus_lookup_find(ngx_tavus_stripe_list_t *list)
 {
     ngx_str_t            last;
-    ngx_tavus_orders_t  *s;
+    ngx_tavus_lookup_t  *s;
 
-    s = &ngx_tavus_orders;
+    s = &ngx_tavus_lookup;
 
     s->session.id[0] = '\0';
 
     while (ngx_tavus_stripe_next_session(list, &s->session) == NGX_OK) {
 
         if (ngx_strcmp(s->session.order, s->id) == 0) {
-            ngx_tavus_orders_found();
+            ngx_tavus_lookup_found();
             return;
         }
     }
 
     if (!list->more) {
-        ngx_tavus_orders_missing();
+        ngx_tavus_lookup_missing();
         return;
     }
 
     if (s->session.id[0] == '\0' || ngx_exiting || ngx_terminate
-        || ngx_current_msec - s->begun > NGX_TAVUS_ORDERS_MOST)
+        || ngx_current_msec - s->begun > NGX_TAVUS_LOOKUP_MOST)
     {
-        ngx_tavus_orders_failed(NULL, "too_many");
+        ngx_tavus_lookup_failed(NULL, "too_many");
         return;
     }
 
     last.data = (u_char *) s->session.id;
     last.len = ngx_strlen(s->session.id);
 
-    ngx_tavus_orders_ask(&last);
+    ngx_tavus_lookup_ask(&last);
 }
 
 
 static void
-ngx_tavus_orders_found(void)
+ngx_tavus_lookup_found(void)
 {
-    ngx_tavus_orders_t  *s;
+    ngx_tavus_lookup_t  *s;
 
-    s = &ngx_tavus_orders;
+    s = &ngx_tavus_lookup;
 
     if (s->session.open
         && ngx_tavus_stripe_expire(s->stripe, s->session.id,
-                                   ngx_tavus_orders_expired, NULL)
+                                   ngx_tavus_lookup_expired, NULL)
            == NGX_OK)
     {
         return;
     }
 
-    ngx_tavus_orders_tell(NULL);
+    ngx_tavus_lookup_tell(NULL);
 }
 
 
 /* one that Stripe does not close was paid, or is over, meanwhile */
 
 static void
-ngx_tavus_orders_expired(ngx_tavus_curl_t *t)
+ngx_tavus_lookup_expired(ngx_tavus_curl_t *t)
 {
-    ngx_tavus_orders_t         *s;
+    ngx_tavus_lookup_t         *s;
     ngx_tavus_stripe_result_t   result;
 
-    s = &ngx_tavus_orders;
+    s = &ngx_tavus_lookup;
 
     ngx_tavus_stripe_measure(t);
     ngx_tavus_stripe_result(t, &result);
 
     if (result.outcome == NGX_TAVUS_STRIPE_DONE
         || result.outcome == NGX_TAVUS_STRIPE_NEVER
-        || s->tries >= NGX_TAVUS_ORDERS_TRIES)
+        || s->tries >= NGX_TAVUS_LOOKUP_TRIES)
     {
-        ngx_tavus_orders_tell(NULL);
+        ngx_tavus_lookup_tell(NULL);
 
     } else {
-        ngx_tavus_orders_failed(t, result.reason);
+        ngx_tavus_lookup_failed(t, result.reason);
     }
 }
 
@@ -332,13 +332,13 @@ ngx_tavus_orders_expired(ngx_tavus_curl_t *t)
 /* the request may be on its way there for a while */
 
 static void
-ngx_tavus_orders_missing(void)
+ngx_tavus_lookup_missing(void)
 {
-    if (ngx_tavus_orders.tries >= NGX_TAVUS_ORDERS_TRIES) {
-        ngx_tavus_orders_tell("not_found");
+    if (ngx_tavus_lookup.tries >= NGX_TAVUS_LOOKUP_TRIES) {
+        ngx_tavus_lookup_tell("not_found");
 
     } else {
-        ngx_tavus_orders_rest(0);
+        ngx_tavus_lookup_rest(0);
     }
 }
 
@@ -346,23 +346,23 @@ ngx_tavus_orders_missing(void)
 /* its lease brings it back; all nodes have the same trouble */
 
 static void
-ngx_tavus_orders_failed(ngx_tavus_curl_t *t, const char *reason)
+ngx_tavus_lookup_failed(ngx_tavus_curl_t *t, const char *reason)
 {
     ngx_uint_t           seconds, status;
-    ngx_tavus_orders_t  *s;
+    ngx_tavus_lookup_t  *s;
 
-    s = &ngx_tavus_orders;
+    s = &ngx_tavus_lookup;
 
     status = t && t->rc == CURLE_OK ? t->status : 0;
     seconds = t ? t->retry_after : 0;
 
     if (seconds == 0) {
         seconds = status == 401 || status == 403
-                  ? NGX_TAVUS_ORDERS_REFUSED
-                  : NGX_TAVUS_ORDERS_FAILED << ngx_min(s->failures, 7);
+                  ? NGX_TAVUS_LOOKUP_REFUSED
+                  : NGX_TAVUS_LOOKUP_FAILED << ngx_min(s->failures, 7);
     }
 
-    seconds = ngx_min(seconds, NGX_TAVUS_ORDERS_LONGEST);
+    seconds = ngx_min(seconds, NGX_TAVUS_LOOKUP_LONGEST);
 
     if (s->failures++ == 0) {
         ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
@@ -371,16 +371,16 @@ ngx_tavus_orders_failed(ngx_tavus_curl_t *t, const char *reason)
                       s->id, status, reason, seconds);
     }
 
-    ngx_tavus_orders_rest(seconds);
+    ngx_tavus_lookup_rest(seconds);
 }
 
 
 static void
-ngx_tavus_orders_tell(const char *reason)
+ngx_tavus_lookup_tell(const char *reason)
 {
-    ngx_tavus_orders_t  *s;
+    ngx_tavus_lookup_t  *s;
 
-    s = &ngx_tavus_orders;
+    s = &ngx_tavus_lookup;
 
     s->told = 1;
     s->reason = reason;
@@ -396,18 +396,18 @@ ngx_tavus_orders_tell(const char *reason)
                       s->id, s->session.id);
     }
 
-    ngx_tavus_orders_rest(0);
+    ngx_tavus_lookup_rest(0);
 }
 
 
 /* the database is told at once, and asked for another; pause: seconds */
 
 static void
-ngx_tavus_orders_rest(ngx_uint_t pause)
+ngx_tavus_lookup_rest(ngx_uint_t pause)
 {
-    ngx_tavus_orders_t  *s;
+    ngx_tavus_lookup_t  *s;
 
-    s = &ngx_tavus_orders;
+    s = &ngx_tavus_lookup;
 
     s->busy = 0;
     s->next = ngx_current_msec;
