@@ -47,7 +47,7 @@ like $html, qr/Hello,<br>\nhow much is &lt;it&gt;\?/, 'escaped in HTML';
 like $html, qr/<a href="\Q$panel\E">/, 'and a link to the panel';
 
 wait_ok { $m->idle('owner') } 'told';
-is scalar(() = $m->mails), 1, 'once';
+is $box->received('sendgrid')->{received}, 1, 'once';
 is scalar(() = $m->failed), 0, 'nothing is left of it';
 is $m->destination('owner')->{delivered}, 1;
 

@@ -47,6 +47,7 @@ static void ngx_tavus_curl_action(curl_socket_t fd, int mask);
 static void ngx_tavus_curl_clear_error(void);
 static void ngx_tavus_curl_drain(void);
 static void ngx_tavus_curl_abort(void);
+static curl_off_t ngx_tavus_curl_reset(ngx_tavus_curl_t *t);
 static void ngx_tavus_curl_finish(ngx_tavus_curl_t *t, CURLcode rc);
 static void ngx_tavus_curl_free(ngx_tavus_curl_t *t);
 static void ngx_tavus_curl_deadline(ngx_event_t *ev);
@@ -732,6 +733,27 @@ ngx_tavus_curl_abort(void)
 }
 
 
+/* the time at which more may be asked, of those who do not say how long */
+
+static curl_off_t
+ngx_tavus_curl_reset(ngx_tavus_curl_t *t)
+{
+    time_t               at;
+    struct curl_header  *reset;
+
+    if (curl_easy_header(t->easy, "X-RateLimit-Reset", 0, CURLH_HEADER, -1,
+                         &reset)
+        != CURLHE_OK)
+    {
+        return 0;
+    }
+
+    at = ngx_atotm((u_char *) reset->value, ngx_strlen(reset->value));
+
+    return at > ngx_time() ? (curl_off_t) (at - ngx_time()) : 0;
+}
+
+
 static void
 ngx_tavus_curl_finish(ngx_tavus_curl_t *t, CURLcode rc)
 {
@@ -748,6 +770,10 @@ ngx_tavus_curl_finish(ngx_tavus_curl_t *t, CURLcode rc)
         (void) curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
         (void) curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &sent);
         (void) curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry);
+
+        if (retry == 0 && status == 429) {
+            retry = ngx_tavus_curl_reset(t);
+        }
 
         if (curl_easy_header(t->easy, "Date", 0, CURLH_HEADER, -1, &date)
             == CURLHE_OK)
