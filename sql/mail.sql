@@ -350,7 +350,7 @@ BEGIN
                         WHERE t.destination = destination_ AND NOT t.dead AND t.due_at > now()
                           AND t.lease_until IS NULL) END;
 
-    IF wait < 5000 THEN
+    IF wait <= 5000 THEN
         id := NULL;
         RETURN NEXT;
     END IF;

@@ -71,6 +71,19 @@ ok_with('timeout', "webhook { $out timeout 100ms; }",
 ok_with('properties', "posthog { key file:$dir/key; events *; "
     . 'url https://127.0.0.1; properties a b; properties c; }');
 
+ok_with('mails', "sendgrid { key file:$dir/key; url https://127.0.0.1; "
+        . 'from a@b.de; to c@d.de; mail contact.submitted; }',
+    "sendgrid name=owner { key file:$dir/key; url https://127.0.0.1; "
+        . 'from "Site & Co. <a@b.de>"; to c@d.de "X <e@f.de>"; to g@h.de; '
+        . 'reply_to i@j.de; timeout 5s; mail contact.submitted; mail sale; '
+        . 'mail refund; mail dispute; mail conversation.ended; '
+        . 'mail alert digest=10s; }',
+    (map { "sendgrid name=n$_ { key file:$dir/key; url https://127.0.0.1; "
+        . "from a\@b.de; to c\@d.de; mail alert digest=$_; }" } qw(1d 15m 3600s)));
+accepted('a vertical that is read in mails', http => {tavus_vertical =>
+    ['general { persona_id p1; mail_transcript on; }',
+     'legal { persona_id p2; mail_transcript off; }']});
+
 # ---- include
 $t->file('crm.conf', "$out consent not_needed;\n");
 $t->file('events.conf', "events page_view;\n");

@@ -15,6 +15,9 @@ my $hook = 'webhook { url file:' . $t->secret('hook.url',
 for (['nothing is sent on', 0],
     ['what a visitor sends to the owner needs none', 0,
         $hook . 'consent not_needed; }'],
+    ['mails to the owner need none', 0, 'sendgrid { url https://127.0.0.1:1; key file:'
+        . $t->secret('sendgrid.key', 'SG.of.the.tests.0123456789')
+        . '; from a@b.de; to c@d.de; mail contact.submitted; }'],
     ['one that asks', 1, $hook . '}'],
     ['one without names asks, too', 1, $hook . 'consent anonymous; }'],
     ['one of two', 1, $hook . 'consent not_needed; }',

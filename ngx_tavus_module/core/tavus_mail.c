@@ -92,6 +92,8 @@ static void tavus_mail_line(tavus_mail_t *m, const char *label,
 static void tavus_mail_block(tavus_mail_t *m, const char *value, size_t max);
 static void tavus_mail_note(tavus_mail_t *m, const char *text);
 static void tavus_mail_when(tavus_mail_t *m, const char *label);
+static void tavus_mail_at(tavus_mail_t *m, const char *label,
+    const char *time);
 static void tavus_mail_from(tavus_mail_t *m, const cJSON *of);
 static void tavus_mail_lasted(double seconds, char *text, size_t size);
 static const char *tavus_mail_string(const cJSON *root, const char *name);
@@ -654,7 +656,8 @@ tavus_mail_entry(tavus_mail_t *m)
     const char   *value;
     const cJSON  *data;
 
-    static const char *const  names[] = { "alert", "subject", "text" };
+    static const char *const  names[] = { "alert", "subject", "text",
+                                          "since" };
 
     data = cJSON_GetObjectItemCaseSensitive(m->body, "data");
 
@@ -733,23 +736,14 @@ tavus_mail_alerts(tavus_mail_t *m, cJSON **entries, size_t n)
 static void
 tavus_mail_alert(tavus_mail_t *m, const cJSON *entry)
 {
-    char         when[TAVUS_DELIVERY_TIME];
-    const char  *at;
-
-    at = tavus_mail_string(entry, "at");
-
     tavus_mail_line(m, cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(entry,
                                                                  "cleared"))
                        ? "Cleared" : "Raised",
                     tavus_mail_string(entry, "alert"));
 
     tavus_mail_line(m, "Of", tavus_mail_string(entry, "subject"));
-
-    if (at) {
-        (void) snprintf(when, sizeof(when), "%.10s %.8s UTC", at,
-                        strlen(at) > 11 ? at + 11 : "");
-        tavus_mail_line(m, "At", when);
-    }
+    tavus_mail_at(m, "At", tavus_mail_string(entry, "at"));
+    tavus_mail_at(m, "Since", tavus_mail_string(entry, "since"));
 
     tavus_mail_block(m, tavus_mail_string(entry, "text"), TAVUS_MAIL_LINE);
 }
@@ -1124,9 +1118,23 @@ tavus_mail_note(tavus_mail_t *m, const char *text)
 static void
 tavus_mail_when(tavus_mail_t *m, const char *label)
 {
-    char  time[TAVUS_DELIVERY_TIME], text[TAVUS_DELIVERY_TIME];
+    char  time[TAVUS_DELIVERY_TIME];
 
     tavus_delivery_time(m->delivery->time, time);
+    tavus_mail_at(m, label, time);
+}
+
+
+/* ISO 8601, to the second */
+
+static void
+tavus_mail_at(tavus_mail_t *m, const char *label, const char *time)
+{
+    char  text[TAVUS_DELIVERY_TIME];
+
+    if (time == NULL || strlen(time) < 19) {
+        return;
+    }
 
     (void) snprintf(text, sizeof(text), "%.10s %.8s UTC", time, time + 11);
 
