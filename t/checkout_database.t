@@ -23,7 +23,7 @@ sub unavailable ($res, $name) {
 # one checkout, with what happens while Stripe is asked
 sub meanwhile ($do) {
     $box->forget;
-    $box->fault(kind => 'delay', ms => 1500, times => 1, path => $path);
+    $box->fault(kind => 'delay', ms => 4000, times => 1, path => $path);
     my $res;
     $t->ua->post_p($t->url('/api/stripe/checkout'), json => {plan => 'starter'})
         ->then(sub ($tx) { $res = $tx->result });

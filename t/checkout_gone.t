@@ -48,7 +48,7 @@ subtest 'before the order is committed' => sub {
 for my $how (qw(close abort)) {
     subtest "$how while Stripe works" => sub {
         fresh();
-        $box->fault(kind => 'delay', ms => 1500, times => 1, path => $path);
+        $box->fault(kind => 'delay', ms => 4000, times => 1, path => $path);
         my $s = ask();
         wait_ok { scalar asked($t) } 'Stripe is asked';
         $s->$how;
@@ -78,7 +78,7 @@ subtest 'while Stripe says no' => sub {
 
 subtest 'while the answer is committed' => sub {
     fresh();
-    $box->fault(kind => 'delay', ms => 1500, times => 1, path => $path);
+    $box->fault(kind => 'delay', ms => 4000, times => 1, path => $path);
     my $s = ask();
     wait_ok { scalar asked($t) } 'Stripe is asked';
     # who writes the answer waits for this
@@ -99,7 +99,7 @@ subtest 'while the answer is committed' => sub {
 
 # ---- an old worker ends when its orders are
 fresh();
-$box->fault(kind => 'delay', ms => 1500, times => 1, path => $path);
+$box->fault(kind => 'delay', ms => 4000, times => 1, path => $path);
 my $s = ask();
 wait_ok { scalar asked($t) } 'Stripe is asked by a worker that is to go';
 $s->abort;

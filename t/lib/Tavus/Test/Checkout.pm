@@ -87,8 +87,9 @@ sub orders ($t) {
 sub order ($t) { return (orders($t))[-1] }
 
 sub asked ($t) {
-    return grep { $_->{method} eq 'POST' }
-        $t->sandbox->calls('/v1/checkout/sessions');
+    my $path = '/v1/checkout/sessions';
+    return grep { $_->{method} eq 'POST' && $_->{path} eq $path }
+        $t->sandbox->calls($path);
 }
 
 sub failures ($t) {
