@@ -162,3 +162,14 @@ test('what a month brings is reckoned with the same prices', () => {
   expect(returns(BUILT_IN, month, 100)).toMatchObject({ now: 500_000, more: 50_000, fit: { plan: 'growth', packs: 0, amount: 59_900 } });
   expect(returns(BUILT_IN, { ...month, minutes: 1e9 }, 100)).toMatchObject({ fit: undefined, net: undefined });
 });
+
+test('what the pages sell is what the sample configuration sells', () => {
+  const conf = (file: string) => readFileSync(join(import.meta.dirname, '../../nginx/http', file), 'utf8');
+  const addOns = (text: string) => [...text.matchAll(/^\s*add_on\s+(\w+)\s+@PRICE_(\w+)@(?:\s+max=(\d+))?;/gm)]
+    .map(([, id, price, max]) => { expect(price).toBe(id!.toUpperCase()); return [id!, Number(max ?? 1)] as const; });
+  const sold = [...conf('stripe.conf').matchAll(/^tavus_plan (\w+) \{\n([^}]*)\}/gm)].map(([, plan, inner]) => [plan,
+    Object.fromEntries([...(inner!.includes('/add_ons;') ? addOns(conf('add_ons')) : []), ...addOns(inner!)])]);
+
+  expect(Object.fromEntries(sold)).toEqual(Object.fromEntries(IDS.map((plan) => [plan, Object.fromEntries(
+    ADD_ONS.filter((a) => (a.on as readonly PlanId[]).includes(plan)).map((a) => [a.id, a.max]))])));
+});

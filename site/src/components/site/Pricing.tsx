@@ -53,6 +53,8 @@ export function Pricing() {
   const [chosen, setChosen] = useState<PlanId>('starter');
   const [contact, setContact] = useState(EMAIL);
   const [busy, setBusy] = useState(false);
+  // what is disabled in the HTML a browser does not fill in again
+  const [awake, setAwake] = useState(false);
   const [wrong, setWrong] = useState<string>();
   const [trouble, setTrouble] = useState<Trouble>();
   const left = useCountdown(trouble?.wait ?? 0, trouble);
@@ -63,6 +65,7 @@ export function Pricing() {
   const cost = (amount: number) => money(amount, currency);
 
   useEffect(() => {
+    setAwake(true);
     // perhaps another was chosen before the island was awake
     const plan = form.current?.elements.namedItem('plan');
     if (plan instanceof RadioNodeList && plan.value) setChosen(plan.value as PlanId);
@@ -214,12 +217,12 @@ export function Pricing() {
               return (
                 <label key={a.id} data-add-on={a.id} className={cn('flex items-start gap-3 rounded-2xl border p-4', now.max > 1 && 'sm:col-span-2', off ? 'cursor-not-allowed border-line bg-wash'
                   : some ? 'border-primary bg-good-wash' : 'border-line bg-surface hover:border-line-strong')}>
-                  {now.max === 1 && <input type="checkbox" name={name} disabled={off} className="mt-1 size-5 shrink-0 accent-primary" />}
+                  {now.max === 1 && <input type="checkbox" name={name} disabled={awake && off} className="mt-1 size-5 shrink-0 accent-primary" />}
                   <span className="flex-1">
                     <span className="flex flex-wrap justify-between gap-x-3 font-semibold"><span>{a.name}</span><span className="tabular-nums">{cost(now.amount)} <span className="font-normal text-muted">{per(now.every)}</span></span></span>
                     <span className="block text-sm text-muted">{a.text}{now.on.length < PLANS.length && ` With ${now.on.map(planName).join(' or ') || 'no plan at the moment'}.`}</span>
                   </span>
-                  {now.max > 1 && <span className="w-20 shrink-0"><Input type="number" inputMode="numeric" name={name} aria-label={`${a.name}: how many`} min={0} max={now.max} step={1} defaultValue={0} disabled={off} className="px-3 disabled:opacity-55" /></span>}
+                  {now.max > 1 && <span className="w-20 shrink-0"><Input type="number" inputMode="numeric" name={name} aria-label={`${a.name}: how many`} min={0} max={now.max} step={1} defaultValue={0} disabled={awake && off} className="px-3 disabled:opacity-55" /></span>}
                 </label>
               );
             })}
