@@ -78,6 +78,8 @@ wait_ok { order($t, $later)->{state} eq 'paid' } 'Stripe knows better';
 my $own = ordered($t, ask => 0);
 ordered($t) for 1 .. 3;
 my ($deep) = ordered($t);
+my $at = time;
+wait_ok { time > $at } 'the others are of a later second';
 for (1 .. 105) {
     $t->ua->post($s->url . '/v1/checkout/sessions' => {
         Authorization => 'Bearer ' . $s->stripe_key,
