@@ -1,14 +1,15 @@
 #!/usr/bin/perl
 
-# Whatever a visitor writes into a field: no recipient, header, markup or live link
+# Whatever a visitor writes into a field, or says: no recipient, header, markup or live link
 # of it is in a mail, and SendGrid takes it.  The same bits for each run.
 
 use lib 't/lib';
 use Tavus::Test;
 use Tavus::Test::Mail;
 
-my $t = Tavus::Test->new;
-my $m = Tavus::Test::Mail->new($t);
+my $t = Tavus::Test->new(http => {tavus_vertical =>
+    ['general { persona_id p1; mail_transcript on; }']});
+my $m = Tavus::Test::Mail->new($t, 'mail contact.submitted; mail conversation.ended;');
 my $box = $t->sandbox;
 $t->start;
 wait_ok { $m->ready } 'the destination is there';
@@ -45,7 +46,21 @@ for my $n (1 .. $last) {
     $taken++ if $res->code == 200;
 }
 cmp_ok $taken, '>=', $last / 4, "the form takes $taken of them";
-wait_ok { $taken == (() = $m->mails) } 'each is mailed', 60;
+
+my $talks = 8;
+for (1 .. $talks) {
+    my $id = $t->create(vertical => 'general', map { $_ => $text->(100) }
+        qw(utm_source utm_medium utm_campaign session_id))->json->{conversation_id};
+    $t->webhook(tavus_event($_->[0], $id, $_->[1])) for
+        ['system.replica_joined', {}],
+        ['system.shutdown', {shutdown_reason => $text->(100)}],
+        ['application.transcription_ready', {transcript => [map +{
+            role => $_ % 2 ? 'user' : 'assistant', content => $text->(2000, 1)},
+            1 .. 20]}];
+}
+wait_ok { $taken + $talks == (() = $m->mails) } 'each is mailed', 60;
+is scalar(grep { $_->{content}[0]{value} =~ /^Visitor: /m } $m->mails), $talks,
+    'with what was said';
 is $box->received('sendgrid')->{refused}, 0, 'and taken';
 
 my %bad;
@@ -59,8 +74,8 @@ for my $mail ($m->mails) {
         || $mail->{personalizations}[0]{to}->@* != 1
         || $mail->{personalizations}[0]{to}[0]{email} ne 'sales@example.com';
     $bad{from} += $mail->{from}{email} ne 'no-reply@example.com';
-    $bad{reply} += exists $mail->{reply_to} && !grep { $mail->{reply_to}{email} eq $_ }
-        @addresses[0, 1, 3];
+    $bad{reply} += exists $mail->{reply_to} && ($mail->{categories}[0] ne 'lead' || !grep { $mail->{reply_to}{email} eq $_ }
+        @addresses[0, 1, 3]);
     $bad{subject} += $mail->{subject} =~ /[\x00-\x1f\x7f]/
         || length $mail->{subject} > 200;
 

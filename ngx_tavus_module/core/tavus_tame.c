@@ -37,7 +37,7 @@ tavus_tame(const char *text, size_t len, size_t max, int lines)
         len = 1;
     }
 
-    seen = malloc(len + 1);
+    seen = calloc(1, len + 1);
     if (seen == NULL) {
         return NULL;
     }

@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # Two nodes on one database: each lead is mailed once, an order of alerts is one
-# digest; and PostgreSQL that goes away in between loses none.
+# digest; and PostgreSQL that goes away in between, or before, loses none.
 
 use lib 't/lib';
 use Tavus::Test;
@@ -41,5 +41,13 @@ $pg->kill;
 $pg->start;
 wait_ok { 6 <= grep { /After/ } keys %{{map { $_->{subject} => 1 } $of->('lead')}}
     or do { eval { $m[0]->lease_over }; 0 } } 'none is lost', 90;
+
+# ---- the database is away when the form is sent: the journal has it
+$box->no_faults;
+$pg->stop;
+$m[0]->lead(name => 'Away');
+$pg->start;
+wait_ok { grep { $_->{subject} eq 'New lead: Away' } $m[0]->mails }
+    'what was journaled is mailed', 60;
 
 done_testing;
