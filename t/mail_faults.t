@@ -9,7 +9,7 @@ use Tavus::Test;
 use Tavus::Test::Mail;
 
 my $t = Tavus::Test->new;
-my $m = Tavus::Test::Mail->new($t, 'mail contact.submitted; timeout 1s;');
+my $m = Tavus::Test::Mail->new($t, 'mail contact.submitted; timeout 3s;');
 my $box = $t->sandbox;
 $t->start;
 wait_ok { $m->ready } 'the destination is there';
@@ -73,7 +73,7 @@ is scalar(() = $m->failed), 0, 'nothing is left';
 # ---- less, and when: both headers
 for my $how (sub { ('Retry-After' => 2) },
     sub { ('X-RateLimit-Limit' => 1, 'X-RateLimit-Remaining' => 0,
-        'X-RateLimit-Reset' => time + 3) })
+        'X-RateLimit-Reset' => time + 6) })
 {
     my %headers = $how->();
     my $name = (sort keys %headers)[0] =~ s/-//gr;

@@ -22,7 +22,9 @@ my $of = sub ($category) { return grep { $_->{categories}[0] eq $category }
 $box->fault(path => '/v3/mail/send', kind => 'delay', ms => 50);
 my $n = 40;
 $m[$_ % 2]->lead(name => "Lead $_") for 1 .. $n;
-$m[$_ % 2]->alert(raised => "alert_$_") for 1 .. 10;
+$pg->db->begin_work;
+$m[0]->alert(raised => "alert_$_") for 1 .. 10;
+$pg->db->commit;
 wait_ok { $n <= $of->('lead') } 'all leads', 60;
 wait_ok { $of->('alert') } 'and the alerts';
 wait_ok { $m[0]->idle } 'all is told';
