@@ -11,10 +11,12 @@ my $t = Tavus::Test->new(http => {tavus_journal => '%%DIR%%/journal',
 my $db = $t->db;
 
 sub replace ($name, $arguments, $body) {
-    $db->do("ALTER FUNCTION tavus.$name RENAME TO ${name}_hidden");
+    # by its types, as there may be one of before beside it
+    my $types = $arguments =~ s/ DEFAULT \d+//gr;
+    $db->do("ALTER FUNCTION tavus.$name($types) RENAME TO ${name}_hidden");
     $db->do("CREATE FUNCTION tavus.$name($arguments) RETURNS text"
         . " LANGUAGE plpgsql AS \$\$ BEGIN $body END \$\$");
-    $db->do("GRANT EXECUTE ON FUNCTION tavus.$name TO tavus_app");
+    $db->do("GRANT EXECUTE ON FUNCTION tavus.$name($types) TO tavus_app");
 }
 sub restore ($name, $arguments) {
     $db->do("DROP FUNCTION tavus.$name($arguments)");
@@ -22,7 +24,7 @@ sub restore ($name, $arguments) {
 }
 my $silent = qr/could not be told that this node lives: no word/;
 
-replace('heartbeat', 'text, int, bigint', q{RAISE 'no word';});
+replace('heartbeat', 'text, int, bigint, jsonb', q{RAISE 'no word';});
 $t->start;
 wait_ok { $t->get('/healthz')->code == 200 } 'ready';
 wait_ok { $t->grep_log($silent) } 'a node that cannot be heard';
@@ -36,7 +38,7 @@ my $words = $t->grep_log($silent);
 wait_ok { $t->grep_log($silent) >= $words + 2 } 'two looks later', 30;
 ok !$t->grep_log(qr/looking after/), 'it is left alone';
 
-restore('heartbeat', 'text, int, bigint');
+restore('heartbeat', 'text, int, bigint, jsonb');
 wait_ok { $t->grep_log(qr/looking after 1 unsettled/) } 'heard again: not', 30;
 wait_ok { $t->sandbox->conversations('active') == 0 } 'and ended', 30;
 
