@@ -39,8 +39,9 @@ $$;
 
 -- What is known of whom an event is about: session_id, user_id, consent ("granted" or "denied"),
 -- vertical, utm_source, utm_medium, utm_campaign, those that are known; "anonymous": true where it is
--- about a visitor who has neither id; {} if it is about none.  A browser's event says so itself, others
--- by their conversation, or the wish for one.  Raises no error, whatever is in a body.
+-- about a visitor who has neither id; {} if it is about none.  A browser's event says so itself, a
+-- payment by its order ("order": its id), others by their conversation, or the wish for one.  Raises no
+-- error, whatever is in a body.
 --
 -- A no counts wherever it was said: by the visitor since, in the event, when the conversation was
 -- created.  A yes that came later counts for what goes on in a conversation of which nothing was said;
@@ -55,6 +56,8 @@ DECLARE
     doc   jsonb;
     call  tavus.conversations;
     wish  tavus.intents;
+    sale  tavus.orders;
+    paid  jsonb;
     key   bytea;
     last  tavus.consents;
     word  tavus.consents;
@@ -75,6 +78,22 @@ BEGIN
     ELSIF source = 'server' AND tavus.str(doc, 'nonce') ~ '^[0-9a-f]{32}$' THEN
         key := decode(doc ->> 'nonce', 'hex');
 
+    ELSIF source = 'stripe' AND octet_length(body) <= 65536
+          AND event_type IN ('checkout.session.completed', 'checkout.session.async_payment_succeeded')
+    THEN
+        -- of an order that was asked for here, in the same mode, and of its session, which may not be
+        -- known yet
+        paid := tavus.body_jsonb(body);
+
+        SELECT r.* INTO sale FROM tavus.orders r
+         WHERE r.id = tavus.stripe_order(paid #> '{data,object}') AND r.asked_at IS NOT NULL
+           AND to_jsonb(r.livemode) = paid -> 'livemode'
+           AND coalesce(r.answered_session = paid #>> '{data,object,id}', true);
+
+        IF NOT FOUND THEN
+            RETURN '{}';
+        END IF;
+
     ELSIF source IS DISTINCT FROM 'browser' THEN
         RETURN '{}';
     END IF;
@@ -85,13 +104,18 @@ BEGIN
     END IF;
 
     who := jsonb_strip_nulls(jsonb_build_object(
-        'session_id', coalesce(tavus.label(doc, 'session_id'), call.session_id, wish.session_id),
-        'user_id', coalesce(tavus.label(doc, 'user_id'), call.user_id, wish.user_id),
+        'session_id', coalesce(tavus.label(doc, 'session_id'), call.session_id, wish.session_id,
+                               sale.session_id),
+        'user_id', coalesce(tavus.label(doc, 'user_id'), call.user_id, wish.user_id, sale.user_id),
         'vertical', coalesce(tavus.label(doc, 'vertical'), call.vertical, wish.vertical),
-        'utm_source', coalesce(tavus.label(doc, 'utm_source'), call.utm_source, wish.utm_source),
-        'utm_medium', coalesce(tavus.label(doc, 'utm_medium'), call.utm_medium, wish.utm_medium),
+        'order', sale.id,
+        'utm_source', coalesce(tavus.label(doc, 'utm_source'), call.utm_source, wish.utm_source,
+                               sale.utm_source),
+        'utm_medium', coalesce(tavus.label(doc, 'utm_medium'), call.utm_medium, wish.utm_medium,
+                               sale.utm_medium),
         'utm_campaign',
-        coalesce(tavus.label(doc, 'utm_campaign'), call.utm_campaign, wish.utm_campaign)));
+        coalesce(tavus.label(doc, 'utm_campaign'), call.utm_campaign, wish.utm_campaign,
+                 sale.utm_campaign)));
 
     FOREACH one IN ARRAY tavus.subjects(who ->> 'session_id', who ->> 'user_id') LOOP
         SELECT c.* INTO word FROM tavus.consents c WHERE c.subject = one;
@@ -100,7 +124,7 @@ BEGIN
         END IF;
     END LOOP;
 
-    said := coalesce(tavus.label(doc, 'consent'), call.consent, wish.consent);
+    said := coalesce(tavus.label(doc, 'consent'), call.consent, wish.consent, sale.consent);
 
     RETURN who || CASE
                WHEN said = 'denied' OR NOT last.granted THEN '{"consent":"denied"}'::jsonb

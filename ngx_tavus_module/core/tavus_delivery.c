@@ -305,6 +305,7 @@ tavus_delivery_visitor(tavus_delivery_visitor_t *visitor,
     visitor->granted = consent && strcmp(consent, "granted") == 0;
     visitor->denied = consent && strcmp(consent, "denied") == 0;
 
+    visitor->order = tavus_delivery_string(root, "order");
     visitor->session_id = tavus_delivery_string(root, "session_id");
     visitor->user_id = tavus_delivery_string(root, "user_id");
     visitor->vertical = tavus_delivery_string(root, "vertical");
@@ -329,13 +330,15 @@ tavus_delivery_judgement_t
 tavus_delivery_judge(const tavus_delivery_visitor_t *visitor,
     tavus_consent_t mode, tavus_delivery_kind_t kind, const char **reason)
 {
+    if ((visitor->nobody || visitor->order)
+        && kind == TAVUS_DELIVERY_WEBHOOK)
+    {
+        return TAVUS_DELIVERY_NAMED;
+    }
+
     if (visitor->nobody) {
 
-        if (kind == TAVUS_DELIVERY_WEBHOOK) {
-            return TAVUS_DELIVERY_NAMED;
-        }
-
-        /* those count visitors */
+        /* the others count visitors */
 
         *reason = "no_visitor";
         return TAVUS_DELIVERY_WITHHELD;

@@ -70,6 +70,7 @@ typedef enum {
 typedef struct {
     cJSON        *root;
     int           nobody;           /* it is about no visitor: {} */
+    const char   *order;            /* it is a payment of theirs */
     int           granted;
     int           denied;
     const char   *session_id;
@@ -130,7 +131,8 @@ tavus_delivery_status_t tavus_delivery_visitor(
 void tavus_delivery_visitor_free(tavus_delivery_visitor_t *visitor);
 
 /*
- * Whether an event about this visitor may go to a destination.  WITHHELD
+ * Whether an event about this visitor may go to a destination.  A payment
+ * goes to webhooks whatever they said: it is the owner's.  WITHHELD
  * sets *reason: "no_visitor", "no_consent", "consent_denied".  The rooms
  * that make what is sent ask this themselves.
  */

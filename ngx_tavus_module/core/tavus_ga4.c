@@ -28,6 +28,7 @@ typedef struct {
     const tavus_ga4_conf_t    *conf;
     tavus_delivery_visitor_t   visitor;
     int                        named;
+    cJSON                     *sale;        /* Stripe's event of a payment */
     int64_t                    now;
     const char                *client_id;
     const char                *session_id;
@@ -47,6 +48,11 @@ static tavus_delivery_status_t tavus_ga4_ids(tavus_ga4_t *g);
 static tavus_delivery_status_t tavus_ga4_head(tavus_ga4_t *g, cJSON *root);
 static tavus_delivery_status_t tavus_ga4_params(tavus_ga4_t *g,
     cJSON *object);
+static int tavus_ga4_is_sale(const tavus_delivery_t *delivery);
+static tavus_delivery_status_t tavus_ga4_sold(tavus_ga4_t *g);
+static tavus_delivery_status_t tavus_ga4_sale(tavus_ga4_t *g,
+    tavus_ga4_params_t *params);
+static double tavus_ga4_unit(const char *currency);
 static void tavus_ga4_money(cJSON *object);
 static tavus_delivery_status_t tavus_ga4_who(tavus_ga4_t *g,
     tavus_ga4_params_t *params);
@@ -68,7 +74,9 @@ static const struct {
 
 } tavus_ga4_names[] = {
     { "contact.submitted", "generate_lead" },
-    { "video_demo_started", "tutorial_begin" }
+    { "video_demo_started", "tutorial_begin" },
+    { "checkout.session.completed", "purchase" },
+    { "checkout.session.async_payment_succeeded", "purchase" }
 };
 
 
@@ -178,6 +186,7 @@ tavus_ga4_event(const tavus_delivery_t *delivery,
     }
 
     cJSON_Delete(root);
+    cJSON_Delete(g.sale);
     tavus_delivery_visitor_free(&g.visitor);
 
     return status;
@@ -290,6 +299,14 @@ tavus_ga4_make(tavus_ga4_t *g, cJSON *root)
 
     if (tavus_ga4_name(type->data, type->len, name, g->reason) == 0) {
         return TAVUS_DELIVERY_SKIP;
+    }
+
+    if (tavus_ga4_is_sale(g->delivery)) {
+        status = tavus_ga4_sold(g);
+
+        if (status != TAVUS_DELIVERY_OK) {
+            return status;
+        }
     }
 
     /* it would be moved to three days ago, and count there */
@@ -428,6 +445,10 @@ tavus_ga4_params(tavus_ga4_t *g, cJSON *object)
 
     status = tavus_ga4_who(g, &params);
 
+    if (status == TAVUS_DELIVERY_OK && g->named && g->sale) {
+        return tavus_ga4_sale(g, &params);
+    }
+
     if (status == TAVUS_DELIVERY_OK && g->named) {
         n = g->conf->nproperties;
 
@@ -442,6 +463,140 @@ tavus_ga4_params(tavus_ga4_t *g, cJSON *object)
     }
 
     return status;
+}
+
+
+static int
+tavus_ga4_is_sale(const tavus_delivery_t *delivery)
+{
+    size_t               i;
+    const tavus_part_t  *type;
+
+    static const char *const  types[] = {
+        "checkout.session.completed",
+        "checkout.session.async_payment_succeeded"
+    };
+
+    type = &delivery->event_type;
+
+    for (i = 0; i < tavus_ga4_count(types); i++) {
+        if (strlen(types[i]) == type->len
+            && memcmp(types[i], type->data, type->len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * Reads what Stripe tells of a payment.  Only Stripe says that one was made,
+ * and one of these events comes before the money does.
+ */
+
+static tavus_delivery_status_t
+tavus_ga4_sold(tavus_ga4_t *g)
+{
+    const cJSON          *object, *paid;
+    tavus_json_status_t   status;
+    const tavus_part_t   *source, *body;
+
+    source = &g->delivery->source;
+
+    if (source->len != 6 || memcmp(source->data, "stripe", 6) != 0
+        || g->visitor.order == NULL)
+    {
+        *g->reason = "no_order";
+        return TAVUS_DELIVERY_SKIP;
+    }
+
+    body = &g->delivery->body;
+
+    status = body->len > TAVUS_DELIVERY_FACTS ? TAVUS_JSON_EMPTY
+             : tavus_json_parse(body->len ? body->data : "", body->len,
+                                &g->sale, NULL);
+
+    if (status == TAVUS_JSON_NO_MEMORY) {
+        return TAVUS_DELIVERY_ERROR;
+    }
+
+    object = cJSON_GetObjectItemCaseSensitive(
+                 cJSON_GetObjectItemCaseSensitive(g->sale, "data"), "object");
+    paid = cJSON_GetObjectItemCaseSensitive(object, "payment_status");
+
+    if (!cJSON_IsString(paid) || strcmp(paid->valuestring, "unpaid") == 0) {
+        *g->reason = "not_paid";
+        return TAVUS_DELIVERY_SKIP;
+    }
+
+    return TAVUS_DELIVERY_OK;
+}
+
+
+/* By the order's id GA4 knows a purchase that it has counted. */
+
+static tavus_delivery_status_t
+tavus_ga4_sale(tavus_ga4_t *g, tavus_ga4_params_t *params)
+{
+    char          code[4];
+    size_t        i;
+    const cJSON  *object, *amount, *currency;
+
+    object = cJSON_GetObjectItemCaseSensitive(
+                 cJSON_GetObjectItemCaseSensitive(g->sale, "data"), "object");
+    amount = cJSON_GetObjectItemCaseSensitive(object, "amount_total");
+    currency = cJSON_GetObjectItemCaseSensitive(object, "currency");
+
+    if (!tavus_ga4_add(params, "transaction_id", g->visitor.order)) {
+        return TAVUS_DELIVERY_ERROR;
+    }
+
+    if (!cJSON_IsNumber(amount) || amount->valuedouble < 0
+        || !cJSON_IsString(currency) || strlen(currency->valuestring) != 3)
+    {
+        return TAVUS_DELIVERY_OK;
+    }
+
+    for (i = 0; i < 3; i++) {
+        code[i] = (char) (currency->valuestring[i] & ~0x20);
+    }
+
+    code[3] = '\0';
+
+    if (cJSON_AddNumberToObject(params->object, "value",
+                                amount->valuedouble / tavus_ga4_unit(code))
+        == NULL || !tavus_ga4_add(params, "currency", code))
+    {
+        return TAVUS_DELIVERY_ERROR;
+    }
+
+    params->n++;
+
+    tavus_ga4_money(params->object);
+
+    return TAVUS_DELIVERY_OK;
+}
+
+
+/*
+ * How many of Stripe's units make one of a currency's, as
+ * tavus.currency_exponent() has it: https://docs.stripe.com/currencies
+ */
+
+static double
+tavus_ga4_unit(const char *currency)
+{
+    static const char  whole[] = "BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF "
+                                 "VND VUV XAF XOF XPF";
+    static const char  three[] = "BHD JOD KWD OMR TND";
+
+    if (strstr(whole, currency)) {
+        return 1;
+    }
+
+    return strstr(three, currency) ? 1000 : 100;
 }
 
 

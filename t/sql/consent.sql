@@ -1,6 +1,6 @@
 -- What a visitor said of being counted is kept in any order, and known of every event.
 \ir setup.sql
-SELECT plan(53);
+SELECT plan(73);
 
 CREATE FUNCTION pg_temp.word(i int, word text, session text, usr text DEFAULT NULL)
 RETURNS jsonb LANGUAGE sql AS $$
@@ -105,6 +105,47 @@ SELECT pg_temp.is_(tavus.visitor_of('tavus', NULL, 'none', NULL), '{"anonymous":
                    'a conversation that is not known is somebody''s');
 SELECT pg_temp.is_(pg_temp.of(s, '{"session_id":"s1","user_id":"u1"}', c), '{}', 'no visitor: ' || s)
   FROM (VALUES ('tavus', NULL), ('server', NULL), ('stripe', NULL), ('standard', 'c1')) v (s, c);
+
+-- ---- a payment and its order
+
+INSERT INTO tavus.orders (id, ours, livemode, asked_at, session_id, user_id, utm_source, utm_medium,
+                          utm_campaign, consent, answered_session)
+VALUES ('01a225b6-3224-778e-b5bb-915347d4e101', true, false, now(), 's1', 'u1', 'ad', 'm', 'c', 'granted', 'cs_1'),
+       ('01a225b6-3224-778e-b5bb-915347d4e102', true, false, now(), 's2', NULL, NULL, NULL, NULL, 'denied', NULL),
+       ('01a225b6-3224-778e-b5bb-915347d4e103', false, false, NULL, 's3', NULL, NULL, NULL, NULL, 'granted', NULL),
+       ('01a225b6-3224-778e-b5bb-915347d4e104', true, false, now(), 's4', NULL, NULL, NULL, NULL, NULL, 'cs_4');
+
+CREATE FUNCTION pg_temp.paid(n text, session text, live text DEFAULT 'false',
+                             type text DEFAULT 'checkout.session.completed', source text DEFAULT 'stripe')
+RETURNS jsonb LANGUAGE sql AS $$
+    SELECT pg_temp.of(source, format('{"livemode":%s,"data":{"object":{"object":"checkout.session",
+        "id":"%s","metadata":{"order_id":"01a225b6-3224-778e-b5bb-915347d4e1%s"}}}}', live, session, n), NULL, type)
+$$;
+
+SELECT pg_temp.is_(pg_temp.paid('01', 'cs_1', type => t),
+    '{"order":"01a225b6-3224-778e-b5bb-915347d4e101","session_id":"s1","user_id":"u1","consent":"granted",
+      "utm_source":"ad","utm_medium":"m","utm_campaign":"c"}', t || ' is who ordered')
+  FROM unnest(ARRAY['checkout.session.completed', 'checkout.session.async_payment_succeeded']) t;
+SELECT pg_temp.is_(pg_temp.paid('02', 'cs_2'),
+    '{"order":"01a225b6-3224-778e-b5bb-915347d4e102","session_id":"s2","consent":"denied"}',
+    'before Stripe''s answer is known; and a no is a no');
+SELECT pg_temp.is_(pg_temp.paid('04', 'cs_4'),
+    '{"order":"01a225b6-3224-778e-b5bb-915347d4e104","session_id":"s4"}', 'nothing was said');
+SELECT pg_temp.is_(got, '{}', 'nobody''s: ' || what)
+  FROM (VALUES (pg_temp.paid('01', 'cs_2'), 'another session'),
+               (pg_temp.paid('01', 'cs_1', 'true'), 'of the other mode'),
+               (pg_temp.paid('01', 'cs_1', 'null'), 'of no mode'),
+               (pg_temp.paid('03', 'cs_3'), 'was not asked for here'),
+               (pg_temp.paid('09', 'cs_1'), 'no such order'),
+               (pg_temp.paid('xx', 'cs_1'), 'no order'),
+               (pg_temp.paid('01', 'cs_1', type => 'checkout.session.expired'), 'no payment'),
+               (pg_temp.paid('01', 'cs_1', source => 'standard'), 'not Stripe''s word')) v (got, what);
+SELECT pg_temp.is_(tavus.visitor_of('stripe', 'checkout.session.completed', NULL, b), '{}', 'odd')
+  FROM unnest(ARRAY[NULL, '', '\xff00', '[]', '{"data":7,"livemode":false}',
+                    convert_to('{"x":"' || repeat('x', 65536) || '"}', 'UTF8')]::bytea[]) b;
+SELECT is(pg_temp.rec(jsonb_build_array(pg_temp.word(90, 'denied', 's1', 'u1'))), 's', 'a no since');
+SELECT is(pg_temp.paid('01', 'cs_1') ->> 'consent', 'denied', 'counts');
+DELETE FROM tavus.consents;
 
 -- ---- a conversation and its callbacks
 

@@ -357,6 +357,7 @@ test_judge(void **state)
     static const char  granted[] = "{\"consent\":\"granted\"}";
     static const char  denied[] = "{\"consent\":\"denied\"}";
     static const char  silent[] = "{\"session_id\":\"s\"}";
+    static const char  bought[] = "{\"order\":\"o\",\"consent\":\"denied\"}";
     static const char  strange[] = "{\"consent\":\"Granted\"}";
 
     static const struct {
@@ -387,6 +388,13 @@ test_judge(void **state)
         { silent, W, R, TAVUS_DELIVERY_WITHHELD, "no_consent" },
         { silent, W, N, TAVUS_DELIVERY_NAMED, NULL },
         { strange, P, R, TAVUS_DELIVERY_WITHHELD, "no_consent" },
+
+        /* who is paid has to know */
+
+        { bought, W, R, TAVUS_DELIVERY_NAMED, NULL },
+        { bought, W, A, TAVUS_DELIVERY_NAMED, NULL },
+        { bought, P, R, TAVUS_DELIVERY_WITHHELD, "consent_denied" },
+        { bought, G, A, TAVUS_DELIVERY_NAMELESS, NULL },
 
         /* that is for webhooks alone */
 

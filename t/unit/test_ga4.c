@@ -136,6 +136,114 @@ test_event(void **state)
 }
 
 
+/* what Stripe tells of a payment, with the order that it is of */
+
+#define ORDER  "01a225b6-3224-778e-b5bb-915347d4e1f8"
+
+#define PAID(status, amount, currency)                                        \
+    "{\"id\":\"evt_1\",\"object\":\"event\",\"livemode\":false,"              \
+    "\"data\":{\"object\":{\"object\":\"checkout.session\","                  \
+    "\"customer_details\":{\"email\":\"a@b.c\"},\"payment_status\":" status   \
+    ",\"amount_total\":" amount ",\"currency\":" currency "}}}"
+
+#define SOLD(value)                                                           \
+    HEAD("s-1", "purchase") SESSION(S1) "\"engagement_time_msec\":1,"         \
+    "\"transaction_id\":\"" ORDER "\"" value TAIL
+
+
+static void
+sale_set(const char *body)
+{
+    event_set();
+
+    event.source = part("stripe");
+    event.event_type = part("checkout.session.completed");
+    event.visitor = part("{\"session_id\":\"s-1\",\"order\":\"" ORDER "\","
+                         "\"consent\":\"granted\"}");
+    event.body = part(body);
+}
+
+
+static void
+test_sale(void **state)
+{
+    size_t               i;
+    static const char   *odd[] = {
+        "", "{", "[]", "null", "{}", "{\"data\":7}", "{\"data\":{}}",
+        "{\"data\":{\"object\":[]}}", PAID("7", "1", "\"usd\""),
+        PAID("null", "1", "\"usd\""), PAID("\"unpaid\"", "1", "\"usd\"")
+    };
+
+    sale_set(PAID("\"paid\"", "157900", "\"usd\""));
+    assert_made(SOLD(",\"value\":1579,\"currency\":\"USD\""));
+
+    event.event_type = part("checkout.session.async_payment_succeeded");
+    assert_made(SOLD(",\"value\":1579,\"currency\":\"USD\""));
+
+    sale_set(PAID("\"paid\"", "1999", "\"eur\""));
+    assert_made(SOLD(",\"value\":19.99,\"currency\":\"EUR\""));
+
+    sale_set(PAID("\"paid\"", "500", "\"jpy\""));
+    assert_made(SOLD(",\"value\":500,\"currency\":\"JPY\""));
+
+    sale_set(PAID("\"paid\"", "1500", "\"kwd\""));
+    assert_made(SOLD(",\"value\":1.5,\"currency\":\"KWD\""));
+
+    sale_set(PAID("\"paid\"", "1500", "\"isk\""));
+    assert_made(SOLD(",\"value\":15,\"currency\":\"ISK\""));
+
+    sale_set(PAID("\"no_payment_required\"", "0", "\"usd\""));
+    assert_made(SOLD(",\"value\":0,\"currency\":\"USD\""));
+
+    /* an amount of nothing that is known counts for none */
+
+    sale_set(PAID("\"paid\"", "\"1\"", "\"usd\""));
+    assert_made(SOLD(""));
+    sale_set(PAID("\"paid\"", "-1", "\"usd\""));
+    assert_made(SOLD(""));
+    sale_set(PAID("\"paid\"", "1", "\"us\""));
+    assert_made(SOLD(""));
+    sale_set(PAID("\"paid\"", "1", "\"u$d\""));
+    assert_made(SOLD(""));
+    sale_set(PAID("\"paid\"", "1", "null"));
+    assert_made(SOLD(""));
+
+    for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        sale_set(odd[i]);
+        assert_refused(TAVUS_DELIVERY_SKIP, "not_paid");
+    }
+
+    /* who says so is Stripe, of an order of ours, of who has agreed */
+
+    sale_set(PAID("\"paid\"", "1", "\"usd\""));
+    event.source = part("browser");
+    assert_refused(TAVUS_DELIVERY_SKIP, "no_order");
+
+    sale_set(PAID("\"paid\"", "1", "\"usd\""));
+    event.visitor = part("{\"session_id\":\"s-1\",\"consent\":\"granted\"}");
+    assert_refused(TAVUS_DELIVERY_SKIP, "no_order");
+
+    event.visitor = part("{}");
+    assert_refused(TAVUS_DELIVERY_SKIP, "no_visitor");
+
+    sale_set(PAID("\"paid\"", "1", "\"usd\""));
+    event.visitor = part("{\"session_id\":\"s-1\",\"order\":\"" ORDER "\","
+                         "\"consent\":\"denied\"}");
+    assert_refused(TAVUS_DELIVERY_SKIP, "consent_denied");
+
+    event.visitor = part("{\"session_id\":\"s-1\",\"order\":\"" ORDER "\"}");
+    assert_refused(TAVUS_DELIVERY_SKIP, "no_consent");
+
+    /* nothing of the body without who it is about */
+
+    conf.consent = TAVUS_CONSENT_ANONYMOUS;
+    event.visitor = part("{\"session_id\":\"session-1\","
+                         "\"order\":\"" ORDER "\"}");
+    assert_made(HEAD(ALIAS, "purchase") SESSION(SALIAS)
+                "\"engagement_time_msec\":1" TAIL);
+}
+
+
 static void
 test_named(void **state)
 {
@@ -457,28 +565,35 @@ static void
 test_memory(void **state)
 {
     char                     *json;
-    size_t                    n, len;
+    size_t                    i, n, len;
     tavus_delivery_status_t   status;
 
-    event_set();
-    event.conversation_id = part("c1");
-    event.body = part("{\"n\":1,\"m\":2}");
+    for (i = 0, n = 0; i < 2; n++) {
 
-    for (n = 0; ; n++) {
+        if (n == 0 && i == 0) {
+            event_set();
+            event.conversation_id = part("c1");
+            event.body = part("{\"n\":1,\"m\":2}");
+
+        } else if (n == 0) {
+            sale_set(PAID("\"paid\"", "157900", "\"usd\""));
+        }
+
         test_memory_set(n);
         status = tavus_ga4_event(&event, &conf, now, &json, &len, &reason);
         test_memory_unset();
 
         if (status == TAVUS_DELIVERY_OK) {
             free(json);
-            break;
+            assert_true(n > 20);
+            n = (size_t) -1;
+            i++;
+            continue;
         }
 
         assert_int_equal(status, TAVUS_DELIVERY_ERROR);
         assert_null(json);
     }
-
-    assert_true(n > 20);
 }
 
 
@@ -487,6 +602,7 @@ main(void)
 {
     const struct CMUnitTest  tests[] = {
         cmocka_unit_test(test_event),
+        cmocka_unit_test(test_sale),
         cmocka_unit_test(test_named),
         cmocka_unit_test(test_money),
         cmocka_unit_test(test_consent),

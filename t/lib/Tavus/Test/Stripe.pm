@@ -7,7 +7,8 @@ package Tavus::Test::Stripe;
 #   lose($t, 1)                     webhooks are lost from now on; 0: no more
 #   my ($id, $session) = ordered($t, %how)
 #                                   an order of ours: asked for at Stripe, and
-#                                   not answered; ask => 0: not even that
+#                                   not answered; ask => 0: not even that;
+#                                   visit and consent are who asked for it
 #   paid($t)                        the session of one that was bought: of an
 #                                   order of ours, which knows its session
 #   due($t)                         events are listed now
@@ -73,8 +74,9 @@ sub ordered ($t, %how) {
     my $id = value($t, q{SELECT tavus.stripe_uuid(gen_random_uuid()::text,
         extract(epoch FROM now())::bigint)});
     value($t, q{SELECT tavus.order_intent(?, false, 'starter', ?, ?, NULL,
-        NULL, NULL, NULL, 's1', NULL, NULL, NULL, NULL, NULL, 3600)}, $id,
-        $mode, encode_json([{price => $price, quantity => 1}])) eq 'new'
+        NULL, NULL, NULL, ?, NULL, NULL, NULL, NULL, ?, 3600)}, $id,
+        $mode, encode_json([{price => $price, quantity => 1}]),
+        $how{visit} // 's1', $how{consent}) eq 'new'
         or croak 'not new';
     return $id unless $how{ask} // 1;
 
