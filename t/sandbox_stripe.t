@@ -237,6 +237,33 @@ subtest 'sent again' => sub {
     done_testing;
 };
 
+subtest 'sessions are listed' => sub {
+    $s->reset;
+    my @made = map { create('metadata[order_id]' => "o$_")->json->{id} } 1 .. 3;
+    my $page = ask('checkout.sessions.list', {limit => 2});
+    is $page->{has_more}, true, 'a page';
+    my @all = map { $_->{id} } $page->{data}->@*;
+    $page = ask('checkout.sessions.list', {limit => 2,
+        starting_after => $all[-1]});
+    is $page->{has_more}, false, 'and the last one';
+    push @all, map { $_->{id} } $page->{data}->@*;
+    is_deeply [sort @all], [sort @made], 'all of them';
+    like $page->{data}[0]{metadata}{order_id}, qr/^o[123]\z/, 'as they are';
+
+    call(POST => "$SESSIONS/$made[0]/expire");
+    is_deeply [map { $_->{id} } ask('checkout.sessions.list',
+        {status => 'expired'})->{data}->@*], [$made[0]], 'of a status';
+    is_deeply ask('checkout.sessions.list', {created => {gt => time + 5}})
+        ->{data}, [], 'of a time';
+    for ({'metadata[order_id]' => 'o1'}, {client_reference_id => 'x'},
+        {limit => 101}, {starting_after => 'cs_x'}, {status => 'paid'})
+    {
+        ok !eval { ask('checkout.sessions.list', $_); 1 },
+            'refused: ' . join ' ', %$_;
+    }
+    done_testing;
+};
+
 subtest 'faults' => sub {
     $s->reset;
     my $n = 0;
