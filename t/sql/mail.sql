@@ -4,7 +4,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = warning;
-SELECT plan(50);
+SELECT plan(56);
 
 -- What is claimed: numbers of events, with /tries where there were more; or how long there is nothing.
 CREATE TEMP TABLE leased (token bigint);
@@ -147,5 +147,22 @@ SELECT ok(pg_temp.settle(5), 'told');
 SELECT is(pg_temp.store(65, 65, 'alert.raised', 'server', body => '{"alert":"z"}'), 's', 'one more');
 SELECT pg_temp.claim(); SELECT pg_temp.due(); SELECT pg_temp.claim();
 SELECT is((SELECT due_at - now() BETWEEN '14 min' AND '15 min' FROM tavus.deliveries), true, 'waits for its time');
+
+DELETE FROM tavus.deliveries;
+
+-- what is gone when its mail is due
+SELECT is(pg_temp.store(70, 71), 'ss', 'two leads');
+SELECT is(pg_temp.claim(), '70 71', 'go');
+SELECT ok(pg_temp.settle(0, '{70,71}', '{1000,1000}'), 'and are not taken');
+DELETE FROM tavus.events WHERE id = pg_temp.id(70);
+SELECT pg_temp.due();
+SELECT is(pg_temp.claim(), '71/2', 'of one that is gone nothing is told');
+SELECT is((SELECT missed FROM tavus.cursors WHERE name = 'deliver:owner'), 1::bigint, 'which counts');
+
+-- what was told of long ago
+UPDATE tavus.mails SET made_at = now() - interval '91 days';
+SELECT pg_temp.rec('[{"i":80,"t":"system.replica_joined","c":"c3"},{"i":81,"t":"system.shutdown","c":"c3"}]');
+SELECT pg_temp.claim(); SELECT pg_temp.due(); SELECT pg_temp.claim();
+SELECT is((SELECT array_agg(subject) FROM tavus.mails), '{conversation c3}', 'is forgotten');
 
 SELECT * FROM finish();
