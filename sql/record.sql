@@ -123,10 +123,10 @@ RETURN CASE WHEN jsonb_typeof(reason) = 'string'
 
 -- What an event says, without what differs between two sendings of it by nature.  Stripe shows one event
 -- in as many shapes as there are versions of its API, that of an endpoint or that of an account, and
--- links in it that it makes each time: what counts is which event it is, of what, and of which
--- object.  Where it is not one of that kind, all but how many deliveries are left.  Of Tavus the envelope, which the identity holds or which a copy
--- from its API lacks, the URL with its token, a signature among the members, the older or newer of
--- two names for one thing, and whether a time-out is said to be reached.
+-- links in it that it makes each time: what counts is which event it is, of what, and of which object.
+-- Where it is not one of that kind, all but how many deliveries are left.  Of Tavus the envelope, which
+-- the identity holds or which a copy from its API lacks, the URL with its token, a signature among the
+-- members, the older or newer of two names for one thing, and whether a time-out is said to be reached.
 CREATE OR REPLACE FUNCTION tavus.essence(source text, body bytea) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE
 AS $$
