@@ -11,13 +11,6 @@ my $t = checkout_test();
 my ($box, $db) = ($t->sandbox, $t->db);
 my $path = '/v1/checkout/sessions';
 
-sub ask {
-    my $body = '{"plan":"starter","email":"ada@example.com"}';
-    return $t->socket->send("POST /api/stripe/checkout HTTP/1.1\r\nHost: x\r\n"
-        . "Content-Type: application/json\r\nContent-Length: "
-        . length($body) . "\r\n\r\n$body");
-}
-
 sub due { return $db->selectrow_array(
     'SELECT count(*) FROM tavus.orders WHERE due_at IS NOT NULL') }
 
@@ -28,7 +21,7 @@ sub fresh {
 
 subtest 'before the order is committed' => sub {
     $t->pg->freeze;
-    my $s = ask();
+    my $s = ask($t);
     # the request is with the database when a file is served after it
     $t->settle;
     $s->abort;
@@ -48,8 +41,8 @@ subtest 'before the order is committed' => sub {
 for my $how (qw(close abort)) {
     subtest "$how while Stripe works" => sub {
         fresh();
-        $box->fault(kind => 'delay', ms => 4000, times => 1, path => $path);
-        my $s = ask();
+        $box->fault(kind => 'delay', ms => 4000, times => 1, path => $path, method => 'POST');
+        my $s = ask($t);
         wait_ok { scalar asked($t) } 'Stripe is asked';
         $s->$how;
         wait_ok { (order($t) // {state => ''})->{state} eq 'open' }
@@ -63,10 +56,10 @@ for my $how (qw(close abort)) {
 
 subtest 'while Stripe says no' => sub {
     fresh();
-    $box->fault(kind => 'status', status => 500, times => 1, path => $path,
+    $box->fault(kind => 'status', status => 500, times => 1, path => $path, method => 'POST',
         body => {error => {type => 'api_error'}});
     $t->pg->freeze;
-    my $s = ask();
+    my $s = ask($t);
     $t->settle;
     $t->pg->thaw;
     wait_ok { scalar asked($t) } 'Stripe is asked';
@@ -78,8 +71,8 @@ subtest 'while Stripe says no' => sub {
 
 subtest 'while the answer is committed' => sub {
     fresh();
-    $box->fault(kind => 'delay', ms => 4000, times => 1, path => $path);
-    my $s = ask();
+    $box->fault(kind => 'delay', ms => 4000, times => 1, path => $path, method => 'POST');
+    my $s = ask($t);
     wait_ok { scalar asked($t) } 'Stripe is asked';
     # who writes the answer waits for this
     my $holder = $t->pg->connect;
@@ -99,8 +92,8 @@ subtest 'while the answer is committed' => sub {
 
 # ---- an old worker ends when its orders are
 fresh();
-$box->fault(kind => 'delay', ms => 4000, times => 1, path => $path);
-my $s = ask();
+$box->fault(kind => 'delay', ms => 4000, times => 1, path => $path, method => 'POST');
+my $s = ask($t);
 wait_ok { scalar asked($t) } 'Stripe is asked by a worker that is to go';
 $s->abort;
 $t->reload(drained => 1);

@@ -20,7 +20,7 @@ my $marker = 'upstream-text-9d3f';
 sub trouble ($name, $fault, $status, $code, $reason, $outcome, %more) {
     subtest $name => sub {
         my $before = asked($t);
-        $box->fault(path => $path, times => 1, %$fault) if $fault;
+        $box->fault(path => $path, method => 'POST', times => 1, %$fault) if $fault;
 
         my $res = checkout($t, ($more{ask} // {})->%*);
         my $got = $res->json // {};

@@ -39,19 +39,18 @@ is $sub->{order_id}, order($t)->{id}, 'with its subscription';
 
 # ---- before Stripe's own answer has come
 $box->fault(kind => 'delay', ms => 4000, after => 1, times => 1,
-    path => '/v1/checkout/sessions');
-my $promise = $t->ua->post_p($t->url('/api/stripe/checkout'),
-    json => {plan => 'replica'});
-my $answer;
-$promise->then(sub ($tx) { $answer = $tx->result });
+    method => 'POST', path => '/v1/checkout/sessions');
+my $socket = ask($t, plan => 'replica');
 my $early;
-wait_ok { Mojo::IOLoop->one_tick;
-    ($early) = grep { $_->{mode} eq 'payment' } $box->stripe_sessions }
+wait_ok { ($early) = grep { $_->{mode} eq 'payment' } $box->stripe_sessions }
     'a session that nobody here knows';
 $early = $early->{id};
+is scalar($t->db->selectrow_array(q{SELECT count(*) FROM tavus.orders
+    WHERE stripe_session = ?}, undef, $early)), 0, 'as it is not answered';
 $box->stripe('pay', session => $early);
-wait_ok { Mojo::IOLoop->one_tick; $answer } 'the answer comes';
-is $answer->code, 200, 'to one who waits' or diag $answer->body;
+my $answer = answered($socket);
+is $answer->{status}, 200, 'the answer comes, to one who waits'
+    or diag explain $answer;
 paid($early, 'a webhook before the answer');
 is order($t)->{plan}, 'replica', 'is of our order';
 rolled($t);

@@ -11,12 +11,6 @@ my $t = checkout_test();
 my ($box, $db) = ($t->sandbox, $t->db);
 my $path = '/v1/checkout/sessions';
 
-sub ask {
-    return $t->socket->send("POST /api/stripe/checkout HTTP/1.1\r\nHost: x\r\n"
-        . "Content-Type: application/json\r\nContent-Length: 18\r\n\r\n"
-        . '{"plan":"starter"}');
-}
-
 my (%known, $session);
 
 # what this step has made
@@ -41,7 +35,7 @@ sub step ($name, $hold, $reached, %want) {
         my $holder = $t->pg->connect;
         $holder->begin_work;
         $hold->($holder);
-        my $s = ask();
+        my $s = ask($t);
         $reached->($holder);
         $t->kill_worker;
         $holder->rollback;
@@ -82,7 +76,7 @@ step('while the order is committed', sub ($h) {
 my %seen = map { $_->{id} => 1 } $box->stripe_sessions;
 step('while Stripe works', sub ($h) {
     $box->fault(kind => 'delay', ms => 8000, times => 1, after => 1,
-        path => $path);
+        path => $path, method => 'POST');
 }, sub ($h) {
     wait_ok { scalar asked($t) } 'Stripe is asked';
     wait_ok { ($session) = grep { !$seen{$_->{id}} } $box->stripe_sessions }
@@ -94,7 +88,7 @@ $box->no_faults;
 
 my $before = () = $box->stripe_sessions;
 step('while the answer is committed', sub ($h) {
-    $box->fault(kind => 'delay', ms => 4000, times => 1, path => $path);
+    $box->fault(kind => 'delay', ms => 4000, times => 1, path => $path, method => 'POST');
 }, sub ($h) {
     wait_ok { scalar asked($t) } 'Stripe is asked';
     wait_ok { $h->selectrow_array(

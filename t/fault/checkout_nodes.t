@@ -40,10 +40,8 @@ is scalar(orders($a)), 21, 'each an order';
 # ---- one dies while Stripe works
 $box->forget;
 $box->fault(kind => 'delay', ms => 8000, times => 1, after => 1,
-        path => $path);
-$a->socket->send("POST /api/stripe/checkout HTTP/1.1\r\nHost: x\r\n"
-    . "Content-Type: application/json\r\nContent-Length: 17\r\n\r\n"
-    . '{"plan":"growth"}');
+        path => $path, method => 'POST');
+ask($a, plan => 'growth');
 wait_ok { scalar asked($b) } 'Stripe is asked by a';
 wait_ok { $box->stripe_sessions == 22 } 'and has made a session';
 $a->crash;

@@ -5,6 +5,8 @@ package Tavus::Test::Checkout;
 #   my $t = checkout_test(%options_of_Tavus_Test);      started, and ready
 #   $t = checkout_conf(%options)                        not yet started
 #   my $res = checkout($t, plan => 'starter', …);       POST
+#   my $socket = ask($t, plan => 'starter', …);     the same, not waited for
+#   my $answer = answered($socket);     {status, json}
 #   my $status = status($t, $session);                  GET, as JSON
 #   order($t)                   the last one, as /api/admin/orders has it
 #   orders($t)                  all, the oldest first
@@ -16,12 +18,12 @@ use v5.36;
 use Carp qw(croak);
 use Exporter qw(import);
 
-use Mojo::JSON qw(decode_json);
+use Mojo::JSON qw(decode_json encode_json);
 
 use Tavus::Test ();
 use Tavus::Test::Process qw(wait_for);
 
-our @EXPORT = our @EXPORT_OK = qw(asked checkout checkout_conf checkout_test
+our @EXPORT = our @EXPORT_OK = qw(answered ask asked checkout checkout_conf checkout_test
     failures order orders rolled status);
 
 my $PATH = '/api/stripe/checkout';
@@ -71,6 +73,19 @@ sub checkout_test (%opt) {
 
 sub checkout ($t, %request) {
     return $t->post($PATH, {plan => 'starter', %request});
+}
+
+sub ask ($t, %request) {
+    my $body = encode_json({plan => 'starter', %request});
+    return $t->socket->send("POST $PATH HTTP/1.1\r\nHost: x\r\n"
+        . "Content-Type: application/json\r\nContent-Length: "
+        . length($body) . "\r\n\r\n$body");
+}
+
+sub answered ($socket) {
+    my $res = $socket->response or return undef;
+    return {status => $res->{status}, headers => $res->{headers},
+        json => decode_json($res->{body})};
 }
 
 sub status ($t, $session) {
