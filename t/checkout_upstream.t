@@ -151,7 +151,9 @@ trouble("url $_->[0]", answer($_->[1]->%*), 502, 'upstream_error',
         ['with a blank', {url => 'https://x/ y'}],
         ['without a host', {url => 'https:///x'}],
         ['with a user', {url => 'https://stripe.com@evil.example/'}],
-        ['ftp', {url => 'ftp://x/'}], ['of no scheme', {url => '//x/'}];
+        ['ftp', {url => 'ftp://x/'}], map({ [$_, {url => $_}] }
+            qw(http://x/ http://127.evil.example/ http://localhost.evil/)),
+        ['of no scheme', {url => '//x/'}];
 trouble("id $_->[0]", answer(id => $_->[1], url => 'https://x/y'), 502,
     'upstream_error', 'invalid_answer', 'unknown', http => 200)
     for ['none', undef], ['another thing', 'pi_123'], ['unfit', 'cs_a/b'],

@@ -23,6 +23,7 @@ static void ngx_tavus_stripe_checkout_metadata(tavus_form_t *form,
     const ngx_tavus_stripe_wish_t *wish, const char *name);
 static void ngx_tavus_stripe_checkout_text(tavus_form_t *form,
     const char *name, const ngx_str_t *text);
+static ngx_uint_t ngx_tavus_stripe_checkout_here(const u_char *url);
 static void ngx_tavus_stripe_checkout_copy(ngx_pool_t *pool, cJSON *root,
     const char *name, size_t max, ngx_str_t *s);
 
@@ -162,8 +163,43 @@ ngx_tavus_stripe_checkout_read(ngx_str_t *answer, ngx_uint_t plain,
         return NGX_ERROR;
     }
 
-    return made->url.len && ngx_tavus_service_valid_url(&made->url, plain)
-           ? NGX_OK : NGX_ERROR;
+    if (made->url.len == 0) {
+        return NGX_ERROR;
+    }
+
+    plain = plain && ngx_tavus_stripe_checkout_here(made->url.data);
+
+    return ngx_tavus_service_valid_url(&made->url, plain) ? NGX_OK
+                                                          : NGX_ERROR;
+}
+
+
+/* a sandbox's page is on this machine */
+
+static ngx_uint_t
+ngx_tavus_stripe_checkout_here(const u_char *url)
+{
+    size_t         i;
+    const u_char  *p, *end;
+
+    static const char  *hosts[] = { "http://localhost", "http://[::1]", NULL };
+
+    if (ngx_strncmp(url, "http://127.", 11) == 0) {
+        p = url + 11;
+        end = p + strspn((const char *) p, "0123456789.");
+
+        return *end == ':' || *end == '/';
+    }
+
+    for (i = 0; hosts[i]; i++) {
+        end = url + ngx_strlen(hosts[i]);
+
+        if (ngx_strncmp(url, hosts[i], end - url) == 0) {
+            return *end == ':' || *end == '/';
+        }
+    }
+
+    return 0;
 }
 
 

@@ -60,9 +60,9 @@ ngx_int_t ngx_tavus_stripe_checkout(ngx_tavus_stripe_t *stripe,
     void *data);
 
 /*
- * Reads what Stripe answered into pool.  Pages without TLS are taken if
- * plain.  NGX_ERROR: a visitor cannot be given this; the id is there even
- * then if it is known.
+ * Reads what Stripe answered into pool.  Pages of this machine are taken
+ * without TLS, if plain.  NGX_ERROR: a visitor cannot be given this; the id
+ * is there even then if it is known.
  */
 ngx_int_t ngx_tavus_stripe_checkout_read(ngx_str_t *answer, ngx_uint_t plain,
     ngx_pool_t *pool, ngx_tavus_stripe_made_t *made);
