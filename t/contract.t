@@ -27,7 +27,7 @@ my %verticals = (
         . 'custom_greeting "Hello"; conversational_context "Be brief."; '
         . 'require_auth on;',
     legal => 'persona_id p02; memory_stores a b; language french;',
-    ecommerce => 'replica_id r03; audio_only on;',
+    ecommerce => 'replica_id r03; audio_only on; mail_transcript on;',
     general => 'persona_id p04; replica_id r04; visitor_memory on;',
 );
 my $t = Tavus::Test->new(
