@@ -136,6 +136,8 @@ test.describe('contact', () => {
 
 test.describe('pricing', () => {
   test('estimates, adds up, and keeps its sums right', async ({ page }) => {
+    // a beacon's body is not shown
+    await page.addInitScript(() => { navigator.sendBeacon = () => false; });
     await deployed(page, { checkout: false });
     await page.goto('/pricing');
     await page.getByLabel('Conversations a month').fill('2000');
@@ -167,6 +169,27 @@ test.describe('pricing', () => {
     await expect(page.getByRole('button', { name: 'Go to checkout' })).toBeHidden();
     await page.getByRole('link', { name: 'Ask for this plan' }).click();
     await expect(page.getByLabel('Message')).toHaveValue('I would like the plan Scale with: 3 × 1,000 more minutes, HIPAA.\n');
+
+    // and says what the lead is worth
+    await page.route('**/api/contact', (r) => r.fulfill({ json: { received: true } }));
+    await page.getByLabel('Name').fill('Test Visitor');
+    await page.getByLabel('E-mail').fill('visitor@example.com');
+    const counted = page.waitForRequest((r) => r.url().endsWith('/api/track') && r.postData()!.includes('generate_lead'));
+    await page.getByRole('button', { name: 'Send message' }).click();
+    expect(((await counted).postDataJSON() as { events: { name: string; properties: unknown }[] }).events.find((e) => e.name === 'generate_lead')?.properties)
+      .toMatchObject({ plan: 'scale', value: 1678, currency: 'USD' });
+  });
+
+  test('what is pressed before the form is awake goes by what stands in it', async ({ page }) => {
+    let wake = () => {};
+    const sleeps = new Promise<void>((done) => { wake = done; });
+
+    await page.route(/\/_a\/Pricing\.[^/]*\.js$/, async (r) => { await sleeps; await r.continue(); });
+    await page.goto('/pricing');
+    await page.getByLabel('Conversations a month').fill('2000');
+    await page.getByRole('button', { name: 'Choose it' }).click();
+    wake();
+    await expect(page.locator('[data-total]')).toHaveText('$1,619');
   });
 
   test('a checkout that does not open says why, and charges nobody', async ({ page }) => {
@@ -210,6 +233,10 @@ test.describe('pricing', () => {
     answer = problem(400, 'invalid_field', { field: 'add_ons' });
     await go.click();
     await said('not understood', 'You have not been charged');
+    answer = problem(400, 'invalid_field', { field: 'email' });
+    await go.click();
+    await expect(page.getByLabel('E-mail (optional)')).toBeFocused();
+    await expect(page.getByLabel('E-mail (optional)')).toHaveAccessibleDescription('This does not look like an e-mail address.');
     answer = { json: { url: 'javascript:alert(1)' } };
     await go.click();
     await said('could not be opened', 'You have not been charged');

@@ -16,6 +16,7 @@ export interface Problem {
   code: string;
   status: number;
   detail?: string;
+  field?: string;
   retryAfter: number;
   requestId?: string;
 }
@@ -27,6 +28,7 @@ export class ProblemError extends Error {
 interface ProblemBody {
   code?: string;
   detail?: string;
+  field?: string;
   retry_after?: number;
   request_id?: string;
 }
@@ -39,6 +41,7 @@ export async function problemOf(response: Response): Promise<Problem> {
     code: body.code ?? 'unknown',
     status: response.status,
     detail: body.detail,
+    field: body.field,
     retryAfter: Number.isFinite(wait) ? Math.min(Math.max(Math.ceil(wait), 0), 3600) : 0,
     requestId: body.request_id
   };

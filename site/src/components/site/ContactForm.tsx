@@ -2,8 +2,8 @@ import { useEffect, useRef, useState } from 'react';
 
 import { Button } from '@/components/ui/button';
 import { Field, Input, Textarea } from '@/components/ui/field';
+import { worth } from '@/lib/asked';
 import { LIVE } from '@/lib/client-intent';
-import { config } from '@/lib/config';
 import { fault, FIELDS, type Name, NAMES } from '@/lib/contact';
 import { clock, useCountdown } from '@/lib/countdown';
 import { EMAIL } from '@/lib/site';
@@ -12,6 +12,7 @@ import { track } from '@/lib/tracking';
 import { visitor } from '@/lib/visitor';
 
 import { type Trouble, TroubleView } from './Trouble';
+import { usePrices } from './use-prices';
 
 type Errors = Partial<Record<Name, string>>;
 
@@ -43,10 +44,10 @@ export function ContactForm() {
   const [state, setState] = useState<'open' | 'busy' | 'sent'>('open');
   const [trouble, setTrouble] = useState<Trouble>();
   const [email, setEmail] = useState(EMAIL);
+  const prices = usePrices((c) => setEmail(c.contact_email));
   const left = useCountdown(trouble?.wait ?? 0, trouble);
 
   useEffect(() => {
-    void config().then((c) => setEmail(c.contact_email));
     form.current?.dispatchEvent(new Event(LIVE, { bubbles: true }));
   }, []);
   useEffect(() => { if (state === 'sent') sent.current?.focus(); }, [state]);
@@ -68,7 +69,7 @@ export function ContactForm() {
     const response = await post('/api/contact', { ...given, ...talkedIn(), ...visitor() });
 
     if (response.ok) {
-      track('generate_lead', { place: 'contact' });
+      track('generate_lead', { place: 'contact', ...worth(new URLSearchParams(location.search), prices) });
       return setState('sent');
     }
     if (response.status === 400) {

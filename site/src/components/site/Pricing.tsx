@@ -80,28 +80,36 @@ export function Pricing() {
     return () => removeEventListener('pageshow', back);
   }, [form]);
 
-  const minutes = Math.ceil(number('conversations', 30) * number('length', 4));
+  const need = () => Math.ceil(number('conversations', 30) * number('length', 4));
+  const minutes = need();
   const best = fitting(prices, minutes);
 
-  // As it stands in the form: this may be what was pressed before the island
-  // was awake, with no render since.
+  // These as it stands in the form: what is pressed may have been so before the
+  // island was awake, with no render since.
   const wanted = () => Object.fromEntries(ADD_ONS.map(({ id }) =>
     [id, prices.add_ons[id].max > 1 ? number(`add_${id}`, 0) : Number(checked(`add_${id}`))])) as Record<AddOnId, number>;
   const order = orderOf(prices, chosen, wanted());
 
   const choose = () => {
-    if (!best) return;
-    setChosen(best.plan);
+    const now = fitting(prices, need());
+    if (!now) return;
+    setChosen(now.plan);
     const packs = field(`add_${PACK}`);
     // its minutes are those of the estimate
-    if (packs) packs.value = String(best.packs);
+    if (packs) packs.value = String(now.packs);
     again();
   };
 
   const failed = (problem: Problem) => {
-    setTrouble(troubleOf(problem));
     under.current = false;
     setBusy(false);
+    if (problem.status === 400 && problem.field === 'email') return refused();
+    setTrouble(troubleOf(problem));
+  };
+
+  const refused = () => {
+    setWrong('This does not look like an e-mail address.');
+    field('email')?.focus();
   };
 
   const checkout = async () => {
@@ -113,10 +121,7 @@ export function Pricing() {
 
     setTrouble(undefined);
     setWrong(undefined);
-    if (email && !(isEmail(email) && email.length <= 254)) {
-      setWrong('This does not look like an e-mail address.');
-      return field('email')?.focus();
-    }
+    if (email && !(isEmail(email) && email.length <= 254)) return refused();
     under.current = true;
     setBusy(true);
 
@@ -220,7 +225,7 @@ export function Pricing() {
                   {now.max === 1 && <input type="checkbox" name={name} disabled={awake && off} className="mt-1 size-5 shrink-0 accent-primary" />}
                   <span className="flex-1">
                     <span className="flex flex-wrap justify-between gap-x-3 font-semibold"><span>{a.name}</span><span className="tabular-nums">{cost(now.amount)} <span className="font-normal text-muted">{per(now.every)}</span></span></span>
-                    <span className="block text-sm text-muted">{a.text}{now.on.length < PLANS.length && ` With ${now.on.map(planName).join(' or ') || 'no plan at the moment'}.`}</span>
+                    <span className="block text-sm text-muted">{a.text}{now.on.length < PLANS.length && (now.on.length ? ` Only with ${now.on.map(planName).join(' or ')}.` : ' Not at the moment.')}</span>
                   </span>
                   {now.max > 1 && <span className="w-20 shrink-0"><Input type="number" inputMode="numeric" name={name} aria-label={`${a.name}: how many`} min={0} max={now.max} step={1} defaultValue={0} disabled={awake && off} className="px-3 disabled:opacity-55" /></span>}
                 </label>
