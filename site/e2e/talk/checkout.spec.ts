@@ -66,9 +66,9 @@ test('a plan and packs are chosen, declined, left, and paid', async ({ page }) =
   // and counted, as there was a yes
   await expect.poll(async () => {
     const { events } = await (await page.request.get(`${SANDBOX}/_ga4`)).json() as { events: { name: string; params: Record<string, unknown> }[] };
-    return events.filter((e) => ['begin_checkout', 'purchase'].includes(e.name)).map(({ name, params }) => [name, params.value, params.currency, params.transaction_id]);
-  }, { timeout: 30_000 }).toEqual([['begin_checkout', 1678, 'USD', undefined], ['begin_checkout', 1579, 'USD', undefined],
-    ['begin_checkout', 1579, 'USD', undefined], ['purchase', 1579, 'USD', order!.id]]);
+    return events.filter((e) => ['begin_checkout', 'purchase'].includes(e.name)).map(({ name, params }) => [name, params.value, params.currency, params.transaction_id].join()).sort();
+    // four go at once, in no order
+  }, { timeout: 30_000 }).toEqual(['begin_checkout,1579,USD,', 'begin_checkout,1579,USD,', 'begin_checkout,1678,USD,', `purchase,1579,USD,${order!.id}`]);
 });
 
 test('what is paid late is said to be late, and then to be paid', async ({ page, request }) => {

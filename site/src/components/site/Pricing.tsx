@@ -1,10 +1,11 @@
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useLayoutEffect, useRef, useState } from 'react';
 
 import { Badge } from '@/components/ui/badge';
 import { Button, ButtonLink } from '@/components/ui/button';
 import { Card } from '@/components/ui/card';
 import { Field, Input } from '@/components/ui/field';
 import { cn } from '@/lib/cn';
+import { config } from '@/lib/config';
 import { isEmail } from '@/lib/contact';
 import { clock, useCountdown } from '@/lib/countdown';
 import { order as orderOf, planName } from '@/lib/plan';
@@ -12,7 +13,7 @@ import { ADD_ONS, type AddOnId, count, fitting, major, money, PACK, type PlanId,
   from '@/lib/prices';
 import { EMAIL } from '@/lib/site';
 import type { Problem } from '@/lib/tavus';
-import { track } from '@/lib/tracking';
+import { flush, track } from '@/lib/tracking';
 import { visitor } from '@/lib/visitor';
 
 import { type Trouble, TroubleView } from './Trouble';
@@ -64,11 +65,15 @@ export function Pricing() {
   const { currency } = prices;
   const cost = (amount: number) => money(amount, currency);
 
-  useEffect(() => {
-    setAwake(true);
-    // perhaps another was chosen before the island was awake
+  // perhaps another was chosen before the island was awake: before what was
+  // pressed then is done
+  useLayoutEffect(() => {
     const plan = form.current?.elements.namedItem('plan');
     if (plan instanceof RadioNodeList && plan.value) setChosen(plan.value as PlanId);
+  }, [form]);
+
+  useEffect(() => {
+    setAwake(true);
 
     // back from Stripe, out of the page cache
     const back = () => {
@@ -78,7 +83,7 @@ export function Pricing() {
 
     addEventListener('pageshow', back);
     return () => removeEventListener('pageshow', back);
-  }, [form]);
+  }, []);
 
   const need = () => Math.ceil(number('conversations', 30) * number('length', 4));
   const minutes = need();
@@ -139,7 +144,11 @@ export function Pricing() {
       const { url } = await response.json() as { url: unknown };
 
       if (!isCheckout(url)) return failed({ code: 'upstream_error', status: 502, retryAfter: 0 });
+      const { tracking } = await config();
+
       track('begin_checkout', { plan, value: major(first, currency), currency });
+      // what is sent as a page goes away may be lost
+      if (tracking) flush();
       location.assign(url);
     } catch {
       failed({ code: 'network', status: 0, retryAfter: 0 });
