@@ -114,6 +114,15 @@ for my $version ('2024-06-20', '2026-10-28.endive') {
         is_deeply $sub->{items}, [{price => 'price_starter', quantity => 2}];
         is $sub->{paid}[0]{amount}, $order->{amount}{amount}, 'is paid';
 
+        $s->stripe('refund', session => $session, amount => 100);
+        $s->stripe('dispute', session => $session);
+        ($order, my $back) = known($id);
+        is_deeply [map { $_->{amount} } $order->{refunded}->@*], [100],
+            'some of it is given back';
+        is_deeply $back->{refunded}, $order->{refunded}, 'which both know';
+        is scalar $order->{disputes}->@*, 1, 'and in dispute';
+        is $back->{disputes}, 1;
+
         $s->stripe('fail', session => $session);
         (undef, my $failed) = known($id);
         is_deeply [$failed->@{qw(status invoices renewals)}],

@@ -115,6 +115,8 @@ fits('an invoice', $invoice, 'Invoices', 'Invoice');
 fits('its parent', $invoice->{parent}, 'Invoices', 'Invoice', 'Parent');
 fits('a line of it', $invoice->{lines}{data}[0], 'InvoiceLineItems',
     'InvoiceLineItem');
+fits('a payment of it', event('invoice_payment.paid')->{data}{object},
+    'InvoicePayments', 'InvoicePayment');
 
 my $subscription = event('customer.subscription.created')->{data}{object};
 fits('a subscription', $subscription, 'Subscriptions', 'Subscription');

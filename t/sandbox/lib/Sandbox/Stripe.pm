@@ -427,8 +427,8 @@ sub pay ($self, $s, %who) {
     if ($in->{mode} eq 'subscription') {
         my $sub = $self->subscribe($s, $now);
         push @told, ['customer.subscription.created', subscription => $sub];
-        push @told, ['invoice.paid', invoice => $self->bill($sub,
-            'subscription_create', 'paid')] unless $late;
+        push @told, $self->billed($sub, 'subscription_create', 1)
+            unless $late;
         $s->{invoice} = $sub->{invoice};
     }
     $self->charge($s, ($in->{payment_intent_data} // {})->{metadata})
@@ -448,6 +448,16 @@ sub subscribe ($self, $s, $now) {
         session => $s->{id}, invoice => $self->new_id('in_1', 24),
         status => $s->{payment_status} eq 'unpaid' ? 'incomplete' : 'active',
     };
+}
+
+# What is told of one: an endpoint of an older version knows no payments.
+sub billed ($self, $sub, $reason, $paid) {
+    my $invoice = $self->bill($sub, $reason, $paid ? 'paid' : 'open');
+
+    return ['invoice.payment_failed', invoice => $invoice] unless $paid;
+    return (Sandbox::StripeShape::is_new($self->now->{stripe_webhook_version})
+        ? ['invoice_payment.paid', invoice_payment => $invoice] : (),
+        ['invoice.paid', invoice => $invoice]);
 }
 
 # The invoice of a period; what is bought once is on the first one.
@@ -484,9 +494,7 @@ sub settle ($self, $s, $paid) {
     if ($sub) {
         my $was = {status => $sub->{status}};
         $sub->{status} = $paid ? 'active' : 'incomplete_expired';
-        push @told, [$paid ? 'invoice.paid' : 'invoice.payment_failed',
-            invoice => $self->bill($sub, 'subscription_create',
-                $paid ? 'paid' : 'open')],
+        push @told, $self->billed($sub, 'subscription_create', $paid),
             ['customer.subscription.updated', subscription => $sub, $was];
     }
     $self->charge($s, ($s->{in}{payment_intent_data} // {})->{metadata})
@@ -516,9 +524,7 @@ sub renew ($self, $sub, $paid) {
     $sub->{invoice} = $self->new_id('in_1', 24);
     @$sub{qw(start end)} = ($sub->{end}, $sub->{end} + 30 * 86400);
     $sub->{status} = $paid ? 'active' : 'past_due';
-    return $self->tell({}, [$paid ? 'invoice.paid' : 'invoice.payment_failed',
-        invoice => $self->bill($sub, 'subscription_cycle',
-            $paid ? 'paid' : 'open')],
+    return $self->tell({}, $self->billed($sub, 'subscription_cycle', $paid),
         ['customer.subscription.updated', subscription => $sub, $was]);
 }
 

@@ -262,6 +262,21 @@ sub invoice ($of, $version) {
     };
 }
 
+# What was paid of an invoice, which newer ones do not say themselves.
+sub invoice_payment ($of, $version) {
+    return {
+        id => $of->{id} =~ s/^in_/inpay_/r, object => 'invoice_payment',
+        amount_paid => $of->{amount}, amount_requested => $of->{amount},
+        created => $of->{created}, currency => $of->{currency},
+        invoice => $of->{id}, is_default => true,
+        livemode => bool($of->{livemode}),
+        payment => {type => 'payment_intent',
+            payment_intent => $of->{payment_intent}},
+        status => 'paid', status_transitions => {canceled_at => undef,
+            paid_at => $of->{created}},
+    };
+}
+
 sub charge ($of, $version) {
     return {
         id => $of->{id}, object => 'charge', amount => $of->{amount},
