@@ -165,11 +165,11 @@ sub reload ($self, %opt) {
 # Kills one worker and waits for its successor.
 sub kill_worker ($self, $signal = 'KILL') {
     my ($pid) = $self->workers or croak 'no worker';
-    my $count = $self->workers;
     kill $signal => $pid;
+    # during a reload there may have been twice as many
     wait_for {
         my @now = $self->workers;
-        @now >= $count && !grep { $_ == $pid } @now;
+        @now >= $self->{workers} && !grep { $_ == $pid } @now;
     } 30 or croak 'no new worker';
     return $pid;
 }
