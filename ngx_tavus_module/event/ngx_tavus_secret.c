@@ -160,6 +160,32 @@ ngx_tavus_secret_read(ngx_conf_t *cf, ngx_str_t *directive, ngx_str_t *value,
 }
 
 
+char *
+ngx_tavus_secret_read_key(ngx_conf_t *cf, ngx_str_t *directive,
+    ngx_str_t *value, size_t min, ngx_str_t *key)
+{
+    size_t  i;
+
+    if (ngx_tavus_secret_read(cf, directive, value, min, key)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; i < key->len; i++) {
+        if (key->data[i] <= ' ' || key->data[i] >= 0x7f) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"%V\": the key holds a blank, a control "
+                               "character or one outside of ASCII",
+                               directive);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 /*
  * At an upgrade of its binary nginx passes on what "env" directives name.
  * As the first one this is stronger than one that also gives a value: such

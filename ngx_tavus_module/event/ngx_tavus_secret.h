@@ -21,6 +21,10 @@
 char *ngx_tavus_secret_read(ngx_conf_t *cf, ngx_str_t *directive,
     ngx_str_t *value, size_t min, ngx_str_t *secret);
 
+/* The same of one that becomes a header's value, or stands in JSON. */
+char *ngx_tavus_secret_read_key(ngx_conf_t *cf, ngx_str_t *directive,
+    ngx_str_t *value, size_t min, ngx_str_t *key);
+
 
 typedef enum {
     NGX_TAVUS_SECRET_FILE_OK = 0,

@@ -6,6 +6,7 @@
 
 
 #include "service/ngx_tavus_api_conf.h"
+#include "service/ngx_tavus_service.h"
 #include "event/ngx_tavus_secret.h"
 #include "core/tavus_signature.h"
 
@@ -119,8 +120,7 @@ ngx_tavus_api_set_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_tavus_api_main_conf_t *amcf = conf;
 
-    ngx_str_t   *value, *key;
-    ngx_uint_t   i;
+    ngx_str_t  *value, *key;
 
     key = &amcf->api.key;
 
@@ -134,25 +134,8 @@ ngx_tavus_api_set_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_tavus_place_note(cf, &amcf->api_place);
     }
 
-    if (ngx_tavus_secret_read(cf, &value[0], &value[1], TAVUS_SECRET_MIN, key)
-        != NGX_CONF_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    /* it will be the value of a header */
-
-    for (i = 0; i < key->len; i++) {
-        if (key->data[i] <= ' ' || key->data[i] >= 0x7f) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\": the key holds a blank, a control "
-                               "character or one outside of ASCII",
-                               &value[0]);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return NGX_CONF_OK;
+    return ngx_tavus_secret_read_key(cf, &value[0], &value[1],
+                                     TAVUS_SECRET_MIN, key);
 }
 
 
@@ -273,8 +256,6 @@ ngx_tavus_api_check(ngx_conf_t *cf, ngx_tavus_api_main_conf_t *amcf,
     ngx_uint_t others, ngx_uint_t sandbox, ngx_resolver_t *resolver,
     ngx_msec_t resolver_timeout)
 {
-    ngx_str_t  url;
-
     if ((amcf->api.key.len || others)
         && ngx_tavus_api_trust(cf, amcf) != NGX_OK)
     {
@@ -285,35 +266,7 @@ ngx_tavus_api_check(ngx_conf_t *cf, ngx_tavus_api_main_conf_t *amcf,
         return NGX_OK;
     }
 
-    if (amcf->api.peer == NULL) {
-        ngx_str_set(&url, NGX_TAVUS_API_URL);
-
-        amcf->api.peer = ngx_tavus_curl_parse(cf, &url);
-        if (amcf->api.peer == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    if (!amcf->api.peer->https && !(sandbox && amcf->api.peer->loopback)) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"tavus_api_url\" must be https, or http to a loopback "
-                      "address together with \"tavus_sandbox on\", but is "
-                      "\"%V\" in %V:%ui", &amcf->api.peer->url,
-                      &amcf->api_place.file, amcf->api_place.line);
-        return NGX_ERROR;
-    }
-
-    amcf->api.peer->resolver = resolver;
-    amcf->api.peer->resolver_timeout = resolver_timeout;
-
-    if (amcf->api.peer->addrs.nelts == 0 && resolver == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "host not found in \"%V\" of \"tavus_api_url\", and no "
-                      "\"resolver\" is configured in %V:%ui",
-                      &amcf->api.peer->url, &amcf->api_place.file,
-                      amcf->api_place.line);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return ngx_tavus_service_check(cf, &amcf->api.peer, "tavus_api_url",
+                                   NGX_TAVUS_API_URL, &amcf->api_place,
+                                   sandbox, resolver, resolver_timeout);
 }

@@ -522,8 +522,7 @@ ngx_tavus_deliver_takes(ngx_tavus_destination_t *d, const char *name)
 static char *
 ngx_tavus_deliver_key(ngx_conf_t *cf, ngx_tavus_destination_t *d)
 {
-    ngx_str_t   *value;
-    ngx_uint_t   i;
+    ngx_str_t  *value;
 
     value = cf->args->elts;
 
@@ -531,24 +530,8 @@ ngx_tavus_deliver_key(ngx_conf_t *cf, ngx_tavus_destination_t *d)
         return ngx_tavus_deliver_duplicate(cf);
     }
 
-    if (ngx_tavus_secret_read(cf, &value[0], &value[1],
-                              NGX_TAVUS_DESTINATION_KEY_MIN, &d->key)
-        != NGX_CONF_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    for (i = 0; i < d->key.len; i++) {
-        if (d->key.data[i] <= ' ' || d->key.data[i] >= 0x7f) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\": the key holds a blank, a control "
-                               "character or one outside of ASCII",
-                               &value[0]);
-            return NGX_CONF_ERROR;
-        }
-    }
-
-    return NGX_CONF_OK;
+    return ngx_tavus_secret_read_key(cf, &value[0], &value[1],
+                                     NGX_TAVUS_DESTINATION_KEY_MIN, &d->key);
 }
 
 

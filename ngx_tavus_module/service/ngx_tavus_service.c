@@ -22,6 +22,50 @@ static ngx_tavus_service_refusal_t
     ngx_tavus_service_refusals[TAVUS_METRIC_VALUES];
 
 
+ngx_int_t
+ngx_tavus_service_check(ngx_conf_t *cf, ngx_tavus_curl_peer_t **peer,
+    const char *directive, const char *url, ngx_tavus_place_t *place,
+    ngx_uint_t sandbox, ngx_resolver_t *resolver, ngx_msec_t resolver_timeout)
+{
+    ngx_str_t               s;
+    ngx_tavus_curl_peer_t  *p;
+
+    if (*peer == NULL) {
+        s.len = ngx_strlen(url);
+        s.data = (u_char *) url;
+
+        *peer = ngx_tavus_curl_parse(cf, &s);
+        if (*peer == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    p = *peer;
+
+    if (!p->https && !(sandbox && p->loopback)) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"%s\" must be https, or http to a loopback address "
+                      "together with \"tavus_sandbox on\", but is \"%V\" in "
+                      "%V:%ui", directive, &p->url, &place->file,
+                      place->line);
+        return NGX_ERROR;
+    }
+
+    p->resolver = resolver;
+    p->resolver_timeout = resolver_timeout;
+
+    if (p->addrs.nelts == 0 && resolver == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "host not found in \"%V\" of \"%s\", and no "
+                      "\"resolver\" is configured in %V:%ui",
+                      &p->url, directive, &place->file, place->line);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
 ngx_tavus_curl_t *
 ngx_tavus_service_transfer(ngx_tavus_curl_peer_t *peer, const char *name,
     ngx_str_t *secret)

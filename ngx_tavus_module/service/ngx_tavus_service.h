@@ -13,9 +13,20 @@
 #include <ngx_core.h>
 
 #include "event/ngx_tavus_curl.h"
+#include "event/ngx_tavus_directive.h"
 
 
 /* what requests to any outside service have in common */
+
+/*
+ * Where a service is asked, by its directive at that place, or by default:
+ * https, or http on this machine with a sandbox, and a host that is known or
+ * can be looked up.  NGX_OK, or NGX_ERROR after saying why not.
+ */
+ngx_int_t ngx_tavus_service_check(ngx_conf_t *cf,
+    ngx_tavus_curl_peer_t **peer, const char *directive, const char *url,
+    ngx_tavus_place_t *place, ngx_uint_t sandbox, ngx_resolver_t *resolver,
+    ngx_msec_t resolver_timeout);
 
 /*
  * A transfer that is answered in JSON, with a header "<name>: <secret>" by

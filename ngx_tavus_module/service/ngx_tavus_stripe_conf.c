@@ -6,6 +6,7 @@
 
 
 #include "service/ngx_tavus_stripe_conf.h"
+#include "service/ngx_tavus_service.h"
 #include "event/ngx_tavus_secret.h"
 #include "core/tavus_signature.h"
 
@@ -101,8 +102,8 @@ ngx_tavus_stripe_set_key(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         ngx_tavus_place_note(cf, &smcf->place);
     }
 
-    if (ngx_tavus_secret_read(cf, &value[0], &value[1], TAVUS_SECRET_MIN,
-                              &stripe->key)
+    if (ngx_tavus_secret_read_key(cf, &value[0], &value[1],
+                                  TAVUS_SECRET_MIN, &stripe->key)
         != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
@@ -131,7 +132,6 @@ static char *
 ngx_tavus_stripe_judge_key(ngx_conf_t *cf, ngx_tavus_stripe_t *stripe,
     ngx_str_t *directive)
 {
-    size_t      i;
     ngx_str_t  *key;
 
     key = &stripe->key;
@@ -140,16 +140,6 @@ ngx_tavus_stripe_judge_key(ngx_conf_t *cf, ngx_tavus_stripe_t *stripe,
 
     if (ngx_process == NGX_PROCESS_SIGNALLER) {
         return NGX_CONF_OK;
-    }
-
-    for (i = 0; i < key->len; i++) {
-        if (key->data[i] <= ' ' || key->data[i] >= 0x7f) {
-            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "\"%V\": the key holds a blank, a control "
-                               "character or one outside of ASCII",
-                               directive);
-            return NGX_CONF_ERROR;
-        }
     }
 
     if (ngx_strncmp(key->data, "sk_live_", 8) == 0
@@ -223,43 +213,12 @@ ngx_int_t
 ngx_tavus_stripe_check(ngx_conf_t *cf, ngx_tavus_stripe_main_conf_t *smcf,
     ngx_uint_t sandbox, ngx_resolver_t *resolver, ngx_msec_t resolver_timeout)
 {
-    ngx_str_t               url;
-    ngx_tavus_curl_peer_t  *peer;
-
     if (smcf->stripe.key.len == 0) {
         return NGX_OK;
     }
 
-    if (smcf->stripe.peer == NULL) {
-        ngx_str_set(&url, NGX_TAVUS_STRIPE_URL);
-
-        smcf->stripe.peer = ngx_tavus_curl_parse(cf, &url);
-        if (smcf->stripe.peer == NULL) {
-            return NGX_ERROR;
-        }
-    }
-
-    peer = smcf->stripe.peer;
-
-    if (!peer->https && !(sandbox && peer->loopback)) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"tavus_stripe_api_url\" must be https, or http to a "
-                      "loopback address together with \"tavus_sandbox on\", "
-                      "but is \"%V\" in %V:%ui", &peer->url,
-                      &smcf->place.file, smcf->place.line);
-        return NGX_ERROR;
-    }
-
-    peer->resolver = resolver;
-    peer->resolver_timeout = resolver_timeout;
-
-    if (peer->addrs.nelts == 0 && resolver == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "host not found in \"%V\" of \"tavus_stripe_api_url\", "
-                      "and no \"resolver\" is configured in %V:%ui",
-                      &peer->url, &smcf->place.file, smcf->place.line);
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
+    return ngx_tavus_service_check(cf, &smcf->stripe.peer,
+                                   "tavus_stripe_api_url",
+                                   NGX_TAVUS_STRIPE_URL, &smcf->place,
+                                   sandbox, resolver, resolver_timeout);
 }
