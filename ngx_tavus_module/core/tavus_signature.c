@@ -71,7 +71,9 @@ static const char  *tavus_labels[] = {
     "tavus callback v1",
     "tavus end v1",
     "tavus visitor v1",
-    "tavus relay v1"
+    "tavus relay v1",
+    "tavus budget v1",
+    "tavus line v1"
 };
 
 

@@ -42,6 +42,8 @@ typedef enum {
     TAVUS_USE_END,
     TAVUS_USE_VISITOR,
     TAVUS_USE_RELAY,
+    TAVUS_USE_BUDGET,
+    TAVUS_USE_LINE,
     TAVUS_USE_COUNT
 } tavus_use_t;
 
