@@ -11,6 +11,7 @@
 #include "service/ngx_tavus_api_conf.h"
 #include "service/ngx_tavus_deliver_conf.h"
 #include "service/ngx_tavus_stripe_conf.h"
+#include "store/ngx_tavus_budget.h"
 #include "store/ngx_tavus_store_conf.h"
 
 
@@ -29,6 +30,7 @@ static ngx_int_t ngx_tavus_conf_check_location(ngx_conf_t *cf,
     ngx_tavus_location_t *location);
 static ngx_int_t ngx_tavus_conf_mails(ngx_conf_t *cf, ngx_tavus_main_conf_t
     *mcf, ngx_tavus_deliver_main_conf_t *dmcf);
+static ngx_int_t ngx_tavus_conf_check_budget(ngx_conf_t *cf);
 static void ngx_tavus_conf_warn_journal(ngx_conf_t *cf, ngx_tavus_main_conf_t
     *mcf);
 static ngx_int_t ngx_tavus_conf_check_sandbox(ngx_conf_t *cf,
@@ -102,6 +104,10 @@ ngx_tavus_conf_check(ngx_conf_t *cf)
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"tavus_deliver\" needs \"tavus_database\" in "
                       "%V:%ui", &d[0]->place.file, d[0]->place.line);
+        return NGX_ERROR;
+    }
+
+    if (ngx_tavus_conf_check_budget(cf) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -210,6 +216,52 @@ ngx_tavus_conf_mails(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf,
     }
 
     dmcf->origin = mcf->public_origin;
+
+    return NGX_OK;
+}
+
+
+/* each vertical has to fit into it at least once */
+
+static ngx_int_t
+ngx_tavus_conf_check_budget(ngx_conf_t *cf)
+{
+    ngx_uint_t                           i;
+    ngx_tavus_budget_t                  *budget;
+    ngx_tavus_vertical_t                *v;
+    ngx_tavus_store_main_conf_t         *smcf;
+    ngx_tavus_conversation_main_conf_t  *cmcf;
+
+    budget = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_budget_module);
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_store_module);
+    cmcf = ngx_http_conf_get_module_main_conf(cf,
+                                              ngx_tavus_conversation_module);
+
+    if (budget->json.len == 0) {
+        return NGX_OK;
+    }
+
+    if (smcf->store.database == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"tavus_budget\" needs \"tavus_database\" in %V:%ui",
+                      &budget->place.file, budget->place.line);
+        return NGX_ERROR;
+    }
+
+    v = cmcf->verticals.elts;
+
+    for (i = 0; budget->minutes && i < cmcf->verticals.nelts; i++) {
+
+        if (v[i].max_call_duration > (ngx_int_t) budget->minutes * 60) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"minutes=%ui\" of \"tavus_budget\" is less than "
+                          "one call of vertical \"%V\", \"max_call_duration\" "
+                          "%i, in %V:%ui", budget->minutes, &v[i].name,
+                          v[i].max_call_duration, &budget->place.file,
+                          budget->place.line);
+            return NGX_ERROR;
+        }
+    }
 
     return NGX_OK;
 }

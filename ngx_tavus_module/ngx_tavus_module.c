@@ -24,6 +24,7 @@
 #include "http/ngx_tavus_endpoint.h"
 #include "http/ngx_tavus_problem.h"
 #include "http/ngx_tavus_variable.h"
+#include "jobs/ngx_tavus_budget_look.h"
 #include "jobs/ngx_tavus_deliver.h"
 #include "jobs/ngx_tavus_ends.h"
 #include "jobs/ngx_tavus_lookup.h"
@@ -35,6 +36,7 @@
 #include "service/ngx_tavus_api_conf.h"
 #include "service/ngx_tavus_deliver_conf.h"
 #include "service/ngx_tavus_stripe_conf.h"
+#include "store/ngx_tavus_budget.h"
 #include "store/ngx_tavus_store.h"
 #include "store/ngx_tavus_store_conf.h"
 #include "store/ngx_tavus_watch.h"
@@ -454,6 +456,9 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
     ngx_tavus_login_init_process(lmcf->logins);
 
     smcf->store.missing = ngx_tavus_upkeep_soon;
+
+    ngx_tavus_budget_look_init_process(
+        ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_budget_module));
 
     ngx_tavus_sweep_init_process(amcf->api.key.len ? &amcf->api : NULL);
     ngx_tavus_repair_init_process(rcf, amcf->api.key.len ? &amcf->api : NULL);

@@ -120,6 +120,18 @@ static const tavus_label_t  tavus_label_failure = {
                 "storage_unavailable", "other" }
 };
 
+/* in the order of the fates of a wish, without the first */
+
+static const tavus_label_t  tavus_label_verdict = {
+    "verdict", { "granted", "duplicate", "waits", "busy", "line_full",
+                 "day_spent", "minutes_spent", "visitor_spent", "taken",
+                 "unknown_ticket" }
+};
+
+static const tavus_label_t  tavus_label_budget = {
+    "limit", { "active", "day", "minutes", "line" }
+};
+
 static const tavus_label_t  tavus_label_checkout = {
     "reason", { "invalid_api_key", "payment_required", "rate_limited",
                 "conflict", "refused", "server_error", "invalid_answer",
@@ -142,7 +154,7 @@ static const tavus_label_t  tavus_label_connection = {
 static const tavus_label_t  tavus_label_operation = {
     "operation",
     { "months", "heartbeat", "sweep", "repair", "clean", "log", "roll",
-      "stripe", "orders", "alerts" }
+      "stripe", "orders", "alerts", "budget" }
 };
 
 /* those of tavus.alert_kinds */
@@ -206,6 +218,10 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
     { "conversations_ended_total",
       "Conversations that this server has ended.",
       TAVUS_COUNTER, { &tavus_label_end, NULL }, NULL, 1 },
+
+    { "budget_verdicts_total",
+      "Conversations that were asked for, by what the budget said.",
+      TAVUS_COUNTER, { &tavus_label_verdict, NULL }, NULL, 1 },
 
     { "checkouts_created_total",
       "Checkout sessions that a visitor was given the address of.",
@@ -347,7 +363,15 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
 
     { "alerts",
       "Alerts that are open, as this node was told last.",
-      TAVUS_GAUGE_MAX, { &tavus_label_alert, NULL }, NULL, 1 }
+      TAVUS_GAUGE_MAX, { &tavus_label_alert, NULL }, NULL, 1 },
+
+    { "budget_used",
+      "What is used of the budget, as this node was told last.",
+      TAVUS_GAUGE_MAX, { &tavus_label_budget, NULL }, NULL, 1 },
+
+    { "budget_limit",
+      "Limits of the budget, 0 where there is none.",
+      TAVUS_GAUGE_MAX, { &tavus_label_budget, NULL }, NULL, 1 }
 };
 
 

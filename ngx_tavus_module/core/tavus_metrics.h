@@ -29,6 +29,7 @@ typedef enum {
     TAVUS_METRIC_CONVERSATIONS_CREATED,
     TAVUS_METRIC_CONVERSATIONS_FAILED,  /* reason */
     TAVUS_METRIC_CONVERSATIONS_ENDED,   /* reason */
+    TAVUS_METRIC_BUDGET_VERDICTS,       /* verdict */
     TAVUS_METRIC_CHECKOUTS_CREATED,
     TAVUS_METRIC_CHECKOUTS_FAILED,      /* reason */
     TAVUS_METRIC_AUTH_FAILURES,
@@ -67,6 +68,8 @@ typedef enum {
     TAVUS_METRIC_LOG_LAG_SECONDS,       /* s, likewise */
     TAVUS_METRIC_LOG_MISSED,            /* events, of all cursors */
     TAVUS_METRIC_ALERTS,                /* kind; that are open */
+    TAVUS_METRIC_BUDGET_USED,           /* limit, as below */
+    TAVUS_METRIC_BUDGET_LIMIT,          /* likewise */
 
     TAVUS_METRIC_FAMILIES
 } tavus_metric_e;
@@ -110,6 +113,15 @@ enum {
     TAVUS_SERVICE_WEBHOOK,
     TAVUS_SERVICE_STRIPE,
     TAVUS_SERVICE_SENDGRID
+};
+
+/* what a budget limits */
+
+enum {
+    TAVUS_BUDGET_ACTIVE = 0,
+    TAVUS_BUDGET_DAY,
+    TAVUS_BUDGET_MINUTES,
+    TAVUS_BUDGET_LINE
 };
 
 /* what became of an event at a destination */

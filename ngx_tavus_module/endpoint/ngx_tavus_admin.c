@@ -15,6 +15,7 @@
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_response.h"
 #include "http/ngx_tavus_wait.h"
+#include "store/ngx_tavus_budget.h"
 #include "store/ngx_tavus_statements.h"
 #include "store/ngx_tavus_store.h"
 #include "event/ngx_tavus_pg.h"
@@ -43,6 +44,9 @@ typedef enum {
     ngx_tavus_arg_limit,
     ngx_tavus_arg_number,
     ngx_tavus_arg_uuid,
+
+    /* not the client's to give: the last one of a route */
+    ngx_tavus_arg_budget,
 
     /* one of ngx_tavus_admin_words */
     ngx_tavus_arg_type,
@@ -86,6 +90,7 @@ static ngx_int_t ngx_tavus_admin_run(ngx_http_request_t *r,
 static ngx_int_t ngx_tavus_admin_args(ngx_http_request_t *r,
     ngx_tavus_admin_query_t *query, ngx_tavus_admin_route_t *route,
     ngx_int_t *sent);
+static const char *ngx_tavus_admin_budget(ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_admin_value(ngx_tavus_admin_query_t *query,
     ngx_uint_t n, ngx_tavus_admin_arg_t *arg, const char *value, size_t len);
 static void ngx_tavus_admin_answer(ngx_tavus_pg_op_t *op, ngx_int_t rc,
@@ -147,6 +152,10 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
       { { "state", 16, ngx_tavus_arg_alert },
         { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 20, ngx_tavus_arg_number } } },
+
+    { ngx_string("budget"),
+      ngx_tavus_stmt_admin_budget, 0,
+      { { NULL, 0, ngx_tavus_arg_budget } } },
 
     { ngx_string("leads"),
       ngx_tavus_stmt_admin_leads, 0,
@@ -379,6 +388,10 @@ ngx_tavus_admin_args(ngx_http_request_t *r, ngx_tavus_admin_query_t *query,
 
     n = ngx_tavus_pg_params(&ngx_tavus_statements[route->stmt]);
 
+    if (n && route->args[n - 1].kind == ngx_tavus_arg_budget) {
+        query->op.values[--n] = ngx_tavus_admin_budget(r);
+    }
+
     ngx_memzero(table, sizeof(table));
 
     for (i = 0; i < n; i++) {
@@ -414,6 +427,19 @@ ngx_tavus_admin_args(ngx_http_request_t *r, ngx_tavus_admin_query_t *query,
     }
 
     return NGX_OK;
+}
+
+
+/* without limits it tells what is used all the same */
+
+static const char *
+ngx_tavus_admin_budget(ngx_http_request_t *r)
+{
+    ngx_tavus_budget_t  *budget;
+
+    budget = ngx_http_get_module_main_conf(r, ngx_tavus_budget_module);
+
+    return budget->json.len ? (char *) budget->json.data : "{}";
 }
 
 

@@ -24,13 +24,10 @@
 static void ngx_tavus_create_body(ngx_http_request_t *r, ngx_str_t *body);
 static ngx_tavus_create_t *ngx_tavus_create_begin(ngx_http_request_t *r);
 static void ngx_tavus_create_gone(void *data, ngx_http_request_t *r);
-static ngx_int_t ngx_tavus_create_print(ngx_tavus_create_t *c);
 static ngx_int_t ngx_tavus_create_callback(ngx_tavus_create_t *c,
     ngx_str_t *url);
 static void ngx_tavus_create_told(ngx_tavus_call_t *call, const
     ngx_tavus_call_answer_t *answer);
-static ngx_int_t ngx_tavus_create_respond(ngx_http_request_t *r,
-    ngx_tavus_create_t *c);
 
 
 ngx_int_t
@@ -79,6 +76,10 @@ ngx_tavus_create_body(ngx_http_request_t *r, ngx_str_t *body)
 
     rc = ngx_tavus_create_read(r, c, root, &fault);
 
+    if (rc == NGX_OK) {
+        rc = ngx_tavus_create_wish(r, c, root);
+    }
+
     cJSON_Delete(root);
 
     if (rc == NGX_DECLINED) {
@@ -117,6 +118,29 @@ failed:
 static ngx_tavus_create_t *
 ngx_tavus_create_begin(ngx_http_request_t *r)
 {
+    ngx_tavus_create_t  *c;
+
+    c = ngx_tavus_create_make(r);
+    if (c == NULL) {
+        return NULL;
+    }
+
+    if (ngx_tavus_attach(&c->wait, r, ngx_tavus_create_gone, c) != NGX_OK) {
+        ngx_tavus_call_free(c->call);
+        return NULL;
+    }
+
+    c->call->handler = ngx_tavus_create_told;
+    c->call->data = c;
+    c->call->log = r->connection->log;
+
+    return c;
+}
+
+
+ngx_tavus_create_t *
+ngx_tavus_create_make(ngx_http_request_t *r)
+{
     ngx_tavus_call_t                   *call;
     ngx_tavus_create_t                 *c;
     ngx_tavus_main_conf_t              *mcf;
@@ -136,9 +160,7 @@ ngx_tavus_create_begin(ngx_http_request_t *r)
 
     c = ngx_pcalloc(call->pool, sizeof(ngx_tavus_create_t));
 
-    if (c == NULL
-        || ngx_tavus_attach(&c->wait, r, ngx_tavus_create_gone, c) != NGX_OK)
-    {
+    if (c == NULL) {
         ngx_tavus_call_free(call);
         return NULL;
     }
@@ -150,9 +172,6 @@ ngx_tavus_create_begin(ngx_http_request_t *r)
     c->callback = clcf->callback;
     c->captions = NGX_CONF_UNSET;
 
-    call->handler = ngx_tavus_create_told;
-    call->data = c;
-    call->log = r->connection->log;
     call->sandbox = mcf->sandbox;
     call->patience = ngx_tavus_create_patience(r);
 
@@ -172,7 +191,7 @@ ngx_tavus_create_gone(void *data, ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_tavus_create_print(ngx_tavus_create_t *c)
 {
     cJSON                 *intent;
@@ -261,21 +280,26 @@ ngx_tavus_create_told(ngx_tavus_call_t *call,
 
     ngx_tavus_call_log(r, call);
 
-    rc = answer ? ngx_tavus_call_send_problem(r, answer)
-                : ngx_tavus_create_respond(r, c);
+    if (answer == NULL) {
+        rc = ngx_tavus_create_respond(r, c);
+
+    } else if (answer == &ngx_tavus_call_waits) {
+        rc = ngx_tavus_create_pending(r, c);
+
+    } else {
+        rc = ngx_tavus_call_send_problem(r, answer);
+    }
 
     ngx_tavus_finalize(r, rc);
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_tavus_create_respond(ngx_http_request_t *r, ngx_tavus_create_t *c)
 {
     cJSON             *json;
     u_char             token[NGX_TAVUS_END_TOKEN + 1];
     ngx_int_t          rc;
-    ngx_str_t         *value;
-    ngx_table_elt_t   *h;
     ngx_tavus_call_t  *call;
 
     call = c->call;
@@ -285,25 +309,10 @@ ngx_tavus_create_respond(ngx_http_request_t *r, ngx_tavus_create_t *c)
                                  ngx_time() + c->vertical->max_call_duration
                                  + c->vertical->participant_absent_timeout
                                  + NGX_TAVUS_END_GRACE, token)
-        != NGX_OK)
+        != NGX_OK
+        || ngx_tavus_create_cookie(r, c) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    if (c->memory.cookie.len) {
-        value = &c->memory.cookie;
-
-        h = ngx_tavus_push_header(r);
-        if (h == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        ngx_str_set(&h->key, "Set-Cookie");
-        h->value.len = value->len;
-        h->value.data = ngx_pstrdup(r->pool, value);
-        if (h->value.data == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
     }
 
     json = cJSON_CreateObject();
@@ -328,6 +337,31 @@ ngx_tavus_create_respond(ngx_http_request_t *r, ngx_tavus_create_t *c)
     cJSON_Delete(json);
 
     return rc;
+}
+
+
+ngx_int_t
+ngx_tavus_create_cookie(ngx_http_request_t *r, ngx_tavus_create_t *c)
+{
+    ngx_str_t        *value;
+    ngx_table_elt_t  *h;
+
+    value = &c->memory.cookie;
+
+    if (value->len == 0) {
+        return NGX_OK;
+    }
+
+    h = ngx_tavus_push_header(r);
+    if (h == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_str_set(&h->key, "Set-Cookie");
+    h->value.len = value->len;
+    h->value.data = ngx_pstrdup(r->pool, value);
+
+    return h->value.data ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -360,6 +394,17 @@ ngx_int_t
 ngx_tavus_call_send_problem(ngx_http_request_t *r,
     const ngx_tavus_call_answer_t *answer)
 {
-    return ngx_tavus_send_problem(r, answer->status, answer->code,
-                                  answer->retry_after, answer->detail);
+    cJSON  *extra;
+
+    extra = NULL;
+
+    if (answer->reason) {
+        extra = cJSON_CreateObject();
+
+        (void) cJSON_AddStringToObject(extra, "reason", answer->reason);
+    }
+
+    return ngx_tavus_send_problem_with(r, answer->status, answer->code,
+                                       answer->retry_after, answer->detail,
+                                       extra);
 }

@@ -33,6 +33,10 @@ typedef struct {
 
     ngx_tavus_memory_t        memory;
 
+    /* for the waiting line, where there is one; else empty */
+    ngx_str_t                 asked;        /* JSON, as the browser sent it */
+    ngx_str_t                 visitor;      /* id of the visitor's cookie */
+
     ngx_tavus_conversation_main_conf_t  *cmcf;
 } ngx_tavus_create_t;
 
@@ -47,6 +51,35 @@ typedef struct {
 /* The content handlers of tavus_conversation and tavus_conversation_end. */
 ngx_int_t ngx_tavus_conversation_handler(ngx_http_request_t *r);
 ngx_int_t ngx_tavus_conversation_end_handler(ngx_http_request_t *r);
+
+/*
+ * A call that is to be made for the request, in which it has no part yet:
+ * neither does it wait, nor is it told.  NULL if no memory.
+ */
+ngx_tavus_create_t *ngx_tavus_create_make(ngx_http_request_t *r);
+
+/* What Tavus is asked for, when all has been read; NGX_ERROR. */
+ngx_int_t ngx_tavus_create_print(ngx_tavus_create_t *c);
+
+/*
+ * What the budget judges by: whose wish it is, how long it may last, and a
+ * ticket for the line.  It reads the request; asked is what the browser sent.
+ * NGX_ERROR.
+ */
+ngx_int_t ngx_tavus_create_wish(ngx_http_request_t *r, ngx_tavus_create_t *c,
+    cJSON *asked);
+
+/* Tells a request of a conversation that was made, one after another. */
+ngx_int_t ngx_tavus_create_respond(ngx_http_request_t *r,
+    ngx_tavus_create_t *c);
+
+/* Tells a visitor that they are in the line, with a ticket: 202. */
+ngx_int_t ngx_tavus_create_pending(ngx_http_request_t *r,
+    ngx_tavus_create_t *c);
+
+/* The cookie of a new visitor goes with the answer; NGX_ERROR. */
+ngx_int_t ngx_tavus_create_cookie(ngx_http_request_t *r,
+    ngx_tavus_create_t *c);
 
 /*
  * Judges what the browser asks for and notes it in the call's intent and in

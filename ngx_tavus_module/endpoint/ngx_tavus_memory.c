@@ -496,22 +496,24 @@ static ngx_int_t
 ngx_tavus_memory_visitor(ngx_http_request_t *r, ngx_tavus_memory_t *memory)
 {
     u_char     *p;
-    ngx_str_t   id;
+    ngx_str_t  *id;
 
-    if (ngx_tavus_visitor_known(r, &id) != NGX_OK
-        && ngx_tavus_visitor_new(r, memory->pool, &id, &memory->cookie)
+    id = &memory->visitor;
+
+    if (ngx_tavus_visitor_known(r, id) != NGX_OK
+        && ngx_tavus_visitor_new(r, memory->pool, id, &memory->cookie)
            != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    p = ngx_pnalloc(r->pool, sizeof("visitor__") + id.len
+    p = ngx_pnalloc(r->pool, sizeof("visitor__") + id->len
                              + memory->vertical->len);
     if (p == NULL) {
         return NGX_ERROR;
     }
 
-    ngx_sprintf(p, "visitor_%V_%V%Z", &id, memory->vertical);
+    ngx_sprintf(p, "visitor_%V_%V%Z", id, memory->vertical);
 
     return ngx_tavus_memory_push(memory, (char *) p);
 }

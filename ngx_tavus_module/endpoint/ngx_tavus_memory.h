@@ -56,6 +56,7 @@ typedef struct {
     cJSON                     *stores;      /* names are added to it */
     ngx_pool_t                *pool;        /* of what outlives the request */
     ngx_str_t                  cookie;      /* to set; empty: none */
+    ngx_str_t                  visitor;     /* whose memory; empty: nobody's */
 } ngx_tavus_memory_t;
 
 

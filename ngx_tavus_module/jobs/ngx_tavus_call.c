@@ -18,6 +18,12 @@
 
 static void ngx_tavus_call_intended(void *data, ngx_tavus_outcome_e outcome,
     ngx_msec_t time);
+static ngx_int_t ngx_tavus_call_wish(ngx_tavus_call_t *call,
+    ngx_tavus_store_pt handler);
+static void ngx_tavus_call_judged(void *data, ngx_tavus_outcome_e outcome,
+    ngx_msec_t time);
+static void ngx_tavus_call_tell_fate(ngx_tavus_call_t *call, ngx_uint_t
+    retry_after);
 static ngx_int_t ngx_tavus_call_send(ngx_tavus_call_t *call);
 static void ngx_tavus_call_answered(ngx_tavus_curl_t *t);
 static ngx_int_t ngx_tavus_call_parse(ngx_tavus_call_t *call, ngx_str_t
@@ -25,6 +31,13 @@ static ngx_int_t ngx_tavus_call_parse(ngx_tavus_call_t *call, ngx_str_t
 static ngx_int_t ngx_tavus_call_learn(ngx_tavus_call_t *call, const char *name,
     ngx_str_t *value);
 static void ngx_tavus_call_failed(ngx_tavus_call_t *call, ngx_tavus_curl_t *t);
+static ngx_tavus_row_t *ngx_tavus_call_record_failure(ngx_tavus_call_t *call,
+    const char *reason, const char *outcome, ngx_uint_t status,
+    ngx_tavus_store_pt handler);
+static void ngx_tavus_call_full(void *data, ngx_tavus_outcome_e outcome,
+    ngx_msec_t time);
+static void ngx_tavus_call_queued(void *data, ngx_tavus_outcome_e outcome,
+    ngx_msec_t time);
 static void ngx_tavus_call_recorded(void *data, ngx_tavus_outcome_e outcome,
     ngx_msec_t time);
 static void ngx_tavus_call_done(ngx_tavus_call_t *call, ngx_tavus_outcome_e
@@ -37,6 +50,8 @@ static ngx_tavus_row_t *ngx_tavus_call_record_end(ngx_tavus_call_t *call,
     ngx_uint_t kind, const char *type, ngx_tavus_store_pt handler);
 static ngx_tavus_row_t *ngx_tavus_call_event(ngx_tavus_call_t *call, ngx_uint_t
     kind, const char *type, cJSON *data, ngx_tavus_store_pt handler);
+static void ngx_tavus_call_event_init(ngx_tavus_call_t *call,
+    ngx_tavus_server_event_t *event, ngx_uint_t kind, const char *type);
 static void ngx_tavus_call_measure(ngx_tavus_call_t *call, ngx_tavus_curl_t
     *t);
 static void ngx_tavus_call_failure(const char *reason);
@@ -46,22 +61,51 @@ static void ngx_tavus_call_tell(ngx_tavus_call_t *call, const
 
 static const ngx_tavus_call_answer_t  ngx_tavus_call_upstream_error = {
     502, "upstream_error", 0,
-    "The video service did not answer as it should."
+    "The video service did not answer as it should.",
+    NULL
 };
 
 static const ngx_tavus_call_answer_t  ngx_tavus_call_no_service = {
     503, "service_unavailable", 60,
-    "The video service is temporarily unavailable."
+    "The video service is temporarily unavailable.",
+    NULL
 };
 
 static const ngx_tavus_call_answer_t  ngx_tavus_call_at_capacity = {
-    503, "at_capacity", NGX_TAVUS_CALL_RETRY, "All agents are busy."
+    503, "at_capacity", NGX_TAVUS_CALL_RETRY, "All agents are busy.", NULL
+};
+
+
+/* by fate; retry_after is what the budget says, or this */
+
+static const ngx_tavus_call_answer_t  ngx_tavus_call_fates[] = {
+    { 0, NULL, 0, NULL, NULL },
+    { 0, NULL, 0, NULL, NULL },
+    { 0, NULL, 0, NULL, NULL },
+    { 202, "pending", 0, "All agents are busy.", NULL },
+    { 503, "at_capacity", NGX_TAVUS_CALL_RETRY, "All agents are busy.", NULL },
+    { 503, "budget_spent", 60, "Too many visitors are waiting already.",
+      "line_full" },
+    { 503, "budget_spent", 3600, "There are no more conversations today.",
+      "day" },
+    { 503, "budget_spent", 3600, "There are no more conversations today.",
+      "minutes" },
+    { 503, "budget_spent", 3600, "You have had your conversations of today.",
+      "visitor" },
+    { 409, "ticket_used", 0, "The ticket has its conversation already.",
+      NULL },
+    { 410, "ticket_expired", 0, "The place in the line is lost.", NULL }
+};
+
+const ngx_tavus_call_answer_t  ngx_tavus_call_waits = {
+    202, "pending", 0, "All agents are busy.", NULL
 };
 
 
 const ngx_tavus_call_answer_t  ngx_tavus_call_unrecorded = {
     503, "storage_unavailable", NGX_TAVUS_CALL_RETRY,
-    "The conversation cannot be recorded now."
+    "The conversation cannot be recorded now.",
+    NULL
 };
 
 
@@ -148,16 +192,95 @@ ngx_tavus_call_string(ngx_pool_t *pool, cJSON *item, size_t max,
 ngx_int_t
 ngx_tavus_call_start(ngx_tavus_call_t *call)
 {
-    if (ngx_tavus_call_event(call, NGX_TAVUS_KIND_INFO,
-                             "conversation.requested", call->intent,
-                             ngx_tavus_call_intended)
-        == NULL)
-    {
-        ngx_tavus_call_failure("storage_unavailable");
-        return NGX_ERROR;
+    ngx_int_t  rc;
+
+    if (call->wish.budget) {
+        rc = ngx_tavus_call_wish(call, ngx_tavus_call_judged);
+
+    } else {
+        rc = ngx_tavus_call_event(call, NGX_TAVUS_KIND_INFO,
+                                  "conversation.requested", call->intent,
+                                  ngx_tavus_call_intended)
+             ? NGX_OK : NGX_ERROR;
     }
 
-    return NGX_OK;
+    if (rc != NGX_OK) {
+        ngx_tavus_call_failure("storage_unavailable");
+    }
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_tavus_call_wish(ngx_tavus_call_t *call, ngx_tavus_store_pt handler)
+{
+    ngx_tavus_server_event_t  event;
+
+    ngx_tavus_call_event_init(call, &event, NGX_TAVUS_KIND_INFO,
+                              "conversation.requested");
+
+    return ngx_tavus_server_wish(&event, call->intent, &call->wish, handler,
+                                 call);
+}
+
+
+/* a place that is held for nobody would be one too few for others */
+
+static void
+ngx_tavus_call_judged(void *data, ngx_tavus_outcome_e outcome, ngx_msec_t time)
+{
+    ngx_tavus_call_t *call = data;
+
+    ngx_tavus_fate_e  fate;
+
+    fate = call->wish.verdict.fate;
+
+    if (call->wish.verdict.unknown) {
+        (void) ngx_tavus_call_record_failure(call, "unrecorded", "failed", 0,
+                                             NULL);
+
+    } else if (outcome != NGX_TAVUS_UNAVAILABLE && call->handler == NULL) {
+        (void) ngx_tavus_call_record_failure(call, "abandoned", "failed", 0,
+                                             NULL);
+    }
+
+    if (outcome != NGX_TAVUS_UNAVAILABLE || fate == NGX_TAVUS_FATE_NONE) {
+        ngx_tavus_call_intended(call, outcome, time);
+        return;
+    }
+
+    tavus_metric_observe(TAVUS_METRIC_WAIT, (uint64_t) time * 1000);
+
+    call->store_time = time;
+
+    ngx_tavus_call_tell_fate(call, 0);
+    ngx_tavus_call_free(call);
+}
+
+
+static void
+ngx_tavus_call_tell_fate(ngx_tavus_call_t *call, ngx_uint_t retry_after)
+{
+    ngx_tavus_verdict_t      *v;
+    ngx_tavus_call_answer_t   answer;
+
+    v = &call->wish.verdict;
+
+    if (v->fate == NGX_TAVUS_FATE_WAITS) {
+        ngx_tavus_call_tell(call, &ngx_tavus_call_waits);
+        return;
+    }
+
+    answer = ngx_tavus_call_fates[v->fate];
+
+    if (v->retry_after) {
+        answer.retry_after = v->retry_after;
+    }
+
+    answer.retry_after = ngx_max(answer.retry_after, retry_after);
+
+    ngx_tavus_call_tell(call, &answer);
 }
 
 
@@ -304,10 +427,11 @@ ngx_tavus_call_learn(ngx_tavus_call_t *call, const char *name,
 static void
 ngx_tavus_call_failed(ngx_tavus_call_t *call, ngx_tavus_curl_t *t)
 {
-    cJSON                    *data;
     u_char                    buf[NGX_TAVUS_API_WORDS];
     ngx_str_t                *a, words;
     const char               *reason, *outcome;
+    ngx_uint_t                queues;
+    ngx_tavus_row_t          *row;
     ngx_tavus_call_answer_t   answer;
 
     answer = ngx_tavus_call_upstream_error;
@@ -377,22 +501,19 @@ ngx_tavus_call_failed(ngx_tavus_call_t *call, ngx_tavus_curl_t *t)
                   "conversation could not be created: %s, status %ui "
                   "\"%V\"", reason, t ? t->status : 0, &words);
 
-    data = cJSON_CreateObject();
+    /* whom Tavus has no place for may wait until it has one */
 
-    if (data
-        && cJSON_AddStringToObject(data, "nonce", call->nonce_hex)
-        && cJSON_AddStringToObject(data, "vertical",
-                                   (char *) call->vertical.data)
-        && cJSON_AddStringToObject(data, "reason", reason)
-        && cJSON_AddStringToObject(data, "outcome", outcome)
-        && cJSON_AddNumberToObject(data, "http_status", t ? t->status : 0))
-    {
-        (void) ngx_tavus_call_event(call, NGX_TAVUS_KIND_ERROR,
-                                   "conversation.create_failed", data,
-                                   NULL);
+    queues = call->wish.has_ticket && call->handler
+             && ngx_strcmp(answer.code, "at_capacity") == 0;
+
+    row = ngx_tavus_call_record_failure(call, reason, outcome,
+                                        t ? t->status : 0,
+                                        queues ? ngx_tavus_call_full : NULL);
+
+    if (queues && row) {
+        call->retry_after = answer.retry_after;
+        return;
     }
-
-    cJSON_Delete(data);
 
     ngx_tavus_call_tell(call, &answer);
 
@@ -403,6 +524,70 @@ ngx_tavus_call_failed(ngx_tavus_call_t *call, ngx_tavus_curl_t *t)
     {
         ngx_tavus_call_free(call);
     }
+}
+
+
+static ngx_tavus_row_t *
+ngx_tavus_call_record_failure(ngx_tavus_call_t *call, const char *reason,
+    const char *outcome, ngx_uint_t status, ngx_tavus_store_pt handler)
+{
+    cJSON            *data;
+    ngx_tavus_row_t  *row;
+
+    row = NULL;
+    data = cJSON_CreateObject();
+
+    if (data
+        && cJSON_AddStringToObject(data, "nonce", call->nonce_hex)
+        && cJSON_AddStringToObject(data, "vertical",
+                                   (char *) call->vertical.data)
+        && cJSON_AddStringToObject(data, "reason", reason)
+        && cJSON_AddStringToObject(data, "outcome", outcome)
+        && cJSON_AddNumberToObject(data, "http_status", status))
+    {
+        row = ngx_tavus_call_event(call, NGX_TAVUS_KIND_ERROR,
+                                   "conversation.create_failed", data,
+                                   handler);
+    }
+
+    cJSON_Delete(data);
+
+    return row;
+}
+
+
+/* it is on record that Tavus has no place: now the line is asked for one */
+
+static void
+ngx_tavus_call_full(void *data, ngx_tavus_outcome_e outcome, ngx_msec_t time)
+{
+    ngx_tavus_call_t *call = data;
+
+    call->wish.seconds = 0;
+
+    /* nothing that was said of the wish before counts for this one */
+
+    if (outcome > NGX_TAVUS_DUPLICATE || call->handler == NULL
+        || RAND_bytes(call->nonce, TAVUS_NONCE_LEN) != 1
+        || ngx_tavus_call_wish(call, ngx_tavus_call_queued) != NGX_OK)
+    {
+        call->wish.verdict.fate = NGX_TAVUS_FATE_NONE;
+        ngx_tavus_call_queued(call, NGX_TAVUS_UNAVAILABLE, time);
+    }
+}
+
+
+static void
+ngx_tavus_call_queued(void *data, ngx_tavus_outcome_e outcome, ngx_msec_t time)
+{
+    ngx_tavus_call_t *call = data;
+
+    if (call->wish.verdict.fate <= NGX_TAVUS_FATE_DUPLICATE) {
+        call->wish.verdict.fate = NGX_TAVUS_FATE_BUSY;
+    }
+
+    ngx_tavus_call_tell_fate(call, call->retry_after);
+    ngx_tavus_call_free(call);
 }
 
 
@@ -605,24 +790,32 @@ ngx_tavus_call_event(ngx_tavus_call_t *call, ngx_uint_t kind, const char *type,
 {
     ngx_tavus_server_event_t  event;
 
-    event.kind = kind;
-    event.type = type;
-    event.conversation_id = call->conversation_id;
-    event.nonce = call->nonce;
-    event.bound = 1;
-    event.cause = call->cause;
-    event.once = 0;
-    event.time = 0;
+    ngx_tavus_call_event_init(call, &event, kind, type);
+
+    return ngx_tavus_server_event(&event, data, handler, call);
+}
+
+
+static void
+ngx_tavus_call_event_init(ngx_tavus_call_t *call,
+    ngx_tavus_server_event_t *event, ngx_uint_t kind, const char *type)
+{
+    event->kind = kind;
+    event->type = type;
+    event->conversation_id = call->conversation_id;
+    event->nonce = call->nonce;
+    event->bound = 1;
+    event->cause = call->cause;
+    event->once = 0;
+    event->time = 0;
 
     if (call->ends) {
 
         /* whichever node, and however often */
 
-        ngx_str_set(&event.cause, "visitor");
-        event.once = 1;
+        ngx_str_set(&event->cause, "visitor");
+        event->once = 1;
     }
-
-    return ngx_tavus_server_event(&event, data, handler, call);
 }
 
 

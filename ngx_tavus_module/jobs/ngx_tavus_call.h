@@ -14,7 +14,7 @@
 
 #include "jobs/ngx_tavus_ends.h"
 #include "service/ngx_tavus_api_create.h"
-#include "store/ngx_tavus_store.h"
+#include "store/ngx_tavus_wish.h"
 #include "core/tavus_json.h"
 #include "core/tavus_signature.h"
 
@@ -36,6 +36,7 @@ typedef struct {
     const char               *code;
     ngx_uint_t                retry_after;  /* seconds, 0: none */
     const char               *detail;
+    const char               *reason;       /* which limit; NULL: none */
 } ngx_tavus_call_answer_t;
 
 
@@ -62,6 +63,7 @@ struct ngx_tavus_call_s {
     ngx_uint_t                patience;     /* seconds */
     ngx_uint_t                sandbox;      /* rooms may be without TLS */
     ngx_uint_t                require_auth;
+    ngx_tavus_wish_t          wish;         /* for the budget */
 
     /* of one that a visitor ends */
     ngx_tavus_ends_t         *ends;
@@ -72,6 +74,7 @@ struct ngx_tavus_call_s {
     ngx_str_t                 status;
     ngx_str_t                 meeting_token;    /* for the visitor alone */
     const char               *end_reason;
+    ngx_uint_t                retry_after;      /* that Tavus said */
 
     /* for the log */
     const char               *event_type;
@@ -92,9 +95,9 @@ ngx_tavus_call_t *ngx_tavus_call_create(ngx_tavus_api_t *api,
 void ngx_tavus_call_free(ngx_tavus_call_t *call);
 
 /*
- * Makes the call: records its intent and asks Tavus.  On NGX_OK it frees
- * itself when all is done; on NGX_ERROR it is the caller's, who answers with
- * ngx_tavus_call_unrecorded.
+ * Makes the call: records its intent, which a budget may refuse, and asks
+ * Tavus.  On NGX_OK it frees itself when all is done; on NGX_ERROR it is the
+ * caller's, who answers with ngx_tavus_call_unrecorded.
  */
 ngx_int_t ngx_tavus_call_start(ngx_tavus_call_t *call);
 
@@ -110,6 +113,9 @@ ngx_int_t ngx_tavus_call_string(ngx_pool_t *pool, cJSON *item, size_t max,
 
 
 extern const ngx_tavus_call_answer_t  ngx_tavus_call_unrecorded;
+
+/* The visitor is in the line, where wish.verdict says. */
+extern const ngx_tavus_call_answer_t  ngx_tavus_call_waits;
 
 
 #endif /* _NGX_TAVUS_CALL_H_INCLUDED_ */

@@ -7,6 +7,7 @@
 
 #include "jobs/ngx_tavus_upkeep.h"
 #include "jobs/ngx_tavus_alerts.h"
+#include "jobs/ngx_tavus_budget_look.h"
 #include "jobs/ngx_tavus_clean.h"
 #include "jobs/ngx_tavus_heartbeat.h"
 #include "jobs/ngx_tavus_log.h"
@@ -88,6 +89,8 @@ static const ngx_tavus_upkeep_operation_t  ngx_tavus_upkeep_operations[] = {
       ngx_tavus_stripe_repair_done },
     { ngx_tavus_lookup_wait, ngx_tavus_lookup_next, ngx_tavus_lookup_done },
     { ngx_tavus_alerts_wait, ngx_tavus_alerts_next, ngx_tavus_alerts_done },
+    { ngx_tavus_budget_look_wait, ngx_tavus_budget_look_next,
+      ngx_tavus_budget_look_done },
 };
 
 #define NGX_TAVUS_UPKEEP_OPERATIONS                                          \

@@ -29,7 +29,6 @@
 #define NGX_TAVUS_BATCH_FUTURE    (60 * 24 * 3600 * 1000LL)
 
 
-static int64_t ngx_tavus_batch_clock(void);
 static void ngx_tavus_batch_take(void);
 static ngx_uint_t ngx_tavus_batch_suspects(ngx_queue_t *rows);
 static void ngx_tavus_batch_take_from(ngx_queue_t *rows, ngx_uint_t max,
@@ -107,9 +106,7 @@ ngx_tavus_batch_probe_handler(ngx_event_t *ev)
 }
 
 
-/* microseconds of no particular beginning */
-
-static int64_t
+int64_t
 ngx_tavus_batch_clock(void)
 {
     struct timespec  ts;
@@ -404,10 +401,6 @@ ngx_tavus_batch_accepted(void)
 static ngx_uint_t
 ngx_tavus_batch_unfit(const char *state, PGresult *res)
 {
-    ngx_tavus_store_t  *st;
-
-    st = &ngx_tavus_store;
-
     if (ngx_strcmp(state, "23514") == 0
         && PQresultErrorField(res, PG_DIAG_CONSTRAINT_NAME) == NULL)
     {
@@ -418,11 +411,7 @@ ngx_tavus_batch_unfit(const char *state, PGresult *res)
             return 1;
         }
 
-        st->stats.month_missing = 1;
-
-        if (st->missing) {
-            st->missing();
-        }
+        ngx_tavus_batch_month_missing();
 
         return 0;
     }
@@ -430,6 +419,17 @@ ngx_tavus_batch_unfit(const char *state, PGresult *res)
     return ngx_strncmp(state, "22", 2) == 0
            || ngx_strncmp(state, "23", 2) == 0
            || ngx_strncmp(state, "54", 2) == 0;
+}
+
+
+void
+ngx_tavus_batch_month_missing(void)
+{
+    ngx_tavus_store.stats.month_missing = 1;
+
+    if (ngx_tavus_store.missing) {
+        ngx_tavus_store.missing();
+    }
 }
 
 

@@ -96,7 +96,16 @@ void ngx_tavus_batch_flush_handler(ngx_event_t *ev);
 /* The timer that tries a database again that refuses everything. */
 void ngx_tavus_batch_probe_handler(ngx_event_t *ev);
 
-/* Sees to it that the above is called at the end of this turn. */
+/* A row was refused, as its month has no partition. */
+void ngx_tavus_batch_month_missing(void);
+
+/* Microseconds of no particular beginning. */
+int64_t ngx_tavus_batch_clock(void);
+
+/* No connection after a try at one, a batch overdue, or all are refused. */
+ngx_uint_t ngx_tavus_store_slow(void);
+
+/* Sees to it that what waits goes into a batch at the end of this turn. */
 void ngx_tavus_store_post_flush(void);
 
 void ngx_tavus_store_set_timer(void);

@@ -10,9 +10,6 @@
 #include "core/tavus_uuid.h"
 
 
-/* of a binary array: dimensions, null flag, type, length, lower bound */
-#define NGX_TAVUS_ENCODE_ARRAY    (5 * 4)
-
 /* microseconds from 1970 to PostgreSQL's epoch, 2000-01-01 */
 #define NGX_TAVUS_ENCODE_EPOCH    946684800000000
 
@@ -39,7 +36,6 @@ static u_char *ngx_tavus_encode_column(u_char *p, ngx_tavus_event_t **events,
     ngx_uint_t n, ngx_uint_t column);
 static u_char *ngx_tavus_encode_value(u_char *p, ngx_tavus_event_t *ev,
     ngx_uint_t column);
-static u_char *ngx_tavus_encode_int(u_char *p, uint32_t n);
 
 
 static const Oid  ngx_tavus_encode_elements[NGX_TAVUS_ENCODE_COLUMNS] = {
@@ -103,11 +99,7 @@ ngx_tavus_encode_column(u_char *p, ngx_tavus_event_t **events, ngx_uint_t n,
 {
     ngx_uint_t  i;
 
-    p = ngx_tavus_encode_int(p, 1);
-    p = ngx_tavus_encode_int(p, 1);
-    p = ngx_tavus_encode_int(p, ngx_tavus_encode_elements[column]);
-    p = ngx_tavus_encode_int(p, (uint32_t) n);
-    p = ngx_tavus_encode_int(p, 1);
+    p = ngx_tavus_encode_array(p, ngx_tavus_encode_elements[column], n);
 
     for (i = 0; i < n; i++) {
         p = ngx_tavus_encode_value(p, events[i], column);
@@ -206,7 +198,32 @@ ngx_tavus_encode_value(u_char *p, ngx_tavus_event_t *ev, ngx_uint_t column)
 }
 
 
-static u_char *
+u_char *
+ngx_tavus_encode_array(u_char *p, Oid element, ngx_uint_t n)
+{
+    p = ngx_tavus_encode_int(p, 1);
+    p = ngx_tavus_encode_int(p, 1);
+    p = ngx_tavus_encode_int(p, element);
+    p = ngx_tavus_encode_int(p, (uint32_t) n);
+
+    return ngx_tavus_encode_int(p, 1);
+}
+
+
+u_char *
+ngx_tavus_encode_bytes(u_char *p, const uint8_t *data, size_t len)
+{
+    if (data == NULL) {
+        return ngx_tavus_encode_int(p, (uint32_t) -1);
+    }
+
+    p = ngx_tavus_encode_int(p, (uint32_t) len);
+
+    return ngx_cpymem(p, data, len);
+}
+
+
+u_char *
 ngx_tavus_encode_int(u_char *p, uint32_t n)
 {
     *p++ = (u_char) (n >> 24);

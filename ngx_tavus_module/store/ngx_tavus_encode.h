@@ -22,6 +22,9 @@
 #define NGX_TAVUS_ENCODE_FIELDS   12
 #define NGX_TAVUS_ENCODE_NUMBER   8
 
+/* of a binary array: dimensions, null flag, type, length, lower bound */
+#define NGX_TAVUS_ENCODE_ARRAY    (5 * 4)
+
 
 /* Bytes that a batch of these events takes, all its arguments together. */
 size_t ngx_tavus_encode_batch_size(ngx_tavus_event_t **events, ngx_uint_t n);
@@ -32,6 +35,14 @@ size_t ngx_tavus_encode_batch_size(ngx_tavus_event_t **events, ngx_uint_t n);
  */
 void ngx_tavus_encode_batch(ngx_tavus_pg_op_t *op, u_char *p,
     ngx_tavus_event_t **events, ngx_uint_t n);
+
+/*
+ * Parts of such an argument: what is before an array's elements, an element
+ * of so many bytes (NULL: data is), and an integer, which a length is too.
+ */
+u_char *ngx_tavus_encode_array(u_char *p, Oid element, ngx_uint_t n);
+u_char *ngx_tavus_encode_bytes(u_char *p, const uint8_t *data, size_t len);
+u_char *ngx_tavus_encode_int(u_char *p, uint32_t n);
 
 /*
  * The fields of an event's journal record; they point into the event and

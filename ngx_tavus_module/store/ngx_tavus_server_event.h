@@ -16,6 +16,7 @@
 
 #include "core/tavus_json.h"
 #include "store/ngx_tavus_store.h"
+#include "store/ngx_tavus_wish.h"
 
 
 typedef struct {
@@ -37,6 +38,11 @@ typedef struct {
  */
 ngx_tavus_row_t *ngx_tavus_server_event(ngx_tavus_server_event_t *event,
     cJSON *data, ngx_tavus_store_pt handler, void *handler_data);
+
+/* Queues it as a wish, without a conversation; as ngx_tavus_wish_put(). */
+ngx_int_t ngx_tavus_server_wish(ngx_tavus_server_event_t *event,
+    cJSON *data, ngx_tavus_wish_t *wish, ngx_tavus_store_pt handler,
+    void *handler_data);
 
 
 #endif /* _NGX_TAVUS_SERVER_EVENT_H_INCLUDED_ */

@@ -35,6 +35,30 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
         NGX_TAVUS_OID_BYTEA_ARRAY,          /* bodies */
         NGX_TAVUS_OID_TEXT_ARRAY } },       /* reasons */
 
+    /* the same, and those of ngx_tavus_wish.c */
+
+    [ngx_tavus_stmt_record_wishes] =
+    { ngx_tavus_stmt(record_wishes),
+      "SELECT tavus.record_wishes($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, "
+      "$11, $12, $13, $14, $15, $16, $17)::text",
+      { NGX_TAVUS_OID_UUID_ARRAY,           /* ids */
+        NGX_TAVUS_OID_TIMESTAMPTZ_ARRAY,    /* received */
+        NGX_TAVUS_OID_BYTEA_ARRAY,          /* digests */
+        NGX_TAVUS_OID_INT2_ARRAY,           /* kinds */
+        NGX_TAVUS_OID_TEXT_ARRAY,           /* sources */
+        NGX_TAVUS_OID_TEXT_ARRAY,           /* event types */
+        NGX_TAVUS_OID_TEXT_ARRAY,           /* conversation ids */
+        NGX_TAVUS_OID_BYTEA_ARRAY,          /* nonces */
+        NGX_TAVUS_OID_TEXT_ARRAY,           /* verifications */
+        NGX_TAVUS_OID_BYTEA_ARRAY,          /* bodies */
+        NGX_TAVUS_OID_TEXT_ARRAY,           /* reasons */
+        NGX_TAVUS_OID_JSONB,                /* budget */
+        NGX_TAVUS_OID_INT4_ARRAY,           /* seconds */
+        NGX_TAVUS_OID_INT4_ARRAY,           /* stays */
+        NGX_TAVUS_OID_BYTEA_ARRAY,          /* addresses */
+        NGX_TAVUS_OID_BYTEA_ARRAY,          /* visitors */
+        NGX_TAVUS_OID_UUID_ARRAY } },       /* tickets */
+
     /* upkeep, whose values are texts */
 
     [ngx_tavus_stmt_make_months] =
@@ -73,6 +97,11 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
     { ngx_tavus_stmt(alerts_look),
       "SELECT tavus.alerts_look()",
       { 0 } },
+
+    [ngx_tavus_stmt_budget_state] =
+    { ngx_tavus_stmt(budget_state),
+      "SELECT tavus.budget_state($1::jsonb)::text",
+      { NGX_TAVUS_OID_TEXT } },
 
     [ngx_tavus_stmt_leads_roll] =
     { ngx_tavus_stmt(leads_roll),
@@ -241,6 +270,11 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_BOOL, NGX_TAVUS_OID_TIMESTAMPTZ,
         NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4,
         NGX_TAVUS_OID_UUID } },
+
+    [ngx_tavus_stmt_admin_budget] =
+    { ngx_tavus_stmt(admin_budget),
+      "SELECT tavus.pieces(tavus.budget_state($1)::text)",
+      { NGX_TAVUS_OID_JSONB } },
 
     [ngx_tavus_stmt_health] =
     { ngx_tavus_stmt(health),

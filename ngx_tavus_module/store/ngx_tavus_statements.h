@@ -27,13 +27,16 @@
 #define NGX_TAVUS_OID_UUID               2950
 #define NGX_TAVUS_OID_BYTEA_ARRAY        1001
 #define NGX_TAVUS_OID_INT2_ARRAY         1005
+#define NGX_TAVUS_OID_INT4_ARRAY         1007
 #define NGX_TAVUS_OID_TEXT_ARRAY         1009
 #define NGX_TAVUS_OID_TIMESTAMPTZ_ARRAY  1185
 #define NGX_TAVUS_OID_UUID_ARRAY         2951
+#define NGX_TAVUS_OID_JSONB              3802
 
 
 typedef enum {
     ngx_tavus_stmt_record = 0,
+    ngx_tavus_stmt_record_wishes,
 
     ngx_tavus_stmt_make_months,
     ngx_tavus_stmt_drop_months,
@@ -42,6 +45,7 @@ typedef enum {
     ngx_tavus_stmt_heartbeat,
     ngx_tavus_stmt_log_state,
     ngx_tavus_stmt_alerts_look,
+    ngx_tavus_stmt_budget_state,
     ngx_tavus_stmt_leads_roll,
     ngx_tavus_stmt_orders_roll,
     ngx_tavus_stmt_stripe_repair,
@@ -68,6 +72,7 @@ typedef enum {
     ngx_tavus_stmt_admin_alerts,
     ngx_tavus_stmt_admin_orders,
     ngx_tavus_stmt_admin_subscriptions,
+    ngx_tavus_stmt_admin_budget,
     ngx_tavus_stmt_health,
 
     NGX_TAVUS_STATEMENTS

@@ -12,6 +12,7 @@
 #include "store/ngx_tavus_batch.h"
 #include "store/ngx_tavus_encode.h"
 #include "store/ngx_tavus_node.h"
+#include "store/ngx_tavus_wish.h"
 #include "event/ngx_tavus_timer.h"
 #include "core/tavus_metrics.h"
 
@@ -27,7 +28,6 @@
 static void ngx_tavus_store_ready(void *data);
 static void ngx_tavus_store_timer_handler(ngx_event_t *ev);
 static ngx_msec_int_t ngx_tavus_store_left(ngx_tavus_row_t *row);
-static ngx_uint_t ngx_tavus_store_slow(void);
 static void ngx_tavus_store_expire(ngx_queue_t *rows);
 static ngx_int_t ngx_tavus_store_to_journal(ngx_tavus_row_t *row);
 static void ngx_tavus_store_journaled(void *data, ngx_int_t rc);
@@ -128,6 +128,10 @@ ngx_tavus_store_exit_process(void)
         ngx_tavus_journal_exit_process();
         return;
     }
+
+    /* who is told so puts what frees a place */
+
+    ngx_tavus_wish_exit_process();
 
     record = st->record;
     query = st->query;
@@ -439,6 +443,7 @@ ngx_tavus_store_ready(void *data)
     ngx_tavus_store.probing = 1;
 
     ngx_tavus_store_post_flush();
+    ngx_tavus_wish_flush();
     ngx_tavus_journal_replay();
 }
 
@@ -563,9 +568,7 @@ ngx_tavus_store_left(ngx_tavus_row_t *row)
 }
 
 
-/* no connection after a try at one, a batch overdue, or all are refused */
-
-static ngx_uint_t
+ngx_uint_t
 ngx_tavus_store_slow(void)
 {
     ngx_tavus_store_t  *st;

@@ -12,7 +12,7 @@ my %floor = (core => 0, event => 1, store => 2, service => 3, jobs => 4,
 # A room of several files: theirs are the name of its face and one more word,
 # or they are told here, since they speak for it.
 my %room = map { ("store/ngx_tavus_$_" => 'store/ngx_tavus_store') }
-    qw(batch encode);
+    qw(batch encode wish);
 my ($bad, $upwards, @files, %fuzzed, %tested, %looks) = (0, 0);
 
 find({no_chdir => 1, wanted => sub { push @files, $_ if /\.[ch]\z/ }},
