@@ -321,6 +321,55 @@ AS $$
        AND coalesce(r.done_at, r.began) < now() - threshold * interval '1 second'
 $$;
 
+-- The budget is that which was passed last.  Who had to wait, or was sent away, is noted now and then.
+CREATE OR REPLACE FUNCTION tavus.alert_budget(threshold int)
+RETURNS TABLE (subject text, text text, data jsonb)
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, tavus, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+    WITH b AS (
+        SELECT t.*, tavus.budget_state(t.said) AS state FROM tavus.budget t
+         WHERE t.said_at > now() - interval '1 day'
+    )
+    SELECT 'day', format('All %s conversations that the budget has for today are used: there are no more before %s. '
+                         'Allow more, if you like.', b.state #>> '{day,limit}', b.state ->> 'until'),
+           b.state -> 'day'
+      FROM b WHERE (b.state #>> '{day,used}')::bigint >= (b.state #>> '{day,limit}')::bigint
+    UNION ALL
+    SELECT 'minutes', format('All %s minutes that the budget has for today are used: there are no more '
+                             'conversations before %s. Allow more, if you like.', b.state #>> '{minutes,limit}',
+                             b.state ->> 'until'),
+           b.state -> 'minutes'
+      FROM b WHERE (b.state #>> '{minutes,used}')::bigint >= (b.state #>> '{minutes,limit}')::bigint
+    UNION ALL
+    SELECT 'active', format('For %s minutes visitors have had to wait, or were sent away, as all places are taken. '
+                            'Allow more at once, if the plan at Tavus does.',
+                            floor(extract(epoch FROM b.short_at - b.short_since) / 60)),
+           b.state -> 'active' || jsonb_build_object('waiting', b.state #> '{waiting,used}')
+      FROM b
+     WHERE b.short_at > now() - interval '5 minutes'
+       AND b.short_at - b.short_since >= threshold * interval '1 second'
+    UNION ALL
+    SELECT 'places', 'There are ' || tavus.alert_count(count(*), 'conversation') || ' that the budget does not know of, '
+                     'and which cost nevertheless: see where they come from, and end them.',
+           jsonb_build_object('n', count(*))
+      FROM b
+     CROSS JOIN LATERAL (
+           SELECT c.id, c.nonce, c.created_id, c.announced_id FROM tavus.conversations c
+            WHERE NOT c.ended AND c.created_id > tavus.uuid_floor(now() - interval '1 day')
+              AND c.created_id < tavus.uuid_floor(now() - interval '1 minute')
+            ORDER BY c.created_id DESC, c.id DESC LIMIT 300) c
+     WHERE c.created_id > tavus.uuid_floor(b.begun_at) AND c.announced_id IS NOT NULL
+       AND NOT EXISTS (SELECT FROM tavus.places p WHERE p.nonce = c.nonce)
+       AND now() < tavus.uuid_time(c.created_id)
+                   + coalesce(tavus.call_length(c.announced_id), interval '1 hour')
+    HAVING count(*) > 0
+$$;
+
 -- ---- the look ---------------------------------------------------------------------------------------
 
 -- Looks at one kind.

@@ -3,7 +3,7 @@
 -- or as a role with CREATEROLE that may create schemas in the database.
 
 -- the newest numbered file
-\set newest 20
+\set newest 21
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -239,6 +239,14 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 20) AS due \gset
     COMMIT;
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 21) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0021_budget.sql
+    INSERT INTO tavus.migrations (version) VALUES (21);
+    COMMIT;
+\endif
+
 -- What is not numbered is replaced each time, all at once.  Rights are changed without a lock on the
 -- table, which upkeep must not change meanwhile.
 
@@ -261,6 +269,8 @@ SET LOCAL lock_timeout = '300ms';
 \ir repair.sql
 \ir consent.sql
 \ir record.sql
+\ir line.sql
+\ir budget.sql
 \ir deliver.sql
 \ir orders.sql
 \ir stripe.sql

@@ -1,9 +1,9 @@
 -- Intake.  One call stores one batch, in one transaction: tavus.record() below, and the steps that
 -- it takes only where a batch needs them.
 --
--- Locks are taken in one order, so that no two calls can deadlock: that of the log, intents by nonce,
--- digests by digest, elsewhere by id, events by id, those of the same moment by id, conversations by
--- id, consents by subject, quarantine by digest.
+-- Locks are taken in one order, so that no two calls can deadlock: that of the budget, for wishes that
+-- are judged (budget.sql), that of the log, intents by nonce, digests by digest, elsewhere by id, events
+-- by id, those of the same moment by id, conversations by id, consents by subject, quarantine by digest.
 --
 -- A row's mark: '.' to be inserted, '~' a redelivery of what has another id, 's' stored, 'd'
 -- duplicate, 'q' quarantined, 'b' bound to another conversation, '+' another event of the moment of

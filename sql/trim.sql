@@ -46,7 +46,7 @@ $$;
 -- quarantine, intents, conversations, elsewhere, consents, leads, alerts that are over; orders of which Stripe has told
 -- nothing, and purchases, all that hangs on one, when nothing was heard of it for so long and no
 -- subscription of it lives; and log, whose rows go with the months of their events, and deliveries, with
--- their events.  It looks at so many rows and answers how many of them it deleted, and, if there may be
+-- their events.  Of line and budget what is about visitors is kept for a day or two.  It looks at so many rows and answers how many of them it deleted, and, if there may be
 -- more, after which to go on: from the beginning it would meet again what is deleted, but not yet
 -- vacuumed.  What is locked is left for another time.
 CREATE OR REPLACE FUNCTION tavus.trim(what text, keep interval, bite int, after text DEFAULT NULL)
@@ -69,6 +69,7 @@ DECLARE
     keys    bytea[];
     names   text[];
     times   timestamptz[];
+    days    date[];
     spots   bigint[];
     flight  record;
     looked  int;
@@ -277,6 +278,43 @@ BEGIN
                   GROUP BY 1 ORDER BY 1) o;
 
         DELETE FROM tavus.deliveries d WHERE d.id = ANY (spots);
+
+    WHEN 'line' THEN
+        -- a day, whatever is kept of others
+        IF NOT pg_try_advisory_xact_lock(2026, 5) THEN
+            RETURN '{"trimmed":0}';
+        END IF;
+
+        SELECT array_agg(o.ticket), array_agg(o.made_at) INTO ids, times
+          FROM (SELECT l.ticket, l.made_at FROM tavus.line l
+                 WHERE l.made_at < now() - interval '1 day'
+                   AND l.made_at > coalesce(after::timestamptz, '-infinity')
+                 ORDER BY l.made_at LIMIT bite) o;
+        looked := cardinality(times);
+        last := times[looked];
+
+        DELETE FROM tavus.line l WHERE l.ticket = ANY (ids);
+
+    WHEN 'budget' THEN
+        -- places that nobody asks for any more; visitors of days that are over, who may have been of
+        -- today when they were looked for; and days
+        IF NOT pg_try_advisory_xact_lock(2026, 5) THEN
+            RETURN '{"trimmed":0}';
+        END IF;
+
+        PERFORM tavus.places_settle(clock_timestamp(), NULL);
+        DELETE FROM tavus.budget_days d WHERE d.day < (past AT TIME ZONE 'UTC')::date;
+
+        SELECT array_agg(o.day), array_agg(o.who) INTO days, keys
+          FROM (SELECT v.day, v.who FROM tavus.budget_visitors v
+                 WHERE v.day < (now() AT TIME ZONE 'UTC')::date - 1
+                 ORDER BY v.day, v.who LIMIT bite) o;
+        looked := cardinality(days);
+
+        DELETE FROM tavus.budget_visitors v
+         USING unnest(days, keys) AS u (day, who) WHERE v.day = u.day AND v.who = u.who;
+        -- from the beginning again
+        last := 'more';
     END CASE;
 
     GET DIAGNOSTICS trimmed = ROW_COUNT;

@@ -164,7 +164,7 @@ static const tavus_label_t  tavus_label_alert = {
     { "key_invalid", "out_of_credits", "plan_cap", "destination_paused",
       "destination_dead", "quarantine", "journal_damaged", "journal_old",
       "node_silent", "month_missing", "log_held", "order_unknown",
-      "stripe_repair", "other" }
+      "stripe_repair", "budget", "other" }
 };
 
 static const tavus_label_t  tavus_label_upkeep = {

@@ -65,7 +65,9 @@ static const ngx_tavus_clean_step_t
     { "leads", ngx_tavus_stmt_trim },
     { "alerts", ngx_tavus_stmt_trim },
     { "orders", ngx_tavus_stmt_trim },
-    { "purchases", ngx_tavus_stmt_trim }
+    { "purchases", ngx_tavus_stmt_trim },
+    { "line", ngx_tavus_stmt_trim },
+    { "budget", ngx_tavus_stmt_trim }
 };
 
 static ngx_tavus_clean_t  ngx_tavus_clean;

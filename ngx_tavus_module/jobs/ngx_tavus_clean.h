@@ -18,7 +18,7 @@
  * where a step failed.  Upkeep sends them over its connection.
  */
 
-#define NGX_TAVUS_CLEAN_STEPS  14
+#define NGX_TAVUS_CLEAN_STEPS  16
 
 
 /* Retention in seconds: of all events, and of browsers' (0: the same). */

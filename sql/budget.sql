@@ -1,0 +1,440 @@
+-- The budget: how many conversations at once, a day, how many minutes a day, and how many of one visitor.
+-- What it may be comes with each call, in the words of tavus_budget, as nodes and generations of workers
+-- may have different ones: each call is judged by what it passes, over what all have taken.
+--
+-- Whoever writes to places, budget_days, budget_visitors, line or budget holds one advisory lock,
+-- (2026, 5), to the end of its transaction, and takes it before all others; so nothing here can
+-- deadlock, and what is counted is true.  Webhooks never take it.  The clock is the database's.
+--
+-- A place is held from the commit of its intent on.  That it is free again is written nowhere: whoever
+-- has the lock next, and needs to know, looks for what has failed or ended meanwhile.  So an end costs
+-- nothing, and neither crash nor replay nor order of arrival leaves a place behind.  What nobody tells
+-- of is free when its time (until) is over.
+--
+-- A conversation costs its day, the UTC day of its grant, one call and the seconds that are reserved for it;
+-- when it has ended, those from its creation to its end, which are what Tavus counts, but never
+-- more than were reserved.  A create that has failed costs nothing; one that is closed without a
+-- conversation to be seen, what was reserved.  What is announced after it was said to have failed,
+-- which no node does, has given back its place and its call: it is found by the alert alone.
+
+-- Whether Tavus itself had no place, less than 15 seconds ago, and nothing has ended since.
+CREATE OR REPLACE FUNCTION tavus.budget_full(b tavus.budget, at timestamptz) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN coalesce(b.full_at > at - interval '15 seconds' AND b.full_at <= at, false);
+
+-- Seconds to the next day, one at least.
+CREATE OR REPLACE FUNCTION tavus.budget_rest(at timestamptz) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN 1 + floor(86400 - extract(epoch FROM (at AT TIME ZONE 'UTC')::time))::int;
+
+-- Places, as far as they were granted since then, NULL for all of them, and why one is not held any more:
+-- 'failed', 'ended', 'closed' or 'late', NULL if it is; and what it has used of its seconds.
+CREATE OR REPLACE FUNCTION tavus.places_seen(at timestamptz, since timestamptz)
+RETURNS TABLE (
+    nonce bytea, granted_at timestamptz, until timestamptz, day date, seconds int, address bytea,
+    visitor bytea, ticket uuid, pos bigint, over text, used int, conversation_id text, reason text,
+    failed_id uuid, ended_id uuid)
+LANGUAGE sql STABLE
+AS $$
+    SELECT p.nonce, p.granted_at, p.until, p.day, p.seconds, p.address, p.visitor, p.ticket, p.pos, o.over,
+           CASE o.over WHEN 'failed' THEN 0
+                       WHEN 'ended' THEN
+                            CASE WHEN c.ended_id IS NULL THEN 0
+                                 ELSE least(greatest(ceil(extract(epoch FROM
+                                          tavus.uuid_time(c.ended_id) - tavus.uuid_time(c.created_id))),
+                                      0), p.seconds)::int END
+                       ELSE p.seconds END,
+           i.conversation_id, i.reason, i.failed_id, c.ended_id
+      FROM tavus.places p
+      LEFT JOIN LATERAL (
+           SELECT t.conversation_id, t.reason, t.failed_id, t.closed,
+                  t.outcome = 'failed' AND NOT t.announced AND t.conversation_id IS NULL AS failed
+             FROM tavus.intents t WHERE t.nonce = p.nonce OFFSET 0) i ON true
+      LEFT JOIN LATERAL (
+           SELECT k.ended, k.created_id, least(k.shutdown_id, k.closed_id) AS ended_id
+             FROM tavus.conversations k WHERE k.id = i.conversation_id OFFSET 0) c ON true
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN c.ended THEN 'ended'
+                       WHEN i.failed THEN 'failed'
+                       WHEN i.closed THEN 'closed'
+                       WHEN p.until <= at THEN 'late' END AS over) o
+     WHERE since IS NULL OR p.granted_at > since OR p.until <= at
+$$;
+
+-- Takes back what is not held any more.  Of a create that Tavus refused for want of a place its ticket
+-- keeps its position, if it comes again.
+CREATE OR REPLACE FUNCTION tavus.places_settle(at timestamptz, since timestamptz) RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    p record;
+    b tavus.budget;
+    f timestamptz;      -- Tavus had no place
+    e timestamptz;      -- something ended
+BEGIN
+    FOR p IN SELECT s.* FROM tavus.places_seen(at, since) s WHERE s.over IS NOT NULL ORDER BY s.nonce
+    LOOP
+        DELETE FROM tavus.places h WHERE h.nonce = p.nonce;
+
+        UPDATE tavus.budget_days d
+           SET calls = d.calls - (p.over = 'failed')::int, seconds = d.seconds - p.seconds + p.used
+         WHERE d.day = p.day AND (p.over = 'failed' OR p.used <> p.seconds);
+
+        IF p.over = 'failed' THEN
+            UPDATE tavus.budget_visitors v SET calls = v.calls - 1
+             WHERE v.day = p.day AND v.who IN (p.address, p.visitor);
+
+            IF tavus.line_again(p.reason) AND p.ticket IS NOT NULL THEN
+                INSERT INTO tavus.line (ticket, pos, address, visitor, made_at, asked_at, nonce, granted_at)
+                VALUES (p.ticket, p.pos, p.address, p.visitor, p.granted_at, at, p.nonce, p.granted_at)
+                ON CONFLICT (ticket) DO NOTHING;
+            END IF;
+
+            -- when a node says that it was, at the earliest when it was granted
+            IF p.reason IN ('at_capacity', 'rate_limited') THEN
+                f := greatest(f, least(greatest(tavus.uuid_time(p.failed_id), p.granted_at), at));
+            END IF;
+        ELSIF p.over IN ('ended', 'closed') THEN
+            e := greatest(e, least(greatest(tavus.uuid_time(p.ended_id), p.granted_at), at));
+        END IF;
+    END LOOP;
+
+    IF coalesce(f, e) IS NULL THEN
+        RETURN;
+    END IF;
+
+    SELECT t.* INTO b FROM tavus.budget t;
+    f := greatest(f, b.full_at);
+    f := CASE WHEN e > f THEN NULL ELSE f END;
+
+    IF f IS DISTINCT FROM b.full_at THEN
+        UPDATE tavus.budget SET full_at = f;
+    END IF;
+END
+$$;
+
+-- Notes which budget is passed, and that somebody was not served: for alerts, so not each time.
+CREATE OR REPLACE FUNCTION tavus.budget_note(b tavus.budget, budget jsonb, short boolean, at timestamptz)
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF coalesce(b.said IS DISTINCT FROM budget AND b.said_at < at - interval '1 minute'
+                OR b.said_at < at - interval '10 minutes' OR b.said_at > at, true)
+    THEN
+        UPDATE tavus.budget t
+           SET said = budget, said_at = at,
+               begun_at = CASE WHEN t.said_at > at - interval '1 day' THEN t.begun_at ELSE at END;
+    END IF;
+
+    IF short AND coalesce(b.short_at < at - interval '30 seconds' OR b.short_at > at, true) THEN
+        UPDATE tavus.budget t
+           SET short_at = at,
+               short_since = CASE WHEN t.short_at > at - interval '5 minutes' THEN t.short_since
+                                  ELSE at END;
+    END IF;
+END
+$$;
+
+-- Judges the wishes of a batch, in order, and records those that are granted, as tavus.record() does.
+-- Answers an array with an element a wish, as below; NULL, with nothing done, if somebody else is at it.
+-- Nobody waits here for the lock, as webhooks wait behind.
+--
+-- A wish that is there already is a duplicate, and has its place.  A ticket that was never seen is one to
+-- wait with.  First come, first served: a wish is granted if there are more free places than who
+-- waits, one of those who wait if there are as many as its position.  With seconds of 0 it can only wait.
+CREATE OR REPLACE FUNCTION tavus.record_wishes(
+    ids uuid[], received timestamptz[], digests bytea[], kinds smallint[], sources text[],
+    event_types text[], conversation_ids text[], nonces bytea[], verifications text[],
+    bodies bytea[], reasons text[],
+    budget jsonb, seconds int[], stays int[], addresses bytea[], visitors bytea[], tickets uuid[])
+RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+DECLARE
+    n        int := cardinality(ids);
+    b        tavus.budget;
+    at       timestamptz;
+    today    date;
+    active   int := (budget ->> 'active')::int;
+    calls_   bigint := (budget ->> 'day')::bigint;
+    seconds_ bigint := (budget ->> 'minutes')::bigint * 60;
+    visits_  int := (budget ->> 'visitor_day')::int;
+    line_    int := coalesce((budget ->> 'line')::int, 0);
+    taken    int;
+    young    int;
+    day      record;
+    visits   int;
+    queue    uuid[];
+    settled  boolean := false;
+    short    boolean := false;
+    full_    boolean;
+    mine     uuid;
+    spot     int;
+    l        tavus.line;
+    f        record;
+    fate     text;
+    fates    jsonb[] := '{}';
+    granted  bytea[] := '{}';
+    stored   int[] := '{}';
+    marks    text;
+BEGIN
+    IF (n, n, n, n, n, n, n, n, n, n, n, n, n, n, n) IS DISTINCT FROM
+       (cardinality(received), cardinality(digests), cardinality(kinds), cardinality(sources),
+        cardinality(event_types), cardinality(conversation_ids), cardinality(nonces),
+        cardinality(verifications), cardinality(bodies), cardinality(reasons),
+        cardinality(seconds), cardinality(stays), cardinality(addresses), cardinality(visitors),
+        cardinality(tickets))
+    THEN
+        RAISE 'arrays differ in length' USING ERRCODE = 'array_subscript_error';
+    END IF;
+
+    IF NOT pg_try_advisory_xact_lock(2026, 5) THEN
+        RETURN NULL;
+    END IF;
+
+    at := clock_timestamp();
+    today := (at AT TIME ZONE 'UTC')::date;
+
+    SELECT t.* INTO b FROM tavus.budget t;
+    SELECT count(*), count(*) FILTER (WHERE p.granted_at > at - interval '1 minute')
+      INTO taken, young FROM tavus.places p;
+    SELECT array_agg(t.ticket ORDER BY t.pos) INTO queue FROM tavus.line t
+     WHERE t.nonce IS NULL AND NOT t.gone;
+
+    IF queue IS NOT NULL THEN
+        PERFORM tavus.line_lapse(b, at);
+        queue := ARRAY(SELECT t.ticket FROM tavus.line t
+                        WHERE t.nonce IS NULL AND NOT t.gone ORDER BY t.pos);
+    END IF;
+
+    queue := coalesce(queue, '{}');
+
+    -- what was just asked for may have been refused
+    IF young > 0 AND line_ > 0 THEN
+        PERFORM tavus.places_settle(at, at - interval '1 minute');
+        SELECT count(*) INTO taken FROM tavus.places;
+        SELECT t.* INTO b FROM tavus.budget t;
+    END IF;
+
+    SELECT d.calls, d.seconds INTO day FROM tavus.budget_days d WHERE d.day = today;
+
+    IF active IS NULL AND NOT settled AND taken >= 1000 THEN
+        PERFORM tavus.places_settle(at, NULL);
+        settled := true;
+    END IF;
+
+    FOR i IN 1 .. n LOOP
+        IF tavus.part('intents', sources[i], event_types[i]) IS DISTINCT FROM 'wish' OR nonces[i] IS NULL
+        THEN
+            RAISE 'no wish' USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+
+        IF nonces[i] = ANY (granted)
+           OR (SELECT t.requested_id FROM tavus.intents t WHERE t.nonce = nonces[i]) IS NOT NULL
+        THEN
+            fates := fates || '{"fate": "duplicate"}'::jsonb;
+            stored := stored || i;
+            CONTINUE;
+        END IF;
+
+        -- the ticket that counts: its own, or that with which this visitor waits
+        mine := tickets[i];
+        spot := NULL;
+
+        IF mine IS NOT NULL THEN
+            SELECT t.* INTO l FROM tavus.line t WHERE t.ticket = mine;
+
+            IF l.gone THEN
+                fates := fates || '{"fate": "unknown_ticket"}'::jsonb;
+                CONTINUE;
+            ELSIF l.nonce IS NOT NULL THEN
+                SELECT t.* INTO f FROM tavus.line_fate(l.nonce, l.granted_at) t;
+
+                IF f.fate <> 'again' THEN
+                    fates := fates || CASE f.fate WHEN 'gone' THEN '{"fate": "unknown_ticket"}'::jsonb
+                                 ELSE jsonb_strip_nulls(jsonb_build_object(
+                                          'fate', 'taken', 'conversation_id', f.conversation)) END;
+                    CONTINUE;
+                END IF;
+
+                UPDATE tavus.line t SET nonce = NULL, granted_at = NULL, asked_at = at
+                 WHERE t.ticket = mine;
+                queue := ARRAY(SELECT t.ticket FROM tavus.line t
+                                WHERE t.nonce IS NULL AND NOT t.gone ORDER BY t.pos);
+            ELSIF l.ticket IS NULL AND visitors[i] IS NOT NULL AND queue <> '{}' THEN
+                mine := coalesce((SELECT t.ticket FROM tavus.line t
+                                   WHERE t.nonce IS NULL AND NOT t.gone AND t.visitor = visitors[i]
+                                   ORDER BY t.pos LIMIT 1), mine);
+            END IF;
+
+            spot := array_position(queue, mine);
+        END IF;
+
+        LOOP
+            visits := CASE WHEN visits_ IS NOT NULL THEN (
+                          SELECT max(v.calls) FROM tavus.budget_visitors v
+                           WHERE v.day = today AND v.who IN (addresses[i], visitors[i])) END;
+            full_ := line_ > 0 AND tavus.budget_full(b, at);
+            fate := CASE WHEN coalesce(day.calls, 0) >= calls_ THEN 'day_spent'
+                         WHEN coalesce(day.seconds, 0) + greatest(seconds[i], 1) > seconds_
+                         THEN 'minutes_spent'
+                         WHEN visits >= visits_ THEN 'visitor_spent'
+                         WHEN seconds[i] > 0 AND NOT full_
+                              AND coalesce(active - taken >= coalesce(spot, cardinality(queue) + 1), true)
+                         THEN 'granted' END;
+
+            EXIT WHEN fate = 'granted' OR settled;
+
+            PERFORM tavus.places_settle(at, NULL);
+            settled := true;
+            SELECT count(*) INTO taken FROM tavus.places;
+            SELECT t.* INTO b FROM tavus.budget t;
+            SELECT d.calls, d.seconds INTO day FROM tavus.budget_days d WHERE d.day = today;
+        END LOOP;
+
+        IF fate = 'granted' THEN
+            INSERT INTO tavus.places (nonce, granted_at, until, day, seconds, address, visitor, ticket, pos)
+            VALUES (nonces[i], at, at + stays[i] * interval '1 second', today, seconds[i],
+                    addresses[i], visitors[i], mine,
+                    CASE WHEN mine IS NOT NULL
+                         THEN coalesce((SELECT t.pos FROM tavus.line t WHERE t.ticket = mine),
+                                       nextval('tavus.line_pos')) END);
+
+            INSERT INTO tavus.budget_days AS d (day, calls, seconds) VALUES (today, 1, seconds[i])
+            ON CONFLICT ON CONSTRAINT budget_days_pkey
+            DO UPDATE SET calls = d.calls + 1, seconds = d.seconds + EXCLUDED.seconds
+            RETURNING d.calls, d.seconds INTO day;
+
+            IF visits_ IS NOT NULL THEN
+                INSERT INTO tavus.budget_visitors AS v (day, who, calls)
+                SELECT today, u.who, 1 FROM unnest(ARRAY[addresses[i], visitors[i]]) AS u (who)
+                 WHERE u.who IS NOT NULL
+                ON CONFLICT ON CONSTRAINT budget_visitors_pkey DO UPDATE SET calls = v.calls + 1;
+            END IF;
+
+            IF spot IS NOT NULL THEN
+                UPDATE tavus.line t SET nonce = nonces[i], granted_at = at WHERE t.ticket = mine;
+                queue := queue[:spot - 1] || queue[spot + 1:];
+            END IF;
+
+            taken := taken + 1;
+            granted := granted || nonces[i];
+            stored := stored || i;
+            fates := fates || '{"fate": "granted"}'::jsonb;
+
+        ELSIF fate IS NOT NULL THEN
+            IF spot IS NOT NULL THEN
+                UPDATE tavus.line t SET gone = true WHERE t.ticket = mine;
+                queue := queue[:spot - 1] || queue[spot + 1:];
+            END IF;
+
+            fates := fates || jsonb_build_object('fate', fate, 'retry_after', tavus.budget_rest(at));
+
+        ELSE
+            short := true;
+
+            IF spot IS NULL THEN
+                fate := CASE WHEN mine IS NULL OR line_ < 1
+                               OR EXISTS (SELECT FROM tavus.line t
+                                           WHERE t.nonce IS NULL AND NOT t.gone
+                                             AND t.address = addresses[i])
+                             THEN 'busy'
+                             WHEN cardinality(queue) >= line_ THEN 'line_full' END;
+            END IF;
+
+            IF fate IS NOT NULL THEN
+                fates := fates || jsonb_build_object('fate', fate);
+                CONTINUE;
+            END IF;
+
+            IF spot IS NULL THEN
+                INSERT INTO tavus.line (ticket, pos, address, visitor, made_at, asked_at)
+                VALUES (mine, nextval('tavus.line_pos'), addresses[i], visitors[i], at, at);
+                queue := queue || mine;
+                spot := cardinality(queue);
+            ELSE
+                UPDATE tavus.line t SET asked_at = at
+                 WHERE t.ticket = mine AND t.asked_at < at - interval '10 seconds';
+            END IF;
+
+            SELECT t.* INTO b FROM tavus.line_length(b, at) t;
+            fates := fates || jsonb_strip_nulls(jsonb_build_object(
+                'fate', 'waits', 'ticket', mine, 'position', spot,
+                'wait', ceil(spot * tavus.line_step(b, coalesce(active, taken)))));
+        END IF;
+    END LOOP;
+
+    PERFORM tavus.budget_note(b, budget, short, at);
+
+    IF cardinality(stored) = n THEN
+        marks := tavus.record(ids, received, digests, kinds, sources, event_types, conversation_ids,
+                              nonces, verifications, bodies, reasons);
+    ELSIF stored <> '{}' THEN
+        SELECT tavus.record(array_agg(ids[s]), array_agg(received[s]), array_agg(digests[s]),
+                            array_agg(kinds[s]), array_agg(sources[s]), array_agg(event_types[s]),
+                            array_agg(conversation_ids[s]), array_agg(nonces[s]),
+                            array_agg(verifications[s]), array_agg(bodies[s]), array_agg(reasons[s]))
+          INTO marks
+          FROM (SELECT u.s FROM unnest(stored) WITH ORDINALITY AS u (s, o) ORDER BY u.o OFFSET 0) u;
+    END IF;
+
+    -- what was granted a place must be there
+    IF marks ~ '[^sd]' THEN
+        RAISE 'a wish was not stored: %', marks USING ERRCODE = 'data_exception';
+    END IF;
+
+    RETURN to_jsonb(fates);
+END
+$$;
+
+-- For the admin's API and for metrics: what is used of each limit (NULL where there is none), by what is
+-- known now, and until when.  Changes nothing, and takes no lock.
+CREATE OR REPLACE FUNCTION tavus.budget_state(budget jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+    WITH t AS (
+        SELECT now() AS at, (now() AT TIME ZONE 'UTC')::date AS today
+    ), p AS MATERIALIZED (
+        SELECT s.* FROM t, tavus.places_seen(t.at, NULL) s
+    ), held AS (
+        SELECT count(p.nonce) FILTER (WHERE p.over IS NULL) AS n,
+               coalesce(sum(p.used) FILTER (WHERE p.over IS NULL AND p.day = t.today), 0) AS reserved,
+               coalesce(sum(p.seconds - p.used) FILTER (WHERE p.day = t.today), 0) AS back,
+               count(*) FILTER (WHERE p.over = 'failed' AND p.day = t.today) AS failed
+          FROM t LEFT JOIN p ON true
+    ), used AS (
+        SELECT coalesce(d.calls, 0) - h.failed AS calls, coalesce(d.seconds, 0) - h.back AS seconds,
+               h.n, h.reserved
+          FROM t CROSS JOIN held h LEFT JOIN tavus.budget_days d ON d.day = t.today
+    )
+    SELECT jsonb_build_object(
+        'active', jsonb_build_object('used', u.n, 'limit', (budget ->> 'active')::int),
+        'day', jsonb_build_object('used', u.calls, 'limit', (budget ->> 'day')::bigint),
+        'minutes', jsonb_build_object('used', ceil(u.seconds / 60.0), 'limit', (budget ->> 'minutes')::bigint,
+                                      'reserved', ceil(u.reserved / 60.0)),
+        'waiting', jsonb_build_object('used', (SELECT count(*) FROM tavus.line l
+                                                WHERE l.nonce IS NULL AND NOT l.gone),
+                                      'limit', coalesce((budget ->> 'line')::int, 0)),
+        'visitor_day', jsonb_build_object('limit', (budget ->> 'visitor_day')::int),
+        'until', tavus.iso((t.today + 1)::timestamp AT TIME ZONE 'UTC'),
+        'tavus_full', (SELECT tavus.budget_full(b, t.at) FROM tavus.budget b),
+        'places', coalesce((
+            SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
+                       'age', floor(extract(epoch FROM t.at - h.granted_at))::int,
+                       'until', tavus.iso(h.until), 'conversation_id', h.conversation_id))
+                       ORDER BY h.granted_at, h.nonce)
+              FROM (SELECT p.* FROM p WHERE p.over IS NULL ORDER BY p.granted_at, p.nonce LIMIT 100) h),
+            '[]'))
+      FROM t, used u
+$$;
