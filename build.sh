@@ -24,6 +24,8 @@ usage: ./build.sh COMMAND
   site            build/site
   npm             Node, and what the site and the tests take from npm
   db              start the private PostgreSQL alone, with the schema
+  check [CONF]    says of a site what is well, what is not, and what to do;
+                  without CONF of what run has started; check --help
   bench [CASE...] the measurements in t/bench; "bench pages" those of the
                   site
   lint            compilers' warnings, clang-tidy, cppcheck, style, shell, Perl
@@ -290,6 +292,28 @@ cmd_db() {
     exec t/sandbox/run db
 }
 
+# Of what run has started: its configuration, folder and admin.
+cmd_check() {
+    local dir=${RUN_DIR:-$BUILD/run} a one=0
+
+    for a in "$@"; do
+        # a file, and not the value of an option
+        [[ $a == --launch* || $a == --help || -f $a ]] && one=1
+    done
+
+    if (( ! one )); then
+        [[ -f $dir/live/conf/nginx.conf ]] \
+            || die "nothing runs in $dir: ./build.sh run, or check CONF"
+        set -- -p "$(cd "$dir/live" && pwd -P)" --nginx "$NGINX" "$@" \
+            "$(cd "$dir/live" && pwd -P)/conf/nginx.conf"
+        # shellcheck disable=SC1091
+        TAVUS_CHECK_ADMIN=$(. "$dir/env" \
+            && printf '%s:%s' "$ADMIN_USER" "$ADMIN_PASSWORD") || die "no $dir/env"
+        export TAVUS_CHECK_ADMIN
+    fi
+    exec perl debian/tavus-check "$@"
+}
+
 cmd_clean() {
     t/sandbox/run clean
     rm -rf "$BUILD" site/node_modules site/.astro site/src/generated
@@ -367,6 +391,7 @@ case $command in
     site)   build_site ;;
     npm)    build_npm ;;
     db)     cmd_db ;;
+    check)  cmd_check "$@" ;;
     bench)  cmd_bench "$@" ;;
     lint)   cmd_lint ;;
     fuzz)   cmd_fuzz "$@" ;;

@@ -251,6 +251,13 @@ ngx_module_t  ngx_tavus_module = {
 };
 
 
+/* for who looks into the file, as debian/tavus-check does */
+
+const char  ngx_tavus_module_build[] =
+    "nginx-tavus/" TAVUS_VERSION ", schema " ngx_value(NGX_TAVUS_SCHEMA);
+
+
+
 static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
 

@@ -85,6 +85,9 @@ static const tavus_delivery_rule_t  tavus_delivery_rules[] = {
     /* addresses at which anybody may watch */
     { "video.*", 1 },
 
+    /* what debian/tavus-check stores, to see whether it can be */
+    { "system.check", 1 },
+
     /* that a conversation was, and how it went */
     { "conversation.requested", 0 },
     { "conversation.created", 0 },

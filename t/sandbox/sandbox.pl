@@ -57,6 +57,7 @@
 #     max_concurrent       conversations that may be active at once
 #     max_crawling         sites that may be read at once
 #     max_crawls           documents that are crawled sites
+#     missing_ids          personas and replicas that Tavus does not know
 #     names                in answers and callbacks: new (pal, face), old
 #                          (persona, replica), mixed, or as it was asked
 #     plan_limit   longer ones are cut, and nothing is said
@@ -67,6 +68,7 @@
 #     seed                 of what is random from now on
 #     sendgrid_from        the only verified sender; else anybody is
 #     sendgrid_key         "SG.…"
+#     sendgrid_scopes      what its key may
 #     sendgrid_limit       mails a minute; any more are 429
 #     story                in rooms: plain, full or all (lib/Sandbox/Script.pm)
 #     stripe_account_version   of events that are listed, as below
@@ -96,7 +98,7 @@
 #   POST /ga4/mp/collect, /ga4/debug/mp/collect     Ga4.pm
 #   POST /hooks/NAME                Hooks.pm
 #   *    /v1/…                      Stripe.pm: sessions, prices, events
-#   POST /v3/mail/send              Sendgrid.pm
+#   POST /v3/mail/send, GET /v3/scopes  Sendgrid.pm
 #
 # Faults match the beginning of the path, and what "holds" some text, and apply
 # to "times" calls (default: all).  kind is one of

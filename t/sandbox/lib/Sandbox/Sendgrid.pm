@@ -170,6 +170,18 @@ sub mount ($self, $r) {
     $r->any('/v3/mail/send')->to(cb => sub ($c) {
         $self->sandbox->answer($c, $self->take($c));
     });
+    $r->get('/v3/scopes')->to(cb => sub ($c) {
+        $self->sandbox->answer($c, $self->scopes($c));
+    });
+}
+
+# What the key that asks may, as GET /v3/scopes tells:
+# https://www.twilio.com/docs/sendgrid/api-reference/api-key-permissions
+sub scopes ($self, $c) {
+    my ($key) = ($c->req->headers->authorization // '') =~ /^Bearer (.+)\z/;
+    return 401, {errors => [{field => undef, message => 'authorization required'}]}
+        unless defined $key && secure_compare($key, $self->now->{sendgrid_key});
+    return 200, {scopes => $self->now->{sendgrid_scopes}};
 }
 
 sub reset ($self) {

@@ -39,6 +39,8 @@ sub mount ($self, $r) {
         read   => $api->get('/conversations/:id'),
         finish => $api->post('/conversations/:id/end'),
         remove => $api->delete('/conversations/:id'),
+        persona => $api->get('/personas/:id'),
+        replica => $api->get('/replicas/:id'),
     );
     for my $method (keys %cb) {
         $cb{$method}->to(cb => sub ($c) {
@@ -98,6 +100,32 @@ sub create ($self, $c) {
 }
 
 sub find ($self, $c) { return $self->conversations->{$c->param('id')} }
+
+# Any that can be one is there, but those of missing_ids.
+sub known ($self, $c, $head) {
+    my $id = $c->param('id');
+    return $id =~ /^$head\w+\z/
+        && !grep { $_ eq $id } $self->sandbox->config_now->{missing_ids}->@*;
+}
+
+sub persona ($self, $c) {
+    if (my @refused = unknown_query($c)) { return @refused }
+    return 400, {error => 'Invalid persona_id'} unless $self->known($c, 'p');
+    return 200, {persona_id => $c->param('id'), persona_name => 'Sandbox',
+        system_prompt => '', default_replica_id => undef, document_ids => [],
+        document_tags => [], layers => {}, created_at => '2026-01-01T00:00:00Z',
+        updated_at => '2026-01-01T00:00:00Z'};
+}
+
+sub replica ($self, $c) {
+    if (my @refused = unknown_query($c, 'verbose')) { return @refused }
+    return 400, {error => 'Invalid replica_id'} unless $self->known($c, 'r');
+    return 200, {replica_id => $c->param('id'), replica_name => 'Sandbox',
+        thumbnail_video_url => '', training_progress => '100/100',
+        status => 'completed', created_at => '2026-01-01T00:00:00Z',
+        updated_at => '2026-01-01T00:00:00Z', error_message => undef,
+        model_name => 'phoenix-4'};
+}
 
 my @BAD_ID = (400, {error => 'Invalid conversation_id'});
 
