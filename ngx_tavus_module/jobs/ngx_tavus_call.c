@@ -278,6 +278,12 @@ ngx_tavus_call_tell_fate(ngx_tavus_call_t *call, ngx_uint_t retry_after)
         answer.retry_after = v->retry_after;
     }
 
+    /* there is a line, but another visitor of this address is in it */
+
+    if (v->fate == NGX_TAVUS_FATE_BUSY && call->wish.has_ticket) {
+        answer.reason = "address";
+    }
+
     answer.retry_after = ngx_max(answer.retry_after, retry_after);
 
     ngx_tavus_call_tell(call, &answer);
@@ -584,6 +590,7 @@ ngx_tavus_call_queued(void *data, ngx_tavus_outcome_e outcome, ngx_msec_t time)
 
     if (call->wish.verdict.fate <= NGX_TAVUS_FATE_DUPLICATE) {
         call->wish.verdict.fate = NGX_TAVUS_FATE_BUSY;
+        call->wish.has_ticket = 0;
     }
 
     ngx_tavus_call_tell_fate(call, call->retry_after);
