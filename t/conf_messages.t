@@ -538,6 +538,22 @@ says('invalid realm "a"b"', $users,
 says('invalid parameter "other"', $users,
     x("tavus_admin_users $dir/users other;"));
 
+# ---- budget
+my $budget = qr/^\s*tavus_budget /;
+sub budget { return http(tavus_budget => $_[0], @_[1 .. $#_]) }
+says('invalid limit "hour=3", it is one of active, day, minutes, visitor_day and '
+    . 'line with "=" and a number', $budget, budget('hour=3'));
+says('invalid limit "line=0", it is a number from 1 to 1000', $budget,
+    budget('line=0'));
+says('duplicate limit "day=4"', $budget, budget('day=3 day=4'));
+says('"line" of "tavus_budget" needs "active", as nobody waits where there is always '
+    . 'a place', $budget, budget('line=3'));
+# in the order of the file, of which the first is named
+says('"minutes=9" of "tavus_budget" is less than one call of vertical "healthcare", '
+    . '"max_call_duration" 600,', $budget, budget('minutes=9'));
+says('"tavus_budget" needs "tavus_database"', $budget,
+    budget('day=3', tavus_database => undef), locations => \%nothing);
+
 # ---- twice
 my %repeated = map { $_ => 1 } qw(tavus_limit_zone tavus_limit
     tavus_deliver tavus_vertical tavus_plan tavus_cors_origin
@@ -548,6 +564,7 @@ my %twice = (
     tavus_store_timeout => '1s', tavus_store_buffer => '16m',
     tavus_journal => "$dir/j", tavus_retention => '60d',
     tavus_repair => 'off', tavus_stripe_repair => 'off',
+    tavus_budget => 'day=3',
     tavus_api_key => $good, tavus_api_url => 'https://127.0.0.1',
     tavus_api_timeout => '1s', tavus_api_call_limit => '5m',
     tavus_stripe_key => $stripe, tavus_stripe_api_url => 'https://127.0.0.1',
