@@ -5,6 +5,7 @@ package Tavus::Test::Budget;
 #   asked($t)           how often Tavus was asked for a conversation
 #   end_call($t, $id)   Tavus tells that it has ended
 #   used($t)            places that are held, by /api/admin/budget
+#   held($t)            the conversations that hold one, the oldest first
 #   said($res)          [status, code, reason] of an answer
 #   create_bytes(%headers)  a create, for a socket
 #   granted($t, $name, %request)        a create that is; its conversation
@@ -16,8 +17,8 @@ use Exporter qw(import);
 use Tavus::Test::Sign qw(tavus_event);
 use Test::More ();
 
-our @EXPORT = our @EXPORT_OK = qw(asked create_bytes end_call granted refused said
-    used);
+our @EXPORT = our @EXPORT_OK = qw(asked create_bytes end_call granted held
+    refused said used);
 
 sub asked ($t) {
     return scalar grep {
@@ -34,6 +35,11 @@ sub end_call ($t, $id) {
 
 sub used ($t) {
     return $t->admin('/api/admin/budget')->json->{active}{used};
+}
+
+sub held ($t) {
+    return grep { defined } map { $_->{conversation_id} }
+        ($t->admin('/api/admin/budget')->json // {})->{places}->@*;
 }
 
 sub said ($res) {
