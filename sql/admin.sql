@@ -98,7 +98,14 @@ BEGIN
         END IF;
     END IF;
 
-    IF event_type IS NOT NULL THEN
+    -- a name, or all that begin with one: "admin.*"
+    IF event_type LIKE '%_.*' THEN
+        IF near = '' AND tavus.trails('server', event_type) THEN
+            near := ' AND e.source = ''server'' AND e.source <> ''tavus''';
+        END IF;
+        event_type := left(event_type, -1);
+        far := far || ' AND starts_with(s.event_type, $6)';
+    ELSIF event_type IS NOT NULL THEN
         far := far || ' AND s.event_type = $6';
     END IF;
 

@@ -40,7 +40,8 @@ GRANT EXECUTE ON FUNCTION
     tavus.stripe_repair(boolean, bigint, text, text, int),
     tavus.orders_roll(int, boolean),
     tavus.leads_roll(int),
-    tavus.lead_handled(uuid, boolean, text)
+    tavus.lead_handled(uuid, boolean, text),
+    tavus.trail_changed(text, jsonb)
 TO tavus_app;
 
 GRANT EXECUTE ON FUNCTION

@@ -3,7 +3,7 @@
 -- or as a role with CREATEROLE that may create schemas in the database.
 
 -- the newest numbered file
-\set newest 21
+\set newest 23
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -247,6 +247,14 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 21) AS due \gset
     COMMIT;
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 23) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0023_retention.sql
+    INSERT INTO tavus.migrations (version) VALUES (23);
+    COMMIT;
+\endif
+
 -- What is not numbered is replaced each time, all at once.  Rights are changed without a lock on the
 -- table, which upkeep must not change meanwhile.
 
@@ -277,6 +285,7 @@ SET LOCAL lock_timeout = '300ms';
 \ir leads.sql
 \ir mail.sql
 \ir alerts.sql
+\ir trail.sql
 \ir admin.sql
 \ir grants.sql
 

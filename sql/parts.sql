@@ -80,3 +80,8 @@ LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN source IS DISTINCT FROM 'tavus'
        OR coalesce(tavus.part('conversations', source, event_type)
                        IN ('started', 'shutdown', 'transcript'), false);
+
+-- Whether it is of the trail: what an admin has changed or looked at.
+CREATE OR REPLACE FUNCTION tavus.trails(source text, event_type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN source = 'server' AND starts_with(event_type, 'admin.');

@@ -27,7 +27,7 @@ sub ask {
 sub told {
     return [map { [$_->[0], from_json($_->[1])->{user}] }
         $db->selectall_arrayref(q{SELECT event_type, convert_from(body, 'UTF8')
-            FROM tavus.events ORDER BY id})->@*];
+            FROM tavus.events WHERE event_type LIKE 'document.%' ORDER BY id})->@*];
 }
 
 my %new = (document_url => 'https://a.example/', crawl => {});

@@ -58,6 +58,9 @@ static const tavus_delivery_rule_t  tavus_delivery_rules[] = {
     { "contact.submitted", 1 },
     { "contact.*", 1 },
 
+    /* who of the owner's people did what, and looked at whom */
+    { "admin.*", 1 },
+
     /* what was said and seen, under the names of the first sites */
     { "utterance", 1 },
     { "perception_tool_call", 1 },

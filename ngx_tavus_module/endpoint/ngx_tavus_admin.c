@@ -9,6 +9,7 @@
 #include "endpoint/ngx_tavus_admin_deliveries.h"
 #include "endpoint/ngx_tavus_admin_documents.h"
 #include "endpoint/ngx_tavus_admin_leads.h"
+#include "endpoint/ngx_tavus_admin_trail.h"
 #include "guard/ngx_tavus_users.h"
 #include "http/ngx_tavus_args.h"
 #include "http/ngx_tavus_problem.h"
@@ -44,6 +45,7 @@ typedef enum {
     ngx_tavus_arg_limit,
     ngx_tavus_arg_number,
     ngx_tavus_arg_uuid,
+    ngx_tavus_arg_personal,         /* a text that the trail must not hold */
 
     /* not the client's to give: the last one of a route */
     ngx_tavus_arg_budget,
@@ -72,6 +74,8 @@ typedef struct {
     ngx_uint_t               stmt;          /* ngx_tavus_stmt_e */
     ngx_uint_t               item;          /* an id follows the path: its
                                                kind is args[0]'s */
+    const char              *looks;         /* at what is personal: its name
+                                               in the trail; or NULL */
     ngx_tavus_admin_arg_t    args[NGX_TAVUS_ADMIN_MAX_ARGS];
 } ngx_tavus_admin_route_t;
 
@@ -82,15 +86,25 @@ typedef struct {
     ngx_pool_t              *pool;
     ngx_tavus_wait_t         wait;
     ngx_tavus_pg_op_t        op;
+    cJSON                   *object;        /* for the trail; or NULL */
 } ngx_tavus_admin_query_t;
 
 
 static ngx_int_t ngx_tavus_admin_run(ngx_http_request_t *r,
     ngx_tavus_admin_route_t *route, ngx_str_t *id);
+static ngx_int_t ngx_tavus_admin_look(ngx_http_request_t *r,
+    ngx_tavus_admin_route_t *route, ngx_tavus_admin_query_t *query,
+    ngx_int_t *sent);
+static void ngx_tavus_admin_looked(ngx_http_request_t *r, void *data);
+static void ngx_tavus_admin_unlooked(void *data);
+static ngx_int_t ngx_tavus_admin_ask(ngx_http_request_t *r,
+    ngx_tavus_admin_query_t *query, ngx_int_t *sent);
 static ngx_int_t ngx_tavus_admin_args(ngx_http_request_t *r,
     ngx_tavus_admin_query_t *query, ngx_tavus_admin_route_t *route,
     ngx_int_t *sent);
 static const char *ngx_tavus_admin_budget(ngx_http_request_t *r);
+static void ngx_tavus_admin_told(ngx_tavus_admin_query_t *query,
+    ngx_tavus_admin_arg_t *arg, const char *value);
 static ngx_int_t ngx_tavus_admin_value(ngx_tavus_admin_query_t *query,
     ngx_uint_t n, ngx_tavus_admin_arg_t *arg, const char *value, size_t len);
 static void ngx_tavus_admin_answer(ngx_tavus_pg_op_t *op, ngx_int_t rc,
@@ -107,23 +121,23 @@ static ngx_uint_t ngx_tavus_admin_prefix(ngx_http_core_loc_conf_t *clcf);
 static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
 
     { ngx_string("events"),
-      ngx_tavus_stmt_admin_events, 0,
+      ngx_tavus_stmt_admin_events, 0, NULL,
       { { "type", 16, ngx_tavus_arg_type },
         { "event_type", 200, ngx_tavus_arg_text },
         { "source", 32, ngx_tavus_arg_text },
         { "conversation_id", 200, ngx_tavus_arg_text },
-        { "q", 200, ngx_tavus_arg_text },
+        { "q", 200, ngx_tavus_arg_personal },
         { "from", 64, ngx_tavus_arg_time },
         { "to", 64, ngx_tavus_arg_time },
         { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 36, ngx_tavus_arg_uuid } } },
 
     { ngx_string("events/"),
-      ngx_tavus_stmt_admin_event, 1,
+      ngx_tavus_stmt_admin_event, 1, "events/{id}",
       { { "id", 36, ngx_tavus_arg_uuid } } },
 
     { ngx_string("conversations"),
-      ngx_tavus_stmt_admin_conversations, 0,
+      ngx_tavus_stmt_admin_conversations, 0, NULL,
       { { "status", 16, ngx_tavus_arg_status },
         { "vertical", 32, ngx_tavus_arg_text },
         { "from", 64, ngx_tavus_arg_time },
@@ -132,44 +146,44 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
         { "cursor", 400, ngx_tavus_arg_text } } },
 
     { ngx_string("conversations/"),
-      ngx_tavus_stmt_admin_conversation, 1,
+      ngx_tavus_stmt_admin_conversation, 1, "conversations/{id}",
       { { "id", 200, ngx_tavus_arg_text } } },
 
     { ngx_string("quarantine"),
-      ngx_tavus_stmt_admin_quarantine, 0,
+      ngx_tavus_stmt_admin_quarantine, 0, "quarantine",
       { { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 20, ngx_tavus_arg_number } } },
 
     { ngx_string("deliveries"),
-      ngx_tavus_stmt_admin_deliveries, 0,
+      ngx_tavus_stmt_admin_deliveries, 0, NULL,
       { { "destination", 32, ngx_tavus_arg_text },
         { "state", 16, ngx_tavus_arg_delivery },
         { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 20, ngx_tavus_arg_number } } },
 
     { ngx_string("alerts"),
-      ngx_tavus_stmt_admin_alerts, 0,
+      ngx_tavus_stmt_admin_alerts, 0, NULL,
       { { "state", 16, ngx_tavus_arg_alert },
         { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 20, ngx_tavus_arg_number } } },
 
     { ngx_string("budget"),
-      ngx_tavus_stmt_admin_budget, 0,
+      ngx_tavus_stmt_admin_budget, 0, NULL,
       { { NULL, 0, ngx_tavus_arg_budget } } },
 
     { ngx_string("leads"),
-      ngx_tavus_stmt_admin_leads, 0,
+      ngx_tavus_stmt_admin_leads, 0, "leads",
       { { "handled", 8, ngx_tavus_arg_boolean },
-        { "email", 320, ngx_tavus_arg_text },
+        { "email", 320, ngx_tavus_arg_personal },
         { "from", 64, ngx_tavus_arg_time },
         { "to", 64, ngx_tavus_arg_time },
         { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 36, ngx_tavus_arg_uuid } } },
 
     { ngx_string("orders"),
-      ngx_tavus_stmt_admin_orders, 0,
+      ngx_tavus_stmt_admin_orders, 0, "orders",
       { { "state", 16, ngx_tavus_arg_order },
-        { "email", 320, ngx_tavus_arg_text },
+        { "email", 320, ngx_tavus_arg_personal },
         { "ours", 8, ngx_tavus_arg_boolean },
         { "from", 64, ngx_tavus_arg_time },
         { "to", 64, ngx_tavus_arg_time },
@@ -179,7 +193,7 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
     /* whose status is a word of Stripe's, who may think of another */
 
     { ngx_string("subscriptions"),
-      ngx_tavus_stmt_admin_subscriptions, 0,
+      ngx_tavus_stmt_admin_subscriptions, 0, "subscriptions",
       { { "status", 64, ngx_tavus_arg_text },
         { "ours", 8, ngx_tavus_arg_boolean },
         { "from", 64, ngx_tavus_arg_time },
@@ -187,7 +201,7 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
         { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 36, ngx_tavus_arg_uuid } } },
 
-    { ngx_null_string, 0, 0, { { NULL, 0, 0 } } }
+    { ngx_null_string, 0, 0, NULL, { { NULL, 0, 0 } } }
 };
 
 
@@ -340,39 +354,118 @@ ngx_tavus_admin_run(ngx_http_request_t *r, ngx_tavus_admin_route_t *route,
         goto failed;
     }
 
+    if (route->item && route->looks) {
+        ngx_tavus_admin_told(query, &route->args[0], query->op.values[0]);
+    }
+
     query->op.stmt = &ngx_tavus_statements[route->stmt];
     query->op.timeout = NGX_TAVUS_ADMIN_TIMEOUT;
     query->op.keep = 1;
     query->op.handler = ngx_tavus_admin_answer;
     query->op.data = query;
 
-    if (ngx_tavus_watch_client(r) != NGX_OK
-        || ngx_tavus_attach(&query->wait, r, ngx_tavus_admin_gone, query)
-           != NGX_OK)
-    {
+    if (ngx_tavus_watch_client(r) != NGX_OK) {
         rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
         goto failed;
     }
 
-    if (ngx_tavus_store_query(&query->op) != NGX_OK) {
-        (void) ngx_tavus_detach(&query->wait);
-
-        rc = ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                    "storage_unavailable",
-                                    NGX_TAVUS_ADMIN_RETRY,
-                                    "The database cannot be asked now.");
-        goto failed;
+    if (ngx_tavus_admin_look(r, route, query, &rc) == NGX_OK) {
+        r->main->count++;
+        return NGX_DONE;
     }
-
-    r->main->count++;
-
-    return NGX_DONE;
 
 failed:
 
+    cJSON_Delete(query->object);
     ngx_destroy_pool(pool);
 
     return rc;
+}
+
+
+/* NGX_OK: it will be answered; NGX_DECLINED: *sent is what came of it */
+
+static ngx_int_t
+ngx_tavus_admin_look(ngx_http_request_t *r, ngx_tavus_admin_route_t *route,
+    ngx_tavus_admin_query_t *query, ngx_int_t *sent)
+{
+    cJSON                    *object;
+    ngx_tavus_admin_trail_t   trail;
+
+    if (route->looks == NULL) {
+        return ngx_tavus_admin_ask(r, query, sent);
+    }
+
+    trail.handler = ngx_tavus_admin_looked;
+    trail.gone = ngx_tavus_admin_unlooked;
+    trail.data = query;
+
+    object = query->object;
+    query->object = NULL;
+
+    switch (ngx_tavus_admin_trail_look(r, route->looks, object, &trail)) {
+
+    case NGX_OK:
+        return ngx_tavus_admin_ask(r, query, sent);
+
+    case NGX_AGAIN:
+        return NGX_OK;
+
+    default: /* NGX_ERROR */
+        *sent = ngx_tavus_admin_trail_unavailable(r);
+        return NGX_DECLINED;
+    }
+}
+
+
+static void
+ngx_tavus_admin_looked(ngx_http_request_t *r, void *data)
+{
+    ngx_tavus_admin_query_t *query = data;
+
+    ngx_int_t  rc;
+
+    if (ngx_tavus_admin_ask(r, query, &rc) != NGX_OK) {
+        ngx_destroy_pool(query->pool);
+        ngx_tavus_finalize(r, rc);
+    }
+}
+
+
+static void
+ngx_tavus_admin_unlooked(void *data)
+{
+    ngx_tavus_admin_query_t *query = data;
+
+    ngx_destroy_pool(query->pool);
+}
+
+
+/* as ngx_tavus_admin_look() */
+
+static ngx_int_t
+ngx_tavus_admin_ask(ngx_http_request_t *r, ngx_tavus_admin_query_t *query,
+    ngx_int_t *sent)
+{
+    if (ngx_tavus_attach(&query->wait, r, ngx_tavus_admin_gone, query)
+        != NGX_OK)
+    {
+        *sent = NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return NGX_DECLINED;
+    }
+
+    if (ngx_tavus_store_query(&query->op) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    (void) ngx_tavus_detach(&query->wait);
+
+    *sent = ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                   "storage_unavailable",
+                                   NGX_TAVUS_ADMIN_RETRY,
+                                   "The database cannot be asked now.");
+
+    return NGX_DECLINED;
 }
 
 
@@ -424,6 +517,10 @@ ngx_tavus_admin_args(ngx_http_request_t *r, ngx_tavus_admin_query_t *query,
             *sent = ngx_tavus_args_invalid(r, route->args[i].name);
             return NGX_DECLINED;
         }
+
+        if (route->looks) {
+            ngx_tavus_admin_told(query, &route->args[i], value);
+        }
     }
 
     return NGX_OK;
@@ -440,6 +537,41 @@ ngx_tavus_admin_budget(ngx_http_request_t *r)
     budget = ngx_http_get_module_main_conf(r, ngx_tavus_budget_module);
 
     return budget->json.len ? (char *) budget->json.data : "{}";
+}
+
+
+/*
+ * What the trail has of an argument.  A page is the look that its first one
+ * is, a time that goes with the clock is its day.
+ */
+
+static void
+ngx_tavus_admin_told(ngx_tavus_admin_query_t *query,
+    ngx_tavus_admin_arg_t *arg, const char *value)
+{
+    char  day[sizeof("2026-11-29")];
+
+    if (arg->kind == ngx_tavus_arg_limit
+        || ngx_strcmp(arg->name, "cursor") == 0)
+    {
+        return;
+    }
+
+    if (query->object == NULL) {
+        query->object = cJSON_CreateObject();
+    }
+
+    if (arg->kind == ngx_tavus_arg_personal) {
+        (void) cJSON_AddTrueToObject(query->object, arg->name);
+        return;
+    }
+
+    if (arg->kind == ngx_tavus_arg_time) {
+        ngx_cpystrn((u_char *) day, (u_char *) value, sizeof(day));
+        value = day;
+    }
+
+    (void) cJSON_AddStringToObject(query->object, arg->name, value);
 }
 
 
@@ -500,6 +632,7 @@ ngx_tavus_admin_value(ngx_tavus_admin_query_t *query, ngx_uint_t n,
         break;
 
     case ngx_tavus_arg_text:
+    case ngx_tavus_arg_personal:
         /* a path is not checked by now as arguments are */
 
         if (ngx_strlen(value) != len || !tavus_utf8_valid(value, len)) {

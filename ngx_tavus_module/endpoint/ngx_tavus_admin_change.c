@@ -6,6 +6,7 @@
 
 
 #include "endpoint/ngx_tavus_admin_change.h"
+#include "endpoint/ngx_tavus_admin_trail.h"
 #include "guard/ngx_tavus_cors.h"
 #include "http/ngx_tavus_ctx.h"
 #include "http/ngx_tavus_problem.h"
@@ -18,6 +19,8 @@
 #define NGX_TAVUS_CHANGE_RETRY    5
 
 
+static ngx_int_t ngx_tavus_admin_change_trail(ngx_http_request_t *r,
+    ngx_tavus_admin_change_t *change, const char *type, cJSON *object);
 static void ngx_tavus_admin_change_gone(void *data, ngx_http_request_t *r);
 static void ngx_tavus_admin_change_told(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
@@ -106,7 +109,8 @@ ngx_tavus_admin_change_text(ngx_tavus_admin_change_t *change,
 
 void
 ngx_tavus_admin_change_make(ngx_http_request_t *r,
-    ngx_tavus_admin_change_t *change, ngx_uint_t stmt)
+    ngx_tavus_admin_change_t *change, ngx_uint_t stmt, const char *type,
+    cJSON *object)
 {
     ngx_int_t  rc;
 
@@ -115,9 +119,10 @@ ngx_tavus_admin_change_make(ngx_http_request_t *r,
     change->op.handler = ngx_tavus_admin_change_told;
     change->op.data = change;
 
-    if (ngx_tavus_attach(&change->wait, r, ngx_tavus_admin_change_gone,
-                         change)
-        != NGX_OK)
+    if (ngx_tavus_admin_change_trail(r, change, type, object) != NGX_OK
+        || ngx_tavus_attach(&change->wait, r, ngx_tavus_admin_change_gone,
+                            change)
+           != NGX_OK)
     {
         rc = NGX_HTTP_INTERNAL_SERVER_ERROR;
         goto failed;
@@ -135,6 +140,48 @@ failed:
 
     ngx_destroy_pool(change->pool);
     ngx_tavus_finalize(r, rc);
+}
+
+
+static ngx_int_t
+ngx_tavus_admin_change_trail(ngx_http_request_t *r,
+    ngx_tavus_admin_change_t *change, const char *type, cJSON *object)
+{
+    char               *json;
+    cJSON              *data;
+    ngx_str_t           text;
+    ngx_uint_t          n;
+    ngx_tavus_trail_t   who;
+
+    data = NULL;
+    json = NULL;
+    n = ngx_tavus_pg_params(change->op.stmt) - 1;
+
+    change->op.values[n] = NULL;
+
+    if (ngx_tavus_admin_trail_who(r, &who) == NGX_OK) {
+        data = ngx_tavus_trail_data(&who);
+    }
+
+    if (object && cJSON_AddStringToObject(data, "type", type)
+        && cJSON_AddItemToObject(data, "object", object))
+    {
+        object = NULL;
+        json = cJSON_PrintUnformatted(data);
+    }
+
+    if (json) {
+        text.data = (u_char *) json;
+        text.len = ngx_strlen(json);
+
+        change->op.values[n] = ngx_tavus_admin_change_text(change, &text);
+    }
+
+    cJSON_free(json);
+    cJSON_Delete(object);
+    cJSON_Delete(data);
+
+    return change->op.values[n] ? NGX_OK : NGX_ERROR;
 }
 
 

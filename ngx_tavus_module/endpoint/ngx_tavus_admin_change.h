@@ -11,6 +11,7 @@
 
 #include "http/ngx_tavus_wait.h"
 #include "store/ngx_tavus_statements.h"
+#include "core/tavus_json.h"
 
 
 /* A change in the database; it outlives who asks for it. */
@@ -42,9 +43,15 @@ char *ngx_tavus_admin_change_text(ngx_tavus_admin_change_t *change,
 /*
  * Makes it and answers with the JSON that the statement returns, 404 if it
  * returns NULL, 503 if it cannot be made; finalizes the request.
+ *
+ * The statement is a call of tavus.trail_changed() around that of the change,
+ * so that the event that tells of it, of the type given ("admin.…"), is of the
+ * same transaction; its last value is made here.  object is what was changed,
+ * ids and words alone, and is freed.
  */
 void ngx_tavus_admin_change_make(ngx_http_request_t *r,
-    ngx_tavus_admin_change_t *change, ngx_uint_t stmt);
+    ngx_tavus_admin_change_t *change, ngx_uint_t stmt, const char *type,
+    cJSON *object);
 
 
 #endif /* _NGX_TAVUS_ADMIN_CHANGE_H_INCLUDED_ */

@@ -114,8 +114,12 @@ ngx_tavus_deliveries_body(ngx_http_request_t *r, ngx_str_t *body)
 static void
 ngx_tavus_deliveries_ask(ngx_http_request_t *r)
 {
+    cJSON                     *object;
     ngx_int_t                  rc;
+    ngx_uint_t                 i;
     ngx_tavus_admin_change_t  *change;
+
+    static const char  *names[] = { "delivery_id", "destination", "state" };
 
     change = ngx_tavus_admin_change_create();
 
@@ -133,7 +137,17 @@ ngx_tavus_deliveries_ask(ngx_http_request_t *r)
         return;
     }
 
-    ngx_tavus_admin_change_make(r, change, ngx_tavus_stmt_deliver_retry);
+    object = cJSON_CreateObject();
+
+    for (i = 0; i < 3; i++) {
+        if (change->op.values[i]) {
+            (void) cJSON_AddStringToObject(object, names[i],
+                                           change->op.values[i]);
+        }
+    }
+
+    ngx_tavus_admin_change_make(r, change, ngx_tavus_stmt_deliver_retry,
+                                "admin.deliveries_retried", object);
 }
 
 

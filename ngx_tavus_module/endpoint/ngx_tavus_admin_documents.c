@@ -8,6 +8,7 @@
 #include "endpoint/ngx_tavus_admin_documents.h"
 #include "endpoint/ngx_tavus_admin_change.h"
 #include "endpoint/ngx_tavus_admin_document_read.h"
+#include "endpoint/ngx_tavus_admin_trail.h"
 #include "endpoint/ngx_tavus_conversation_conf.h"
 #include "http/ngx_tavus_ctx.h"
 #include "http/ngx_tavus_problem.h"
@@ -65,6 +66,12 @@ static ngx_int_t ngx_tavus_documents_look(ngx_http_request_t *r,
 static void ngx_tavus_documents_body(ngx_http_request_t *r, ngx_str_t *body);
 static ngx_tavus_documents_t *ngx_tavus_documents_create(ngx_http_request_t
     *r, ngx_tavus_documents_ask_t *ask);
+static ngx_int_t ngx_tavus_documents_ask(ngx_http_request_t *r,
+    ngx_tavus_documents_t *ds, ngx_int_t *sent);
+static void ngx_tavus_documents_asked(ngx_http_request_t *r, void *data);
+static void ngx_tavus_documents_unasked(void *data);
+static ngx_int_t ngx_tavus_documents_key(ngx_http_request_t *r,
+    ngx_int_t *sent);
 static ngx_int_t ngx_tavus_documents_start(ngx_http_request_t *r,
     ngx_tavus_documents_t *ds, ngx_int_t *sent);
 static void ngx_tavus_documents_gone(void *data, ngx_http_request_t *r);
@@ -240,7 +247,9 @@ ngx_tavus_documents_look(ngx_http_request_t *r,
         goto failed;
     }
 
-    if (ngx_tavus_documents_start(r, ds, &rc) == NGX_OK) {
+    if (ngx_tavus_documents_key(r, &rc) == NGX_OK
+        && ngx_tavus_documents_start(r, ds, &rc) == NGX_OK)
+    {
         r->main->count++;
         return NGX_DONE;
     }
@@ -301,10 +310,61 @@ ngx_tavus_documents_body(ngx_http_request_t *r, ngx_str_t *body)
         ds->document->body = root;
     }
 
+    if (ngx_tavus_documents_key(r, &rc) != NGX_OK
+        || ngx_tavus_documents_ask(r, ds, &rc) != NGX_OK)
+    {
+        ngx_tavus_document_free(ds->document);
+        ngx_tavus_finalize(r, rc);
+    }
+}
+
+
+/* before Tavus is asked for a change it is on record who wants it */
+
+static ngx_int_t
+ngx_tavus_documents_ask(ngx_http_request_t *r, ngx_tavus_documents_t *ds,
+    ngx_int_t *sent)
+{
+    ngx_tavus_admin_trail_t  trail;
+
+    trail.handler = ngx_tavus_documents_asked;
+    trail.gone = ngx_tavus_documents_unasked;
+    trail.data = ds;
+
+    if (ngx_tavus_admin_trail_ask(r, "admin.document_asked",
+                                  ngx_tavus_document_trail(ds->document),
+                                  &trail)
+        == NGX_AGAIN)
+    {
+        return NGX_OK;
+    }
+
+    *sent = ngx_tavus_admin_trail_unavailable(r);
+
+    return NGX_DECLINED;
+}
+
+
+static void
+ngx_tavus_documents_asked(ngx_http_request_t *r, void *data)
+{
+    ngx_tavus_documents_t *ds = data;
+
+    ngx_int_t  rc;
+
     if (ngx_tavus_documents_start(r, ds, &rc) != NGX_OK) {
         ngx_tavus_document_free(ds->document);
         ngx_tavus_finalize(r, rc);
     }
+}
+
+
+static void
+ngx_tavus_documents_unasked(void *data)
+{
+    ngx_tavus_documents_t *ds = data;
+
+    ngx_tavus_document_free(ds->document);
 }
 
 
@@ -313,17 +373,16 @@ ngx_tavus_documents_create(ngx_http_request_t *r,
     ngx_tavus_documents_ask_t *ask)
 {
     u_char                     *p;
-    ngx_tavus_ctx_t            *ctx;
+    ngx_tavus_trail_t           who;
     ngx_tavus_document_t       *d;
     ngx_tavus_documents_t      *ds;
     ngx_tavus_api_main_conf_t  *amcf;
 
-    ctx = ngx_tavus_get_ctx(r);
     amcf = ngx_http_get_module_main_conf(r, ngx_tavus_api_module);
 
-    d = ctx ? ngx_tavus_document_create(&amcf->api, ask->op->op, &ctx->user,
-                                        ngx_tavus_request_id(r))
-            : NULL;
+    d = ngx_tavus_admin_trail_who(r, &who) == NGX_OK
+        ? ngx_tavus_document_create(&amcf->api, ask->op->op, &who) : NULL;
+
     if (d == NULL) {
         return NULL;
     }
@@ -353,24 +412,33 @@ ngx_tavus_documents_create(ngx_http_request_t *r,
 }
 
 
+static ngx_int_t
+ngx_tavus_documents_key(ngx_http_request_t *r, ngx_int_t *sent)
+{
+    ngx_tavus_api_main_conf_t  *amcf;
+
+    amcf = ngx_http_get_module_main_conf(r, ngx_tavus_api_module);
+
+    if (amcf->api.key.len) {
+        return NGX_OK;
+    }
+
+    *sent = ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                   "no_api_key", 0,
+                                   "There is no \"tavus_api_key\" here.");
+    return NGX_DECLINED;
+}
+
+
 /* NGX_OK; NGX_DECLINED if there is nothing to wait for: *sent was sent */
 
 static ngx_int_t
 ngx_tavus_documents_start(ngx_http_request_t *r, ngx_tavus_documents_t *ds,
     ngx_int_t *sent)
 {
-    ngx_tavus_document_t       *d;
-    ngx_tavus_api_main_conf_t  *amcf;
+    ngx_tavus_document_t  *d;
 
     d = ds->document;
-    amcf = ngx_http_get_module_main_conf(r, ngx_tavus_api_module);
-
-    if (amcf->api.key.len == 0) {
-        *sent = ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                       "no_api_key", 0,
-                                       "There is no \"tavus_api_key\" here.");
-        return NGX_DECLINED;
-    }
 
     if (ngx_tavus_attach(&ds->wait, r, ngx_tavus_documents_gone, d)
         != NGX_OK)

@@ -63,7 +63,7 @@ ngx_tavus_admin_lead(ngx_http_request_t *r, ngx_str_t *path)
 static void
 ngx_tavus_lead_body(ngx_http_request_t *r, ngx_str_t *body)
 {
-    cJSON                     *root;
+    cJSON                     *root, *object;
     ngx_int_t                  rc, sent;
     ngx_tavus_admin_change_t  *change;
 
@@ -91,7 +91,11 @@ ngx_tavus_lead_body(ngx_http_request_t *r, ngx_str_t *body)
         return;
     }
 
-    ngx_tavus_admin_change_make(r, change, ngx_tavus_stmt_lead_handled);
+    object = cJSON_CreateObject();
+    (void) cJSON_AddStringToObject(object, "lead_id", change->op.values[0]);
+
+    ngx_tavus_admin_change_make(r, change, ngx_tavus_stmt_lead_handled,
+                                "admin.lead_handled", object);
 }
 
 

@@ -15,6 +15,11 @@
 
 static ngx_int_t ngx_tavus_document_copy(ngx_pool_t *pool, ngx_str_t *from,
     ngx_str_t *to);
+static void ngx_tavus_document_tell(ngx_tavus_document_t *d);
+static void ngx_tavus_document_told(void *data, ngx_tavus_outcome_e outcome,
+    ngx_msec_t time);
+static void ngx_tavus_document_untold(ngx_tavus_document_t *d);
+static const char *ngx_tavus_document_outcome(ngx_tavus_document_t *d);
 static ngx_int_t ngx_tavus_document_print(ngx_tavus_document_t *d);
 static ngx_int_t ngx_tavus_document_send(ngx_tavus_document_t *d,
     ngx_uint_t step);
@@ -28,12 +33,13 @@ static void ngx_tavus_document_take(cJSON *from, cJSON *to, const char *name);
 static void ngx_tavus_document_mask(cJSON *data, const char *name);
 static void ngx_tavus_document_recorded(void *data, ngx_tavus_outcome_e
     outcome, ngx_msec_t time);
+static void ngx_tavus_document_settle(ngx_tavus_document_t *d);
 static void ngx_tavus_document_done(ngx_tavus_document_t *d);
 
 
 ngx_tavus_document_t *
 ngx_tavus_document_create(ngx_tavus_api_t *api, ngx_uint_t op,
-    ngx_str_t *user, ngx_str_t *cause)
+    ngx_tavus_trail_t *who)
 {
     ngx_pool_t            *pool;
     ngx_tavus_document_t  *d;
@@ -46,8 +52,10 @@ ngx_tavus_document_create(ngx_tavus_api_t *api, ngx_uint_t op,
     d = ngx_pcalloc(pool, sizeof(ngx_tavus_document_t));
 
     if (d == NULL
-        || ngx_tavus_document_copy(pool, user, &d->user) != NGX_OK
-        || ngx_tavus_document_copy(pool, cause, &d->cause) != NGX_OK)
+        || ngx_tavus_document_copy(pool, &who->user, &d->who.user) != NGX_OK
+        || ngx_tavus_document_copy(pool, &who->from, &d->who.from) != NGX_OK
+        || ngx_tavus_document_copy(pool, &who->cause, &d->who.cause)
+           != NGX_OK)
     {
         ngx_destroy_pool(pool);
         return NULL;
@@ -91,14 +99,112 @@ ngx_tavus_document_free(ngx_tavus_document_t *d)
 ngx_int_t
 ngx_tavus_document_start(ngx_tavus_document_t *d)
 {
-    if (d->body && ngx_tavus_document_print(d) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    ngx_uint_t  step;
 
     /* when it is gone nobody can say what it was */
 
-    return ngx_tavus_document_send(d, d->op == NGX_TAVUS_DOCUMENT_DELETE
-                                      ? NGX_TAVUS_DOCUMENT_READ : d->op);
+    step = d->op == NGX_TAVUS_DOCUMENT_DELETE ? NGX_TAVUS_DOCUMENT_READ
+                                              : d->op;
+
+    if ((d->body && ngx_tavus_document_print(d) != NGX_OK)
+        || ngx_tavus_document_send(d, step) != NGX_OK)
+    {
+        (void) ngx_tavus_api_documents_answer(d->op, NULL, &d->fault);
+        ngx_tavus_document_tell(d);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+cJSON *
+ngx_tavus_document_trail(ngx_tavus_document_t *d)
+{
+    cJSON  *data, *object;
+
+    data = ngx_tavus_trail_data(&d->who);
+    object = cJSON_AddObjectToObject(data, "object");
+
+    (void) cJSON_AddStringToObject(object, "operation",
+                                   ngx_tavus_api_documents_name(d->op));
+
+    if (d->id.len) {
+        (void) cJSON_AddStringToObject(object, "document_id",
+                                       (char *) d->id.data);
+    }
+
+    if (object == NULL) {
+        cJSON_Delete(data);
+        return NULL;
+    }
+
+    return data;
+}
+
+
+/* what was asked for and has no outcome on the trail is not known */
+
+static void
+ngx_tavus_document_tell(ngx_tavus_document_t *d)
+{
+    cJSON            *data;
+    ngx_tavus_row_t  *row;
+
+    if (d->op < NGX_TAVUS_DOCUMENT_CREATE) {
+        return;
+    }
+
+    row = NULL;
+    data = ngx_tavus_document_trail(d);
+
+    if (cJSON_AddStringToObject(data, "outcome",
+                                ngx_tavus_document_outcome(d)))
+    {
+        row = ngx_tavus_trail_put("admin.document_answered", data,
+                                  d->waits ? ngx_tavus_document_told : NULL,
+                                  d);
+    }
+
+    cJSON_Delete(data);
+
+    if (row == NULL) {
+        ngx_tavus_document_untold(d);
+
+    } else if (d->waits) {
+        d->waits++;
+    }
+}
+
+
+static void
+ngx_tavus_document_told(void *data, ngx_tavus_outcome_e outcome,
+    ngx_msec_t time)
+{
+    ngx_tavus_document_t *d = data;
+
+    if (outcome > NGX_TAVUS_JOURNALED) {
+        ngx_tavus_document_untold(d);
+    }
+
+    ngx_tavus_document_settle(d);
+}
+
+
+static void
+ngx_tavus_document_untold(ngx_tavus_document_t *d)
+{
+    ngx_log_error(NGX_LOG_ERR, d->log, 0,
+                  "trail: %s of document \"%V\" by \"%V\" is not recorded: "
+                  "%s", ngx_tavus_api_documents_name(d->op), &d->id,
+                  &d->who.user, ngx_tavus_document_outcome(d));
+}
+
+
+static const char *
+ngx_tavus_document_outcome(ngx_tavus_document_t *d)
+{
+    return d->fault.unknown ? "unknown" : d->fault.status ? "failed" : "done";
 }
 
 
@@ -198,10 +304,25 @@ ngx_tavus_document_answered(ngx_tavus_curl_t *t)
         }
     }
 
-    if (d->op < NGX_TAVUS_DOCUMENT_CREATE
-        || (d->fault.status && !d->fault.unknown)
-        || ngx_tavus_document_record(d, t->status) != NGX_OK)
+    d->waits = 1;
+
+    ngx_tavus_document_tell(d);
+
+    if (d->op >= NGX_TAVUS_DOCUMENT_CREATE
+        && (d->fault.status == 0 || d->fault.unknown)
+        && ngx_tavus_document_record(d, t->status) == NGX_OK)
     {
+        d->waits++;
+    }
+
+    ngx_tavus_document_settle(d);
+}
+
+
+static void
+ngx_tavus_document_settle(ngx_tavus_document_t *d)
+{
+    if (--d->waits == 0) {
         ngx_tavus_document_done(d);
     }
 }
@@ -247,7 +368,7 @@ ngx_tavus_document_record(ngx_tavus_document_t *d, ngx_uint_t status)
                                   : NGX_TAVUS_KIND_INFO;
     event.type = d->fault.unknown ? "document.change_unknown" : types[d->op];
     event.nonce = nonce;
-    event.cause = d->cause;
+    event.cause = d->who.cause;
 
     d->event_type = event.type;
 
@@ -272,9 +393,9 @@ ngx_tavus_document_event(ngx_tavus_document_t *d, ngx_uint_t status)
     data = cJSON_CreateObject();
     from = d->answer ? d->answer : d->body;
 
-    (void) cJSON_AddStringToObject(data, "user", (char *) d->user.data);
+    (void) cJSON_AddStringToObject(data, "user", (char *) d->who.user.data);
     (void) cJSON_AddStringToObject(data, "request_id",
-                                   (char *) d->cause.data);
+                                   (char *) d->who.cause.data);
 
     if (d->fault.unknown) {
         (void) cJSON_AddStringToObject(data, "operation",
@@ -363,7 +484,7 @@ ngx_tavus_document_recorded(void *data, ngx_tavus_outcome_e outcome,
 
     ngx_tavus_store_name(outcome, &d->store);
 
-    ngx_tavus_document_done(d);
+    ngx_tavus_document_settle(d);
 }
 
 
@@ -375,7 +496,8 @@ ngx_tavus_document_done(ngx_tavus_document_t *d)
     {
         ngx_log_error(NGX_LOG_ERR, d->log, 0,
                       "documents: %s of \"%V\" by \"%V\" is not recorded",
-                      ngx_tavus_api_documents_name(d->op), &d->id, &d->user);
+                      ngx_tavus_api_documents_name(d->op), &d->id,
+                      &d->who.user);
     }
 
     if (d->handler) {

@@ -14,12 +14,13 @@
 
 #include "service/ngx_tavus_api_documents.h"
 #include "store/ngx_tavus_store.h"
+#include "store/ngx_tavus_trail.h"
 
 
 /*
  * Something that is asked of the knowledge base, or changed in it.  A change
  * outlives who asked for it: it is sent once, and what came of it is an event
- * before anybody is told.
+ * before anybody is told.  The trail has what came of each that was started.
  */
 
 typedef struct ngx_tavus_document_s  ngx_tavus_document_t;
@@ -40,8 +41,7 @@ struct ngx_tavus_document_s {
     ngx_str_t                    id;
     ngx_str_t                    query;
     cJSON                       *body;      /* for Tavus; NULL: none */
-    ngx_str_t                    user;      /* with a NUL behind it */
-    ngx_str_t                    cause;     /* the id of the request, too */
+    ngx_tavus_trail_t            who;       /* with a NUL behind each */
 
     /* what came of it */
     ngx_tavus_document_fault_t   fault;
@@ -56,14 +56,18 @@ struct ngx_tavus_document_s {
 
     /* its own */
     ngx_uint_t                   step;      /* what is asked now */
+    ngx_uint_t                   waits;     /* events that are under way */
     ngx_str_t                    text;
     ngx_tavus_curl_t            *transfer;
 };
 
 
-/* For user, who asks in the request cause; copied.  NULL if no memory. */
+/* For who asks; copied.  NULL if no memory. */
 ngx_tavus_document_t *ngx_tavus_document_create(ngx_tavus_api_t *api,
-    ngx_uint_t op, ngx_str_t *user, ngx_str_t *cause);
+    ngx_uint_t op, ngx_tavus_trail_t *who);
+
+/* What the trail says of it before it is started.  NULL if no memory. */
+cJSON *ngx_tavus_document_trail(ngx_tavus_document_t *d);
 
 /* For one that was not started. */
 void ngx_tavus_document_free(ngx_tavus_document_t *d);

@@ -9,10 +9,6 @@
 #include "core/tavus_signature.h"
 
 
-static ngx_int_t ngx_tavus_server_event_make(ngx_tavus_event_t *ev,
-    ngx_tavus_server_event_t *event, cJSON *data);
-
-
 ngx_tavus_row_t *
 ngx_tavus_server_event(ngx_tavus_server_event_t *event, cJSON *data,
     ngx_tavus_store_pt handler, void *handler_data)
@@ -51,9 +47,7 @@ ngx_tavus_server_wish(ngx_tavus_server_event_t *event, cJSON *data,
 }
 
 
-/* the body is the caller's to free */
-
-static ngx_int_t
+ngx_int_t
 ngx_tavus_server_event_make(ngx_tavus_event_t *ev,
     ngx_tavus_server_event_t *event, cJSON *data)
 {

@@ -44,5 +44,12 @@ ngx_int_t ngx_tavus_server_wish(ngx_tavus_server_event_t *event,
     cJSON *data, ngx_tavus_wish_t *wish, ngx_tavus_store_pt handler,
     void *handler_data);
 
+/*
+ * The event alone, for who queues it by other means.  It points into event,
+ * and its body is the caller's to free with cJSON_free(), in any case.
+ */
+ngx_int_t ngx_tavus_server_event_make(ngx_tavus_event_t *ev,
+    ngx_tavus_server_event_t *event, cJSON *data);
+
 
 #endif /* _NGX_TAVUS_SERVER_EVENT_H_INCLUDED_ */

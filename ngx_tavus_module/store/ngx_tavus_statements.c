@@ -170,15 +170,22 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
         NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
         NGX_TAVUS_OID_TEXT } },
 
+    /* changes that an admin asks for: ngx_tavus_admin_change_make() gives
+       the last of their values, the trail */
+
     [ngx_tavus_stmt_deliver_retry] =
     { ngx_tavus_stmt(deliver_retry),
-      "SELECT tavus.deliver_retry($1::bigint, $2, $3)",
-      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+      "SELECT tavus.trail_changed(tavus.deliver_retry($1::bigint, $2, $3), "
+      "$4::jsonb)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT } },
 
     [ngx_tavus_stmt_lead_handled] =
     { ngx_tavus_stmt(lead_handled),
-      "SELECT tavus.lead_handled($1::uuid, $2::boolean, $3)",
-      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+      "SELECT tavus.trail_changed(tavus.lead_handled($1::uuid, $2::boolean, "
+      "$3), $4::jsonb)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT } },
 
     /* what is paid, which is not known yet, comes with Stripe's events */
 

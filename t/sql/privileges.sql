@@ -23,7 +23,7 @@ SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p, 
           '{alerts_look,budget_state,claim_repairs,claim_unsettled,deliver_claim,deliver_retry,deliver_settle,'
               'drop_months,heartbeat,heartbeat,lead_handled,leads_roll,line_look,line_ticket,log_state,mail_claim,'
               'maintain,make_months,order_answer,order_intent,orders_look,orders_roll,record,record_wishes,'
-              'rotate_digests,schema_version,stripe_repair,trim}',
+              'rotate_digests,schema_version,stripe_repair,trail_changed,trim}',
           'tavus_app: intake, upkeep, alerts, deliveries, orders, leads, budget and line only');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p,
     aclexplode(p.proacl) a

@@ -58,6 +58,7 @@ test_content(void **state)
         "application.raven_memory_evidence",
         "application.perception_unavailable", "application.not_known_yet",
         "canvas.interaction", "canvas.question", "video.completed",
+        "admin.viewed", "admin.anything",
         "conversation.not_known_yet", "conversation.ended.with_transcript",
         "conversation.", "conversation.createdx", "application."
     };
@@ -154,6 +155,7 @@ test_pattern(void **state)
         { "application.*", "would match nothing" },
         { "canvas.*", "would match nothing" },
         { "contact.*", "would match nothing" },
+        { "admin.*", "would match nothing" },
         { "video.*", "would match nothing" },
         { "conversation.objective.*", "would match nothing" },
         { "conversation.new.*", "would match nothing" },

@@ -1,0 +1,1 @@
+-- The trail, and what is kept for how long: functions alone.
