@@ -139,15 +139,18 @@ test('too many requests: counted down from Retry-After', async ({ page, request,
   await expect(dialog(page).locator('[data-countdown]')).toBeHidden();
 });
 
-test('at capacity: no queue is pretended', async ({ page }) => {
-  await sandbox.configure({ max_concurrent: 0 });
+test('at capacity, and no line: none is pretended', async ({ page }) => {
+  await page.route('**/api/tavus/create-conversation', (r) => r.fulfill({
+    status: 503, headers: { 'Content-Type': 'application/problem+json', 'Retry-After': '10' },
+    json: { title: 'At capacity', status: 503, code: 'at_capacity', request_id: 'ffff' }
+  }));
   await page.clock.install();
   await start(page);
   await expect(dialog(page).getByRole('heading', { name: 'All agents are in conversation' })).toBeVisible();
-  await expect(dialog(page).getByText('There is no queue')).toBeVisible();
+  await expect(dialog(page)).not.toContainText(/in line|queue/);
   await expect(dialog(page).getByRole('link', { name: 'Leave a message' })).toHaveAttribute('href', '/contact');
 
-  await sandbox.configure({ max_concurrent: 100 });
+  await page.unroute('**/api/tavus/create-conversation');
   await page.clock.fastForward(3_600_000);
   await dialog(page).getByRole('button', { name: 'Try Again' }).click();
   await expect(room(page)).toBeVisible();

@@ -1,8 +1,9 @@
-// "Ask for this plan" leads to /contact?plan=…: what was chosen, as the
-// beginning of a message.
+// "Ask for this plan" leads to /contact?plan=…, and who would not wait in line
+// comes with ?waited=…: what is known, as the beginning of a message.
 
 import { order } from './plan';
 import { ADD_ONS, major, PLANS, type Prices } from './prices';
+import { DEMOS } from './site';
 
 const planIn = (query: URLSearchParams) => PLANS.find((p) => p.id === query.get('plan'));
 
@@ -22,10 +23,16 @@ export function worth(query: URLSearchParams, prices: Prices): { plan?: string; 
   return { plan: plan.id, value: major(first, prices.currency), currency: prices.currency };
 }
 
+function waitedFor(query: URLSearchParams): string {
+  const topic = DEMOS.find((d) => d.vertical === query.get('waited'))?.title.toLowerCase();
+
+  return `I was in line for the ${topic ? `${topic} ` : ''}agent, and would rather have an answer by e-mail. My question:\n`;
+}
+
 export function askedFor(query: URLSearchParams): string {
   const plan = planIn(query);
 
-  if (!plan) return '';
+  if (!plan) return query.has('waited') ? waitedFor(query) : '';
 
   const more = ADD_ONS.flatMap(({ id, name }) => {
     const n = manyIn(query, id);

@@ -10,30 +10,59 @@ export function showRunning(): boolean {
   return shown !== undefined;
 }
 
-// Takes the one place, and gives the function that frees it; undefined if it
-// is taken.  reveal shows the conversation that has it.
-export async function claim(reveal: () => void): Promise<(() => void) | undefined> {
-  if (shown) return undefined;
-  shown = reveal;
-
+async function lock(): Promise<(() => void) | undefined> {
   // a lock that is being freed is not free yet
   await given;
 
-  const unlock = await new Promise<(() => void) | undefined>((resolve) => {
+  return new Promise<(() => void) | undefined>((resolve) => {
     const locks = (navigator as { locks?: LockManager }).locks;
     const alone = () => resolve(() => {});
 
     if (!locks) return alone();
-    given = locks.request('conversation', { ifAvailable: true }, (lock) =>
-      lock ? new Promise<void>((free) => resolve(free)) : resolve(undefined)).catch(alone);
+    given = locks.request('conversation', { ifAvailable: true }, (got) =>
+      got ? new Promise<void>((free) => resolve(free)) : resolve(undefined)).catch(alone);
   });
+}
+
+export interface Claim {
+  free: () => void;
+  // While it waits in line other tabs may talk; when its turn has come it asks
+  // for the place again, and false says that another tab was faster.
+  lend: () => void;
+  again: () => Promise<boolean>;
+}
+
+// Takes the one place, undefined if it is taken.  reveal shows the conversation
+// that has it.
+export async function claim(reveal: () => void): Promise<Claim | undefined> {
+  if (shown) return undefined;
+  shown = reveal;
+
+  let over = false;
+  let unlock = await lock();
 
   if (!unlock) {
     shown = undefined;
     return undefined;
   }
-  return () => {
-    shown = undefined;
-    unlock();
+
+  const lend = () => {
+    unlock?.();
+    unlock = undefined;
+  };
+
+  return {
+    lend,
+    free: () => {
+      if (over) return;
+      over = true;
+      shown = undefined;
+      lend();
+    },
+    again: async () => {
+      unlock ??= await lock();
+      if (over) lend();
+      return unlock !== undefined;
+    }
   };
 }

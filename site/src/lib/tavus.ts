@@ -1,4 +1,4 @@
-// The browser's side of /api/tavus: create, end, and what went wrong.
+// The browser's side of /api/tavus: create, wait, end, and what went wrong.
 
 import type { Vertical } from './site';
 import { visitor } from './visitor';
@@ -12,11 +12,21 @@ export interface Created {
   meeting_token?: string;
 }
 
+// A place in the waiting line.  The ticket is good for who got it, and is told
+// to nobody else; wait is in seconds, and absent where the server cannot tell.
+export interface Place { ticket: string; position: number; wait?: number }
+
+export type Answer = Created | Place;
+
+export const waits = (answer: Answer): answer is Place => !('conversation_id' in answer);
+
 export interface Problem {
   code: string;
   status: number;
   detail?: string;
   field?: string;
+  // which limit, of budget_spent
+  reason?: string;
   retryAfter: number;
   requestId?: string;
 }
@@ -29,6 +39,7 @@ interface ProblemBody {
   code?: string;
   detail?: string;
   field?: string;
+  reason?: string;
   retry_after?: number;
   request_id?: string;
 }
@@ -42,20 +53,24 @@ export async function problemOf(response: Response): Promise<Problem> {
     status: response.status,
     detail: body.detail,
     field: body.field,
-    retryAfter: Number.isFinite(wait) ? Math.min(Math.max(Math.ceil(wait), 0), 3600) : 0,
+    reason: body.reason,
+    retryAfter: Number.isFinite(wait) ? Math.min(Math.max(Math.ceil(wait), 0), 86_400) : 0,
     requestId: body.request_id
   };
 }
 
-export async function post(path: string, body: unknown): Promise<Response> {
+const cut = () => new ProblemError({ code: 'network', status: 0, retryAfter: 0 });
+
+export async function post(path: string, body: unknown, signal?: AbortSignal): Promise<Response> {
   try {
     return await fetch(path, {
       method: 'POST',
       headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
-      body: JSON.stringify(body)
+      body: JSON.stringify(body),
+      ...(signal && { signal })
     });
   } catch {
-    throw new ProblemError({ code: 'network', status: 0, retryAfter: 0 });
+    throw cut();
   }
 }
 
@@ -64,14 +79,25 @@ let last: string | undefined;
 
 export const talkedIn = (): { conversation_id?: string } => (last ? { conversation_id: last } : {});
 
-export async function createConversation(vertical: Vertical): Promise<Created> {
-  const response = await post('/api/tavus/create-conversation',
-    { vertical, ...visitor() });
-
+// What create and queue both answer; the queue need not repeat the ticket.
+async function answerOf(response: Response, ticket?: string): Promise<Answer> {
   if (!response.ok) throw new ProblemError(await problemOf(response));
 
-  const created = await response.json() as Created;
+  const said = await response.json().catch(() => { throw cut(); }) as
+    Partial<Omit<Created, 'status'> & Place> & { status?: string };
 
+  if (said.conversation_id !== undefined) return entered(said as Created);
+  if (said.status === 'pending' && (said.ticket ?? ticket) !== undefined) {
+    return {
+      ticket: (said.ticket ?? ticket)!,
+      position: Math.max(1, Math.trunc(Number(said.position) || 1)),
+      ...(typeof said.wait === 'number' && said.wait >= 0 && { wait: said.wait })
+    };
+  }
+  throw new ProblemError({ code: 'unknown', status: response.status, retryAfter: 0 });
+}
+
+function entered(created: Created): Created {
   last = created.conversation_id;
   try {
     roomOf(created.conversation_url);
@@ -81,6 +107,15 @@ export async function createConversation(vertical: Vertical): Promise<Created> {
     throw error;
   }
   return created;
+}
+
+export async function createConversation(vertical: Vertical): Promise<Answer> {
+  return answerOf(await post('/api/tavus/create-conversation', { vertical, ...visitor() }));
+}
+
+// Held by the server until something is new, for 20 s at most.
+export async function askLine(ticket: string, signal: AbortSignal): Promise<Answer> {
+  return answerOf(await post('/api/tavus/queue', { ticket }, signal), ticket);
 }
 
 // A beacon, as the page may be on its way out.

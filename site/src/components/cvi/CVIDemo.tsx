@@ -6,6 +6,7 @@ import { Session } from './Session';
 export function CVIDemo({ vertical }: { vertical: Vertical }) {
   return (
     <section aria-label="Live demo" className="flex h-full min-h-0 flex-col overflow-hidden rounded-card bg-surface">
+      <h2 className="sr-only">Live demo</h2>
       <Session vertical={vertical} startNow />
     </section>
   );

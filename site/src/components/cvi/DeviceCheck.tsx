@@ -23,17 +23,18 @@ export function DeviceCheck({ audioOnly, onAudioOnly }:
   const [test, setTest] = useState<Test>('no');
   const video = useRef<HTMLVideoElement>(null);
   const stream = useRef<MediaStream>(undefined);
+  const gone = useRef(false);
   const [poor] = useState(poorNetwork);
 
   useEffect(() => {
-    let here = true;
+    gone.current = false;
     const media = navigator.mediaDevices as MediaDevices | undefined;
 
     // absent where the page is not secure
     if (!media) setDevices({ camera: false, microphone: false });
     else {
       void media.enumerateDevices().catch(() => []).then((list) => {
-        if (here) {
+        if (!gone.current) {
           setDevices({
             camera: list.some((d) => d.kind === 'videoinput'),
             microphone: list.some((d) => d.kind === 'audioinput')
@@ -42,7 +43,7 @@ export function DeviceCheck({ audioOnly, onAudioOnly }:
       });
     }
     return () => {
-      here = false;
+      gone.current = true;
       stream.current?.getTracks().forEach((t) => t.stop());
     };
   }, []);
@@ -51,6 +52,8 @@ export function DeviceCheck({ audioOnly, onAudioOnly }:
     setTest('asking');
     try {
       stream.current = await navigator.mediaDevices.getUserMedia({ video: !audioOnly, audio: true });
+      // the room may have opened while the browser asked
+      if (gone.current) return stream.current.getTracks().forEach((t) => t.stop());
       setTest('on');
       if (video.current) video.current.srcObject = stream.current;
     } catch (error) {

@@ -5,13 +5,15 @@ import { PhoneOff } from 'lucide-react';
 import { useCallback, useEffect, useRef, useState } from 'react';
 
 import { Button, ButtonLink } from '@/components/ui/button';
+import { placeInWords } from '@/lib/line';
 import { DEMOS, type Vertical } from '@/lib/site';
 
 import { Conversation } from './Conversation';
 import { DeviceCheck, poorNetwork } from './DeviceCheck';
+import { Line } from './Line';
 import { Portrait } from './Portrait';
 import { ProblemView } from './ProblemView';
-import { useConversation, type Why } from './use-conversation';
+import { type State, useConversation, type Why } from './use-conversation';
 
 const ENDED: Record<Why, string> = {
   left: 'The conversation has ended.',
@@ -20,6 +22,14 @@ const ENDED: Record<Why, string> = {
   expired: 'The time for this conversation is over.',
   ended: 'The conversation has ended.'
 };
+
+// What a screen reader is told beside the focus: a place that has changed, not
+// each answer that says it again.
+function aside(state: State): string {
+  if (state.at === 'room' && state.waited) return 'It is your turn. The room is open.';
+  if (state.at !== 'line') return '';
+  return state.cut ? 'The server does not answer at the moment. We keep trying.' : state.moved ? `${placeInWords(state.place.position)}.` : '';
+}
 
 export function Session({ vertical, startNow = false }: { vertical: Vertical; startNow?: boolean }) {
   const root = useRef<HTMLDivElement>(null);
@@ -41,10 +51,11 @@ export function Session({ vertical, startNow = false }: { vertical: Vertical; st
   const onMet = useCallback(() => setMet(true), []);
 
   useEffect(() => { if (state.at === 'loading') setMet(false); }, [state.at]);
-  useEffect(() => { if (state.at === 'ended') after.current?.focus(); }, [state.at]);
+  useEffect(() => { if (state.at === 'ended' || state.at === 'left') after.current?.focus(); }, [state.at]);
 
   return (
     <div ref={root} role="group" aria-label="Conversation" tabIndex={-1} className="flex min-h-0 flex-1 flex-col outline-none" data-session={state.at}>
+      <p role="status" className="sr-only">{aside(state)}</p>
       {state.at === 'ready' && !startNow && (
         <div className="grid flex-1 md:min-h-0 md:grid-cols-[1fr_1.200fr]">
           <Portrait vertical={vertical} className="h-full min-h-0 max-md:hidden" />
@@ -71,6 +82,10 @@ export function Session({ vertical, startNow = false }: { vertical: Vertical; st
         </div>
       )}
 
+      {state.at === 'line' && (
+        <Line vertical={vertical} place={state.place} cut={state.cut} audioOnly={audioOnly} onAudioOnly={setAudioOnly} onLeave={() => leave()} />
+      )}
+
       {state.at === 'room' && (
         <>
           {state.room.sandbox && <p className="bg-accent-wash px-5 py-2 text-center text-sm font-semibold text-accent-ink">Sandbox: nobody real is on the line.</p>}
@@ -88,13 +103,24 @@ export function Session({ vertical, startNow = false }: { vertical: Vertical; st
         <ProblemView key={String(state.again) + state.problem.requestId} problem={state.problem} again={state.again} onRetry={start} />
       )}
 
-      {state.at === 'ended' && (
+      {(state.at === 'ended' || state.at === 'left') && (
         <div className="m-auto flex max-w-md flex-col items-center gap-4 p-6 text-center">
           <Portrait vertical={vertical} className="size-24 rounded-full" />
-          <h3 ref={after} tabIndex={-1} className="font-display text-2xl font-bold outline-none">Thank you for the talk.</h3>
-          <p className="text-muted" data-why={state.why}>{ENDED[state.why]} If it left a question open, a person will read your message.</p>
+          {state.at === 'ended'
+            ? (
+                <>
+                  <h3 ref={after} tabIndex={-1} className="font-display text-2xl font-bold outline-none">Thank you for the talk.</h3>
+                  <p className="text-muted" data-why={state.why}>{ENDED[state.why]} If it left a question open, a person will read your message.</p>
+                </>
+              )
+            : (
+                <>
+                  <h3 ref={after} tabIndex={-1} className="font-display text-2xl font-bold outline-none">{state.line ? 'You have left the line.' : 'You left before the room opened.'}</h3>
+                  <p className="text-muted">{state.line ? 'Your place goes to whoever is next. You can get in line again, or leave a message: a person will read it.' : 'You can start again, or leave a message: a person will read it.'}</p>
+                </>
+              )}
           <div className="flex flex-wrap justify-center gap-3">
-            <Button onClick={start}>Start another</Button>
+            <Button onClick={start}>{state.at === 'ended' ? 'Start another' : state.line ? 'Get in line again' : 'Start again'}</Button>
             <ButtonLink variant="outline" href="/contact">Leave a message</ButtonLink>
           </div>
         </div>

@@ -1,9 +1,10 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 
 import type { Vertical } from '@/lib/site';
-import { createConversation, endConversation, type Problem, ProblemError, type Room, roomOf }
+import { createConversation, type Created, endConversation, type Place, type Problem, ProblemError, type Room, roomOf, waits }
   from '@/lib/tavus';
-import { claim } from '@/lib/one-call';
+import { isLost, placeKept, stand } from '@/lib/line';
+import { type Claim, claim } from '@/lib/one-call';
 import { inConversation, track } from '@/lib/tracking';
 
 // How a conversation came to its end.
@@ -12,7 +13,11 @@ export type Why = 'left' | 'agent_left' | 'ejected' | 'expired' | 'ended';
 export type State =
   | { at: 'ready' }
   | { at: 'loading' }
-  | { at: 'room'; room: Room; id: string }
+  // cut: the last ask was not answered; moved: the place is not the first one
+  | { at: 'line'; place: Place; cut: boolean; moved: boolean }
+  | { at: 'room'; room: Room; id: string; waited: boolean }
+  // before there was a room
+  | { at: 'left'; line: boolean }
   | { at: 'problem'; problem: Problem; again: number | undefined }
   | { at: 'ended'; why: Why };
 
@@ -27,6 +32,39 @@ export interface Conversing {
   fail: (code: string) => void;
 }
 
+const problem = (code: string, status = 0): ProblemError => new ProblemError({ code, status, retryAfter: 0 });
+
+const TURN = 'Your turn · ';
+
+// In a tab that nobody looks at, the title tells.
+function callBack(): void {
+  if (!document.hidden || document.title.startsWith(TURN)) return;
+
+  const title = document.title;
+  const seen = () => {
+    if (document.hidden) return;
+    document.title = title;
+    document.removeEventListener('visibilitychange', seen);
+  };
+
+  document.title = TURN + title;
+  document.addEventListener('visibilitychange', seen);
+}
+
+// Other tabs of this visitor stand at the same place, and hear the same answer.
+async function turn(held: Claim, waiting: Promise<Created>): Promise<Created> {
+  held.lend();
+  try {
+    const created = await waiting;
+
+    if (await held.again()) return created;
+  } catch (error) {
+    // a ticket has served its time once somebody has joined
+    if (!isLost(error) || await held.again()) throw error;
+  }
+  throw problem('elsewhere');
+}
+
 // reveal brings the conversation into view, for who asks for another one.
 export function useConversation(vertical: Vertical, reveal: () => void): Conversing {
   const [state, setState] = useState<State>({ at: 'ready' });
@@ -34,11 +72,20 @@ export function useConversation(vertical: Vertical, reveal: () => void): Convers
   const abort = useRef<AbortController>(undefined);
   const release = useRef<() => void>(undefined);
   const retried = useRef(false);
+  // since when it waits in line
+  const line = useRef<number>(undefined);
+
+  const outOfLine = useCallback((name: string, more: Record<string, unknown>) => {
+    if (line.current === undefined) return;
+    track(name, { vertical, seconds: Math.round((performance.now() - line.current) / 1000), ...more });
+    line.current = undefined;
+  }, [vertical]);
 
   const end = useCallback((why: string) => {
     abort.current?.abort();
     release.current?.();
     release.current = undefined;
+    outOfLine('video_demo_line_left', { why });
     if (!call.current) return;
 
     const { id, token } = call.current;
@@ -57,39 +104,66 @@ export function useConversation(vertical: Vertical, reveal: () => void): Convers
     const began = performance.now();
 
     try {
-      const free = await claim(reveal);
+      const held = await claim(reveal);
 
-      if (mine.signal.aborted) return free?.();
-      if (!free) throw new ProblemError({ code: 'in_call', status: 0, retryAfter: 0 });
-      release.current = free;
+      if (mine.signal.aborted) return held?.free();
+      if (!held) throw problem('in_call');
+      release.current = held.free;
 
-      const created = await createConversation(vertical);
+      const wait = async (place: Place): Promise<Created> => {
+        const tell = (now: Place, cut: boolean) => setState((s) => ({
+          at: 'line', place: now, cut, moved: (s.at === 'line' && s.moved) || now.position !== place.position
+        }));
+
+        line.current ??= performance.now();
+        track('video_demo_line', { vertical, position: place.position });
+        tell(place, false);
+        return turn(held, stand(place, vertical, mine.signal, tell));
+      };
+      const create = () => createConversation(vertical);
+      const before = placeKept(vertical);
+
+      let answer = before
+        ? await wait(before).catch((error) => { if (mine.signal.aborted || !isLost(error)) throw error; return create(); })
+        : await create();
 
       // Closed while the answer was on its way.  The request itself is never
       // cut off: an answer that was sent already would be heard by nobody.
-      if (mine.signal.aborted) return endConversation(created.conversation_id, created.end_token);
+      if (mine.signal.aborted) return waits(answer) ? undefined : endConversation(answer.conversation_id, answer.end_token);
 
-      call.current = { id: created.conversation_id, token: created.end_token };
+      if (waits(answer)) answer = await wait(answer);
+      // left in the moment that it came: nobody joins, and Tavus ends it
+      if (mine.signal.aborted) return;
+
+      const waited = line.current !== undefined;
+
+      if (waited) callBack();
+      call.current = { id: answer.conversation_id, token: answer.end_token };
       inConversation(call.current);
-      track('video_demo_connected', { vertical, ms: Math.round(performance.now() - began) });
-      setState({ at: 'room', room: roomOf(created.conversation_url, created.meeting_token), id: created.conversation_id });
+      outOfLine('video_demo_line_served', {});
+      track('video_demo_connected', { vertical, ms: Math.round(performance.now() - began), waited });
+      setState({ at: 'room', room: roomOf(answer.conversation_url, answer.meeting_token), id: answer.conversation_id, waited });
     } catch (error) {
       if (mine.signal.aborted) return;
 
       release.current?.();
       release.current = undefined;
 
-      const problem = error instanceof ProblemError ? error.problem
-        : { code: 'unknown', status: 0, retryAfter: 0 };
-      const auto = !retried.current && problem.status === 503 && PASSING.includes(problem.code);
+      const what = (error instanceof ProblemError ? error : problem('unknown')).problem;
+      const auto = !retried.current && what.status === 503 && PASSING.includes(what.code);
 
       retried.current = true;
-      track('video_demo_failed', { vertical, code: problem.code, status: problem.status });
-      setState({ at: 'problem', problem, again: auto ? Math.max(RETRY, problem.retryAfter) : undefined });
+      outOfLine('video_demo_line_lost', { code: what.code });
+      track('video_demo_failed', { vertical, code: what.code, status: what.status });
+      setState({ at: 'problem', problem: what, again: auto ? Math.max(RETRY, what.retryAfter) : undefined });
     }
-  }, [vertical, end, reveal]);
+  }, [vertical, end, outOfLine, reveal]);
 
   const leave = useCallback((why: Why = 'left') => {
+    if (line.current !== undefined) {
+      end(why);
+      return setState({ at: 'left', line: true });
+    }
     // after a failure there is nothing to leave
     if (!call.current) return;
     end(why);
@@ -101,14 +175,16 @@ export function useConversation(vertical: Vertical, reveal: () => void): Convers
     if (!call.current) return;
     track('video_demo_failed', { vertical, code, status: 0 });
     end('failed');
-    setState({ at: 'problem', problem: { code, status: 0, retryAfter: 0 }, again: undefined });
+    setState({ at: 'problem', problem: problem(code).problem, again: undefined });
   }, [vertical, end]);
 
   useEffect(() => {
     const away = () => end('pagehide');
-    // back from the page cache: that room is gone
+    // back from the page cache: that room is gone, and so may be the place
     const back = (event: PageTransitionEvent) => {
-      if (event.persisted) setState((s) => (s.at === 'room' ? { at: 'ended', why: 'left' } : s));
+      if (!event.persisted) return;
+      setState((s) => (s.at === 'room' ? { at: 'ended', why: 'left' }
+        : s.at === 'line' || s.at === 'loading' ? { at: 'left', line: s.at === 'line' } : s));
     };
 
     addEventListener('pagehide', away);
