@@ -52,6 +52,7 @@ sub new ($class, %opt) {
         RUN => $dir, CONF => "$dir/conf", SECRETS => $secrets,
         PORT => $nginx->port, ORIGIN => 'https://example.com',
         DATABASE => 'host=/run/none dbname=tavus user=tavus_app',
+        BUDGET => 'active=3 day=200 minutes=600 visitor_day=5 line=20',
         TAVUS_URL => 'https://127.0.0.1:1', SANDBOX => 'off',
         SANDBOX_JSON => 'false', TRACKING => 'true',
         ROOM_ORIGIN => 'https://*.daily.co',
