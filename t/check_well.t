@@ -48,7 +48,7 @@ is $t->db->selectrow_array($stored), 1, 'stores none';
 
 $c = check($t, '--json', '--no-store');
 is $c->{exit}, 0, '--json';
-my $json = Mojo::JSON::decode_json($c->{out});
+my $json = Mojo::JSON::from_json($c->{out});
 is $json->{FAIL}, 0, 'counted';
 my ($key) = grep { $_->{group} eq 'Tavus' && $_->{name} eq 'key' }
     $json->{checks}->@*;

@@ -44,7 +44,7 @@ test_content(void **state)
     size_t  i;
 
     static const char *const  yes[] = {
-        "", "unknown", "contact.submitted", "contact.later",
+        "", "unknown", "system.check", "contact.submitted", "contact.later",
         "utterance", "perception_tool_call",
         "conversation.utterance", "conversation.utterance.streaming",
         "conversation.tool_call", "conversation.perception_tool_call",

@@ -51,7 +51,7 @@ sub words ($text) {
             push @words, [plain($2)];
             next;
         }
-        if ($text =~ /\G((?:\\.|\$\{|[^\s;{}\\]|(?<=\$)\{|(?<=[A-Za-z0-9_])\}(?=[^\s;]))+)/gcs) {
+        if ($text =~ /\G((?:\\.|\$\{|[^\s;{\\])+)/gcs) {
             my $word = $1;
             push @words, [plain($word)];
             # code of another language

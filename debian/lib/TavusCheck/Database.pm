@@ -248,7 +248,7 @@ sub advice ($self, $why) {
         [qr/password authentication failed/ => "the password in $from is not that "
             . q{of the role: \password in psql, or another secret}],
         [qr/no password supplied/ => 'give a password with tavus_database_password'],
-        [qr/no pg_hba\.conf entry/ => 'add a line for this user, database and '
+        [qr/pg_hba\.conf (?:entry|rejects)|no pg_hba/ => 'add a line for this user, database and '
             . 'address to pg_hba.conf, and SELECT pg_reload_conf()'],
         [qr/Peer authentication failed/ => 'pg_hba.conf says peer: '
             . 'scram-sha-256 with a password'],
@@ -308,13 +308,15 @@ sub primary ($self, $host, $is) {
             . "'missing', ARRAY(SELECT n FROM unnest(ARRAY[$names]::text[]) n "
             . 'WHERE NOT EXISTS (SELECT FROM pg_proc p JOIN pg_namespace s '
             . "ON s.oid = p.pronamespace WHERE s.nspname = 'tavus' "
-            . "AND p.proname = n)), 'denied', ARRAY(SELECT DISTINCT p.proname::text "
+            . "AND p.proname = n)), 'denied', ARRAY(SELECT p.proname::text "
             . 'FROM pg_proc p JOIN pg_namespace s ON s.oid = p.pronamespace '
+            . "LEFT JOIN pg_roles o ON o.rolname = 'tavus_admin' AND "
+            . "pg_has_role(session_user, o.oid, 'MEMBER') "
             . "WHERE s.nspname = 'tavus' AND p.proname = ANY (ARRAY[$names]) "
-            . "AND NOT has_function_privilege(p.oid, 'EXECUTE') AND NOT EXISTS "
-            . "(SELECT FROM pg_roles o WHERE o.rolname = 'tavus_admin' AND "
-            . "pg_has_role(session_user, o.oid, 'MEMBER') AND "
-            . "has_function_privilege(o.oid, p.oid, 'EXECUTE'))));" : "SELECT '{}';",
+            . 'GROUP BY 1 HAVING NOT bool_or('
+            . "has_function_privilege(p.oid, 'EXECUTE') OR o.oid IS NOT NULL AND "
+            . "has_function_privilege(o.oid, p.oid, 'EXECUTE')) ORDER BY 1));"
+            : "SELECT '{}';",
         months => q{SELECT json_agg(to_char(m, 'YYYY-MM') ORDER BY m) FROM
             generate_series(date_trunc('month', now() AT TIME ZONE 'UTC'),
             date_trunc('month', now() AT TIME ZONE 'UTC') + interval '} . MONTHS

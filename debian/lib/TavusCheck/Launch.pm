@@ -164,6 +164,9 @@ sub api ($self) {
                 ? $report->ok('admin', "$path asks for a login")
                 : $report->fail('admin', "$path answers $wrong->{status} to a wrong "
                     . 'password', 'see tavus_admin_users');
+        } elsif ($res->{status} == 429) {
+            $report->skip('admin', "$path: too many have failed to log in from here",
+                'try again in a minute');
         } elsif ($res->{status} =~ /^40[34]\z/) {
             $report->ok('admin', "$path answers $res->{status} from here");
         } else {

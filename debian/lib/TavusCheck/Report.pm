@@ -3,7 +3,7 @@ package TavusCheck::Report;
 # What was found: a line a check, and no secret in any.
 #
 #   $report->group('database');
-#   $report->ok('login', 'as tavus_app');
+#   $report->ok('login', 'as tavus_app');       true, as all of these
 #   $report->fail('login', 'what was seen', 'what to do');   warn, skip
 #   $report->secret($bytes)     must never be printed
 #   $report->clean($text)       as it may be
@@ -33,7 +33,7 @@ sub add ($self, $state, $name, $seen, $do = undef) {
         seen => $self->clean($seen),
         defined $do ? (do => $self->clean($do)) : ()};
     push $self->{checks}->@*, $check;
-    return if $self->{json};
+    return 1 if $self->{json};
 
     if ($self->{said} ne $self->{group}) {
         print "\n" if length $self->{said};
@@ -42,7 +42,7 @@ sub add ($self, $state, $name, $seen, $do = undef) {
     }
     printf "  %-4s  %s: %s%s\n", $state, $name, $check->{seen},
         defined $do ? ". To do: $check->{do}" : '';
-    return;
+    return 1;
 }
 
 # Also as it would stand in a URL.

@@ -5,20 +5,25 @@ package Tavus::Test::Check;
 #   my $t = check_test(%options_of_Tavus_Test);     started, nothing amiss
 #   my $c = check($t, '--json', env => {…}, conf => $path, launch => $url);
 #   $c->{exit}, $c->{out}, $c->{err}
+#   check($t, conf => other_conf($t, sub ($text) {…}, %options))    another
+#                                   configuration than that which runs
 #   $c->line('Tavus', 'key')        its lines of a group and name
 #   says($c, 'Tavus', 'key', FAIL => qr/what/, qr/what to do/);     a test
 #   alone($c, 'Tavus', 'key')       nothing else has failed: a test
 
 use v5.36;
 use Carp qw(croak);
+use Encode qw(decode);
 use Exporter qw(import);
 
 use Tavus::Test ();
 use Tavus::Test::Pg;
-use Tavus::Test::Process qw($ROOT alive slurp spawn stop_process wait_for);
+use Tavus::Test::Process qw($ROOT alive slurp spawn spew stop_process
+    wait_for);
 use Test::More ();
 
-our @EXPORT = our @EXPORT_OK = qw(alone check check_running check_test says);
+our @EXPORT = our @EXPORT_OK = qw(alone check check_running check_test
+    other_conf says);
 
 my $PRICES = '{"currency":"USD","plans":{"starter":{"amount":19900},'
     . '"growth":{"amount":59900}},"add_ons":{"multilingual":{"amount":3900,'
@@ -84,13 +89,19 @@ sub command ($t, %opt) {
 
 my $n = 0;
 
+sub other_conf ($t, $change, %opt) {
+    my $text = $t->conf_text(%opt);
+    return spew($t->dir . '/other.conf', $change->($text), 0600);
+}
+
 # Its process, and the files that it writes to.
 sub check_running ($t, %opt) {
     my ($out, $err) = map { $t->dir . "/check.$n.$_" } qw(out err);
     $n++;
     my $pid = spawn(['/bin/sh', '-c', 'err=$1; shift; "$@" 2>"$err"; '
         . 'echo "exit $?"', 'sh', $err, command($t, %opt)], out => $out,
-        env => {TAVUS_CHECK_ADMIN => 'admin:' . $t->admin_password,
+        env => {$t->can('admin_password')
+            ? (TAVUS_CHECK_ADMIN => 'admin:' . $t->admin_password) : (),
             ($opt{env} // {})->%*});
     return {pid => $pid, files => [$out, $err]};
 }
@@ -108,7 +119,8 @@ sub check ($t, @args) {
 sub finished ($run) {
     wait_for { !alive($run->{pid}) } 120 or croak 'the check hangs';
     stop_process($run->{pid});
-    my ($out, $err) = map { slurp($_) // '' } $run->{files}->@*;
+    my ($out, $err) = map { decode('UTF-8', slurp($_) // '') }
+        $run->{files}->@*;
     my ($exit) = $out =~ s/exit (\d+)\n\z// ? $1 : undef;
 
     my (%line, $group);
