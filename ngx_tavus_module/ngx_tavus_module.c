@@ -13,6 +13,7 @@
 #include "endpoint/ngx_tavus_conversation_conf.h"
 #include "endpoint/ngx_tavus_health.h"
 #include "endpoint/ngx_tavus_metrics.h"
+#include "endpoint/ngx_tavus_queue.h"
 #include "endpoint/ngx_tavus_track.h"
 #include "endpoint/ngx_tavus_webhook.h"
 #include "guard/ngx_tavus_auth.h"
@@ -27,6 +28,7 @@
 #include "jobs/ngx_tavus_budget_look.h"
 #include "jobs/ngx_tavus_deliver.h"
 #include "jobs/ngx_tavus_ends.h"
+#include "jobs/ngx_tavus_line.h"
 #include "jobs/ngx_tavus_lookup.h"
 #include "jobs/ngx_tavus_repair.h"
 #include "jobs/ngx_tavus_roll.h"
@@ -84,6 +86,12 @@ static ngx_tavus_endpoint_t  ngx_tavus_endpoints[] = {
       NGX_TAVUS_ASKS_ORIGIN|NGX_TAVUS_NEEDS_API|
       NGX_TAVUS_NEEDS_DATABASE,
       ngx_tavus_conversation_check },
+
+    { ngx_string("tavus_queue"), ngx_tavus_queue_handler,
+      NGX_HTTP_POST,
+      NGX_TAVUS_ASKS_ORIGIN|NGX_TAVUS_NEEDS_API|
+      NGX_TAVUS_NEEDS_DATABASE,
+      ngx_tavus_queue_check },
 
     { ngx_string("tavus_conversation_end"), ngx_tavus_conversation_end_handler,
       NGX_HTTP_POST,
@@ -407,6 +415,7 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
 {
     ngx_uint_t                    workers;
     ngx_core_conf_t              *ccf;
+    ngx_tavus_budget_t           *budget;
     ngx_tavus_repair_conf_t      *rcf;
     ngx_tavus_upkeep_conf_t      *ucf;
     ngx_tavus_api_main_conf_t    *amcf;
@@ -415,6 +424,7 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
     ngx_tavus_stripe_main_conf_t   *pmcf;
     ngx_tavus_deliver_main_conf_t  *dmcf;
     ngx_tavus_stripe_repair_conf_t  *prcf;
+    ngx_tavus_conversation_main_conf_t  *cmcf;
 
     if (ngx_process != NGX_PROCESS_WORKER
         && ngx_process != NGX_PROCESS_SINGLE)
@@ -464,8 +474,13 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
 
     smcf->store.missing = ngx_tavus_upkeep_soon;
 
-    ngx_tavus_budget_look_init_process(
-        ngx_http_cycle_get_module_main_conf(cycle, ngx_tavus_budget_module));
+    budget = ngx_http_cycle_get_module_main_conf(cycle,
+                                                 ngx_tavus_budget_module);
+    cmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_tavus_conversation_module);
+
+    ngx_tavus_budget_look_init_process(budget);
+    ngx_tavus_line_init_process(cmcf->line, &budget->json);
 
     ngx_tavus_sweep_init_process(amcf->api.key.len ? &amcf->api : NULL);
     ngx_tavus_repair_init_process(rcf, amcf->api.key.len ? &amcf->api : NULL);
@@ -498,6 +513,7 @@ static void
 ngx_tavus_exit_process(ngx_cycle_t *cycle)
 {
     ngx_tavus_watch_exit_process();
+    ngx_tavus_line_exit_process();
     ngx_tavus_deliver_exit_process();
     ngx_tavus_curl_exit_process(cycle);
     ngx_tavus_upkeep_exit_process();
@@ -655,6 +671,12 @@ ngx_tavus_init(ngx_conf_t *cf)
     if ((ngx_tavus_endpoint_find(mcf, "tavus_conversation_end")
          || ngx_tavus_endpoint_find(mcf, "tavus_track"))
         && ngx_tavus_ends_zone(cf, &cmcf->ends) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ngx_tavus_endpoint_find(mcf, "tavus_queue")
+        && ngx_tavus_line_zone(cf, &cmcf->line) != NGX_OK)
     {
         return NGX_ERROR;
     }

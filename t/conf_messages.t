@@ -554,6 +554,15 @@ says('"minutes=9" of "tavus_budget" is less than one call of vertical "healthcar
 says('"tavus_budget" needs "tavus_database"', $budget,
     budget('day=3', tavus_database => undef), locations => \%nothing);
 
+# ---- the waiting line
+my $queue = qr/tavus_queue/;
+says('invalid "hold=5m" of "tavus_queue", it may be 1s to 30s', $queue,
+    x('tavus_queue hold=5m;'));
+says('"tavus_queue" has no parameter "held=5s"', $queue,
+    x('tavus_queue held=5s;'));
+says('"tavus_queue" needs a "tavus_budget" with "line=", or nobody ever waits',
+    $queue, x('tavus_queue;'));
+
 # ---- twice
 my %repeated = map { $_ => 1 } qw(tavus_limit_zone tavus_limit
     tavus_deliver tavus_vertical tavus_plan tavus_cors_origin
@@ -583,7 +592,7 @@ for (@directives) {
     my ($directive, $where, $function) = @$_;
     # a location's handler is asserted above
     next if $repeated{$directive}
-        || $function =~ /\Angx_tavus_(?:endpoint|webhook)\z/;
+        || $function =~ /\Angx_tavus_(?:endpoint|webhook|queue)\z/;
     my $value = $twice{$directive};
     ok defined $value, "$directive has a value here" or next;
     my @twice = $where =~ /LOC_CONF/ ? x("$directive $value; " x 2)

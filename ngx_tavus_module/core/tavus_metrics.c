@@ -88,7 +88,7 @@ static const tavus_label_t  tavus_label_outcome = {
 };
 
 static const tavus_label_t  tavus_label_scheme = {
-    "scheme", { "tavus", "standard", "stripe", "end_token" }
+    "scheme", { "tavus", "standard", "stripe", "end_token", "ticket" }
 };
 
 static const tavus_label_t  tavus_label_verify = {
@@ -126,6 +126,10 @@ static const tavus_label_t  tavus_label_verdict = {
     "verdict", { "granted", "duplicate", "waits", "busy", "line_full",
                  "day_spent", "minutes_spent", "visitor_spent", "taken",
                  "unknown_ticket" }
+};
+
+static const tavus_label_t  tavus_label_queue = {
+    "answer", { "pending", "served", "repeated", "expired", "failed" }
 };
 
 static const tavus_label_t  tavus_label_budget = {
@@ -195,7 +199,7 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
       NULL, 1 },
 
     { "verifications_total",
-      "Proofs of webhooks, and end tokens, by what came of them.",
+      "Proofs of webhooks, end tokens and tickets, by what came of them.",
       TAVUS_COUNTER, { &tavus_label_scheme, &tavus_label_verify }, NULL, 1 },
 
     { "batches_total",
@@ -222,6 +226,10 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
     { "budget_verdicts_total",
       "Conversations that were asked for, by what the budget said.",
       TAVUS_COUNTER, { &tavus_label_verdict, NULL }, NULL, 1 },
+
+    { "queue_answers_total",
+      "Requests for a place in the waiting line, by what they were told.",
+      TAVUS_COUNTER, { &tavus_label_queue, NULL }, NULL, 1 },
 
     { "checkouts_created_total",
       "Checkout sessions that a visitor was given the address of.",
@@ -371,7 +379,19 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
 
     { "budget_limit",
       "Limits of the budget, 0 where there is none.",
-      TAVUS_GAUGE_MAX, { &tavus_label_budget, NULL }, NULL, 1 }
+      TAVUS_GAUGE_MAX, { &tavus_label_budget, NULL }, NULL, 1 },
+
+    { "line_waiting",
+      "Visitors in the waiting line, over all nodes, while one waits here.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "line_head_seconds",
+      "How long the same visitor has been the first of the line.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "queue_held",
+      "Requests for a place in the line that are held.",
+      TAVUS_GAUGE, { NULL, NULL }, NULL, 1 }
 };
 
 

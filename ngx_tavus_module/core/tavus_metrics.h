@@ -30,6 +30,7 @@ typedef enum {
     TAVUS_METRIC_CONVERSATIONS_FAILED,  /* reason */
     TAVUS_METRIC_CONVERSATIONS_ENDED,   /* reason */
     TAVUS_METRIC_BUDGET_VERDICTS,       /* verdict */
+    TAVUS_METRIC_QUEUE_ANSWERS,         /* answer */
     TAVUS_METRIC_CHECKOUTS_CREATED,
     TAVUS_METRIC_CHECKOUTS_FAILED,      /* reason */
     TAVUS_METRIC_AUTH_FAILURES,
@@ -70,6 +71,9 @@ typedef enum {
     TAVUS_METRIC_ALERTS,                /* kind; that are open */
     TAVUS_METRIC_BUDGET_USED,           /* limit, as below */
     TAVUS_METRIC_BUDGET_LIMIT,          /* likewise */
+    TAVUS_METRIC_LINE_WAITING,          /* tickets */
+    TAVUS_METRIC_LINE_HEAD,             /* s */
+    TAVUS_METRIC_QUEUE_HELD,            /* requests */
 
     TAVUS_METRIC_FAMILIES
 } tavus_metric_e;
@@ -103,7 +107,8 @@ enum {
     TAVUS_SCHEME_TAVUS = 0,
     TAVUS_SCHEME_STANDARD,
     TAVUS_SCHEME_STRIPE,
-    TAVUS_SCHEME_END_TOKEN
+    TAVUS_SCHEME_END_TOKEN,
+    TAVUS_SCHEME_TICKET
 };
 
 enum {
@@ -113,6 +118,16 @@ enum {
     TAVUS_SERVICE_WEBHOOK,
     TAVUS_SERVICE_STRIPE,
     TAVUS_SERVICE_SENDGRID
+};
+
+/* what became of a request that asks for its place in the line */
+
+enum {
+    TAVUS_QUEUE_PENDING = 0,
+    TAVUS_QUEUE_SERVED,
+    TAVUS_QUEUE_REPEATED,
+    TAVUS_QUEUE_EXPIRED,
+    TAVUS_QUEUE_FAILED
 };
 
 /* what a budget limits */

@@ -306,9 +306,7 @@ ngx_tavus_create_respond(ngx_http_request_t *r, ngx_tavus_create_t *c)
 
     if (ngx_tavus_end_token_make(c->key, &call->conversation_id,
                                  call->nonce_hex,
-                                 ngx_time() + c->vertical->max_call_duration
-                                 + c->vertical->participant_absent_timeout
-                                 + NGX_TAVUS_END_GRACE, token)
+                                 ngx_tavus_create_expiry(c->vertical), token)
         != NGX_OK
         || ngx_tavus_create_cookie(r, c) != NGX_OK)
     {
@@ -337,6 +335,14 @@ ngx_tavus_create_respond(ngx_http_request_t *r, ngx_tavus_create_t *c)
     cJSON_Delete(json);
 
     return rc;
+}
+
+
+time_t
+ngx_tavus_create_expiry(ngx_tavus_vertical_t *v)
+{
+    return ngx_time() + v->max_call_duration + v->participant_absent_timeout
+           + NGX_TAVUS_END_GRACE;
 }
 
 

@@ -77,6 +77,13 @@ ngx_int_t ngx_tavus_create_respond(ngx_http_request_t *r,
 ngx_int_t ngx_tavus_create_pending(ngx_http_request_t *r,
     ngx_tavus_create_t *c);
 
+/* What a visitor in the line is told; ticket may be empty, wait -1: 202. */
+ngx_int_t ngx_tavus_pending_send(ngx_http_request_t *r, ngx_str_t *ticket,
+    ngx_uint_t position, ngx_int_t wait);
+
+/* Until when the end token of a conversation that begins now is good. */
+time_t ngx_tavus_create_expiry(ngx_tavus_vertical_t *v);
+
 /* The cookie of a new visitor goes with the answer; NGX_ERROR. */
 ngx_int_t ngx_tavus_create_cookie(ngx_http_request_t *r,
     ngx_tavus_create_t *c);

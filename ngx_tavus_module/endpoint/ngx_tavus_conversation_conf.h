@@ -11,6 +11,7 @@
 
 #include "endpoint/ngx_tavus_memory.h"
 #include "jobs/ngx_tavus_ends.h"
+#include "jobs/ngx_tavus_line.h"
 #include "http/ngx_tavus_endpoint.h"
 #include "core/tavus_language.h"
 
@@ -40,6 +41,7 @@ typedef struct {
 typedef struct {
     ngx_array_t                verticals;       /* ngx_tavus_vertical_t */
     ngx_tavus_ends_t          *ends;            /* NULL: no tokens come */
+    ngx_tavus_line_t          *line;            /* NULL: nobody asks for it */
 } ngx_tavus_conversation_main_conf_t;
 
 

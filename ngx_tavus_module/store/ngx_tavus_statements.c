@@ -103,6 +103,16 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       "SELECT tavus.budget_state($1::jsonb)::text",
       { NGX_TAVUS_OID_TEXT } },
 
+    [ngx_tavus_stmt_line_look] =
+    { ngx_tavus_stmt(line_look),
+      "SELECT tavus.line_look($1::jsonb, $2::uuid[])::text",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
+    [ngx_tavus_stmt_line_ticket] =
+    { ngx_tavus_stmt(line_ticket),
+      "SELECT tavus.line_ticket($1::uuid)::text",
+      { NGX_TAVUS_OID_TEXT } },
+
     [ngx_tavus_stmt_leads_roll] =
     { ngx_tavus_stmt(leads_roll),
       "SELECT tavus.leads_roll($1::int)",

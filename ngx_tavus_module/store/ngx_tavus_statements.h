@@ -46,6 +46,8 @@ typedef enum {
     ngx_tavus_stmt_log_state,
     ngx_tavus_stmt_alerts_look,
     ngx_tavus_stmt_budget_state,
+    ngx_tavus_stmt_line_look,
+    ngx_tavus_stmt_line_ticket,
     ngx_tavus_stmt_leads_roll,
     ngx_tavus_stmt_orders_roll,
     ngx_tavus_stmt_stripe_repair,
