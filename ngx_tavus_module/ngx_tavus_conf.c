@@ -9,6 +9,7 @@
 #include "endpoint/ngx_tavus_conversation_conf.h"
 #include "http/ngx_tavus_endpoint.h"
 #include "service/ngx_tavus_api_conf.h"
+#include "service/ngx_tavus_forget.h"
 #include "service/ngx_tavus_deliver_conf.h"
 #include "service/ngx_tavus_stripe_conf.h"
 #include "store/ngx_tavus_budget.h"
@@ -109,6 +110,14 @@ ngx_tavus_conf_check(ngx_conf_t *cf)
 
     if (ngx_tavus_conf_check_budget(cf) != NGX_OK) {
         return NGX_ERROR;
+    }
+
+    if (smcf->store.database && amcf->api.key.len) {
+        dmcf->erase = ngx_tavus_forget_destination(cf, &amcf->api);
+
+        if (dmcf->erase == NULL) {
+            return NGX_ERROR;
+        }
     }
 
     ngx_tavus_conf_warn_journal(cf, mcf);

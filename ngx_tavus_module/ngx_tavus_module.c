@@ -495,7 +495,8 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
 
     if (ngx_tavus_store_init_process(&smcf->store, workers) != NGX_OK
         || ngx_tavus_upkeep_init_process(ucf) != NGX_OK
-        || ngx_tavus_deliver_init_process(&dmcf->destinations, dmcf->stored)
+        || ngx_tavus_deliver_init_process(&dmcf->destinations, dmcf->erase,
+                                          dmcf->stored)
            != NGX_OK)
     {
         return NGX_ERROR;

@@ -353,7 +353,7 @@ BEGIN
             'WITH s AS MATERIALIZED (
                  SELECT l.c, row_number() OVER () AS n
                    FROM (SELECT c FROM tavus.conversations c
-                          WHERE c.created_id >= $1 AND (c.created_id, c.id) < ($2, $3) %s
+                          WHERE c.created_id >= $1 AND (c.created_id, c.id) < ($2, $3) AND NOT c.erased %s
                           ORDER BY c.created_id DESC, c.id DESC LIMIT $5) l
              ), f AS MATERIALIZED (
                  SELECT s.* FROM s WHERE true %s ORDER BY s.n LIMIT $6
@@ -408,7 +408,7 @@ DECLARE
     said   text;
     other  text;
 BEGIN
-    SELECT k.* INTO c FROM tavus.conversations k WHERE k.id = $1;
+    SELECT k.* INTO c FROM tavus.conversations k WHERE k.id = $1 AND NOT k.erased;
     IF NOT FOUND THEN
         RETURN NULL;
     END IF;

@@ -96,6 +96,11 @@ BEGIN
             RETURN;                         -- another node is at it
         END IF;
 
+        -- it begins with the first erasure
+        IF destination_ = tavus.erase_destination() THEN
+            RETURN;
+        END IF;
+
         INSERT INTO tavus.destinations AS t (name, kind) VALUES (destination_, kind_)
         ON CONFLICT DO NOTHING RETURNING t.* INTO d;
 
@@ -110,7 +115,8 @@ BEGIN
         UPDATE tavus.destinations t SET seen_at = now(), kind = kind_ WHERE t.name = destination_;
 
         -- somebody may have taken it away, so that it kept no month any more
-        PERFORM tavus.cursor_make(tavus.deliver_cursor(destination_), beginning);
+        PERFORM tavus.cursor_make(tavus.deliver_cursor(destination_), beginning)
+          WHERE destination_ <> tavus.erase_destination();
     END IF;
 
     IF held IS NOT NULL THEN
@@ -195,6 +201,11 @@ BEGIN
     IF FOUND THEN
         GET DIAGNOSTICS gone = ROW_COUNT;
         PERFORM tavus.deliver_missed(destination_, gone);
+    END IF;
+
+    -- of which all are rows
+    IF destination_ = tavus.erase_destination() THEN
+        RETURN;
     END IF;
 
     -- a flight that nobody told of, else the next of the log; what is not wanted is stepped over, for a
@@ -314,6 +325,14 @@ BEGIN
     PERFORM tavus.deliver_commit();
     PERFORM FROM tavus.destinations t WHERE t.name = destination_ FOR UPDATE;
 
+    -- it may repeat what was erased since it went out
+    IF EXISTS (SELECT FROM tavus.erasures e
+                WHERE e.asked_at > now() - 2 * tavus.deliver_lease()
+                  AND destination_ <> tavus.erase_destination())
+    THEN
+        said_ := substring(said_ FROM '^[0-9]{3}');
+    END IF;
+
     IF again IS NOT NULL THEN
         UPDATE tavus.flights t
            SET due_at = now() + again * interval '1 millisecond', token = 0,
@@ -366,6 +385,7 @@ BEGIN
     SELECT destination_, u.id, u.wait IS NULL, 1 - u.spared::int,
            now() + coalesce(u.wait, 0) * interval '1 millisecond', u.reason, u.status
       FROM unnest(failed, waits, spared, statuses, reasons) AS u (id, wait, spared, status, reason)
+     WHERE (SELECT v.id FROM tavus.events v WHERE v.id = u.id) IS NOT NULL
      ORDER BY u.id
     ON CONFLICT (destination, event_id) DO UPDATE
        SET dead = EXCLUDED.dead,

@@ -41,6 +41,10 @@ GRANT EXECUTE ON FUNCTION
     tavus.orders_roll(int, boolean),
     tavus.leads_roll(int),
     tavus.lead_handled(uuid, boolean, text),
+    tavus.traces_roll(int),
+    tavus.erase_visitor(text, jsonb, text),
+    tavus.erase_conversation(text, jsonb),
+    tavus.erase_step(uuid),
     tavus.trail_changed(text, jsonb)
 TO tavus_app;
 
@@ -59,6 +63,8 @@ GRANT EXECUTE ON FUNCTION
     tavus.line_look(jsonb, uuid[]),
     tavus.line_ticket(uuid),
     tavus.budget_state(jsonb),
+    tavus.admin_visitor(text, text, int, uuid),
+    tavus.erasure(uuid),
     tavus.order_by_session(text),
     tavus.health(),
     tavus.pieces(text)

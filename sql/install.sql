@@ -247,6 +247,14 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 21) AS due \gset
     COMMIT;
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 22) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0022_erase.sql
+    INSERT INTO tavus.migrations (version) VALUES (22);
+    COMMIT;
+\endif
+
 SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 23) AS due \gset
 \if :due
     BEGIN;
@@ -282,11 +290,13 @@ SET LOCAL lock_timeout = '300ms';
 \ir deliver.sql
 \ir orders.sql
 \ir stripe.sql
+\ir erase.sql
 \ir leads.sql
 \ir mail.sql
 \ir alerts.sql
 \ir trail.sql
 \ir admin.sql
+\ir access.sql
 \ir grants.sql
 
 COMMIT;

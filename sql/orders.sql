@@ -586,6 +586,9 @@ SET search_path = pg_catalog, tavus, pg_temp
 SET lock_timeout = '2s'
 AS $$
 BEGIN
+    -- as what is recorded: who erases waits for it
+    PERFORM pg_advisory_xact_lock_shared(tavus.log_key() + s.last_value) FROM tavus.log_pos s;
+
     INSERT INTO tavus.orders (
         id, ours, livemode, asked_at, plan, mode, lines, amount, currency, email, conversation_id,
         session_id, user_id, utm_source, utm_medium, utm_campaign, consent, due_at)

@@ -85,3 +85,13 @@ RETURN source IS DISTINCT FROM 'tavus'
 CREATE OR REPLACE FUNCTION tavus.trails(source text, event_type text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN source = 'server' AND starts_with(event_type, 'admin.');
+
+-- What tells that somebody, or something, was erased: by its id alone.
+CREATE OR REPLACE FUNCTION tavus.erased_type(what text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN what || '.erased';
+
+-- What a visitor has to say, rather than what was said in a conversation: it is not erased with that.
+CREATE OR REPLACE FUNCTION tavus.written(source text, event_type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN source = 'browser' AND event_type = 'contact.submitted';

@@ -598,6 +598,8 @@ DECLARE
     fates  boolean;     -- an intent may change
     wishes boolean;     -- by what is asked for, or was not made
     words  boolean := event_types && tavus.consent_types();     -- a visitor may have decided
+    doubt  boolean;     -- something may have been erased
+    gone   int[];       -- and was
     marks  text[];
     fresh  uuid[];
 BEGIN
@@ -622,13 +624,31 @@ BEGIN
                         OR tavus.part('conversations', r.source, r.event_type) IS NOT NULL)),
            bool_or(r.source = 'server' AND r.nonce IS NOT NULL),
            bool_or(r.nonce IS NOT NULL
-                   AND tavus.part('intents', r.source, r.event_type) IN ('wish', 'failure'))
-      INTO odd, news, fates, wishes
+                   AND tavus.part('intents', r.source, r.event_type) IN ('wish', 'failure')),
+           -- of what browsers tell now nothing was, nor of what is known of Tavus
+           bool_or(c.erased
+                   OR CASE r.source
+                      WHEN 'tavus' THEN c.first_id IS NULL AND r.nonce IS NOT NULL
+                           AND EXISTS (SELECT FROM tavus.tombstones)
+                      WHEN 'browser' THEN r.id < (SELECT tavus.uuid_floor(t.at) FROM tavus.tombstones t
+                                                   ORDER BY t.at DESC LIMIT 1)
+                      ELSE EXISTS (SELECT FROM tavus.tombstones) END)
+      INTO odd, news, fates, wishes, doubt
       FROM (SELECT u.*, tavus.ours(u.source) AS ours
               FROM unnest(ids, sources, event_types, conversation_ids, nonces)
                    AS u (id, source, event_type, conversation_id, nonce)) r
-      LEFT JOIN LATERAL (SELECT k.first_id, k.nonce FROM tavus.conversations k
+      LEFT JOIN LATERAL (SELECT k.first_id, k.nonce, k.erased FROM tavus.conversations k
                           WHERE k.id = r.conversation_id OFFSET 0) c ON true;
+
+    IF doubt THEN
+        SELECT x.gone, x.bodies INTO gone, bodies
+          FROM tavus.record_erased(ids, sources, event_types, conversation_ids, nonces, bodies) x;
+
+        IF gone <> '{}' THEN
+            RETURN tavus.record_rest(gone, ids, received, digests, kinds, sources, event_types,
+                                     conversation_ids, nonces, verifications, bodies, reasons);
+        END IF;
+    END IF;
 
     IF odd OR fates OR num_nonnulls(VARIADIC reasons) > 0 OR num_nonnulls(VARIADIC digests) > 0
     THEN

@@ -102,6 +102,7 @@ static const tavus_delivery_rule_t  tavus_delivery_rules[] = {
     { "conversation.end_failed", 0 },
     { "conversation.cut_short", 0 },
     { "conversation.not_found", 0 },
+    { "conversation.erased", 0 },
 
     /* that somebody speaks, not what */
     { "conversation.started_speaking", 0 },

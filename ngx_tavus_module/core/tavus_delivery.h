@@ -32,7 +32,8 @@ typedef enum {
     TAVUS_DELIVERY_POSTHOG = 0,
     TAVUS_DELIVERY_GA4,
     TAVUS_DELIVERY_WEBHOOK,
-    TAVUS_DELIVERY_SENDGRID
+    TAVUS_DELIVERY_SENDGRID,
+    TAVUS_DELIVERY_TAVUS            /* what it is to erase */
 } tavus_delivery_kind_t;
 
 

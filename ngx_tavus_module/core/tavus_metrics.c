@@ -101,7 +101,7 @@ static const tavus_label_t  tavus_label_service = {
 };
 
 static const tavus_label_t  tavus_label_destination = {
-    "service", { "posthog", "ga4", "webhook", "sendgrid" }
+    "service", { "posthog", "ga4", "webhook", "sendgrid", "tavus" }
 };
 
 static const tavus_label_t  tavus_label_delivery = {

@@ -8,6 +8,7 @@
 #include "endpoint/ngx_tavus_admin.h"
 #include "endpoint/ngx_tavus_admin_deliveries.h"
 #include "endpoint/ngx_tavus_admin_documents.h"
+#include "endpoint/ngx_tavus_admin_erase.h"
 #include "endpoint/ngx_tavus_admin_leads.h"
 #include "endpoint/ngx_tavus_admin_trail.h"
 #include "guard/ngx_tavus_users.h"
@@ -24,6 +25,8 @@
 #include "core/tavus_json.h"
 #include "core/tavus_query.h"
 #include "core/tavus_uuid.h"
+
+#include <openssl/sha.h>
 
 
 #define NGX_TAVUS_ADMIN_TIMEOUT    5000
@@ -46,6 +49,7 @@ typedef enum {
     ngx_tavus_arg_number,
     ngx_tavus_arg_uuid,
     ngx_tavus_arg_personal,         /* a text that the trail must not hold */
+    ngx_tavus_arg_key,              /* nor this: but one is not another */
 
     /* not the client's to give: the last one of a route */
     ngx_tavus_arg_budget,
@@ -56,7 +60,8 @@ typedef enum {
     ngx_tavus_arg_delivery,
     ngx_tavus_arg_alert,
     ngx_tavus_arg_order,
-    ngx_tavus_arg_boolean
+    ngx_tavus_arg_boolean,
+    ngx_tavus_arg_visitor
 } ngx_tavus_arg_e;
 
 
@@ -72,8 +77,8 @@ typedef struct {
 typedef struct {
     ngx_str_t                path;          /* below the location */
     ngx_uint_t               stmt;          /* ngx_tavus_stmt_e */
-    ngx_uint_t               item;          /* an id follows the path: its
-                                               kind is args[0]'s */
+    ngx_uint_t               item;          /* an id follows the path: it is
+                                               args[0] */
     const char              *looks;         /* at what is personal: its name
                                                in the trail; or NULL */
     ngx_tavus_admin_arg_t    args[NGX_TAVUS_ADMIN_MAX_ARGS];
@@ -201,6 +206,17 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
         { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 36, ngx_tavus_arg_uuid } } },
 
+    { ngx_string("visitors/"),
+      ngx_tavus_stmt_admin_visitor, 1, "visitor",
+      { { "key", 320, ngx_tavus_arg_key },
+        { "kind", 16, ngx_tavus_arg_visitor },
+        { "limit", 8, ngx_tavus_arg_limit },
+        { "cursor", 36, ngx_tavus_arg_uuid } } },
+
+    { ngx_string("erasures/"),
+      ngx_tavus_stmt_erasure, 1, NULL,
+      { { "id", 36, ngx_tavus_arg_uuid } } },
+
     { ngx_null_string, 0, 0, NULL, { { NULL, 0, 0 } } }
 };
 
@@ -218,7 +234,9 @@ static const char  *ngx_tavus_admin_words[][NGX_TAVUS_ADMIN_MAX_WORDS + 1] = {
     [ngx_tavus_arg_order] = { "new", "unknown", "failed", "open",
                               "processing", "paid", "unpaid", "expired" },
 
-    [ngx_tavus_arg_boolean] = { "true", "false" }
+    [ngx_tavus_arg_boolean] = { "true", "false" },
+
+    [ngx_tavus_arg_visitor] = { "session", "user", "memory_store", "email" }
 };
 
 
@@ -264,6 +282,12 @@ ngx_tavus_admin_handler(ngx_http_request_t *r)
     }
 
     rc = ngx_tavus_admin_lead(r, &path);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_tavus_admin_erase(r, &path);
 
     if (rc != NGX_DECLINED) {
         return rc;
@@ -345,12 +369,19 @@ ngx_tavus_admin_run(ngx_http_request_t *r, ngx_tavus_admin_route_t *route,
                                      id->len)
                != NGX_OK)
         {
-            rc = ngx_tavus_send_problem(r, NGX_HTTP_NOT_FOUND, "not_found",
-                                        0, "There is no such resource.");
+            /* what is given elsewhere is unknown, a visitor's key is wrong */
+
+            rc = route->stmt == ngx_tavus_stmt_admin_visitor
+                 ? ngx_tavus_args_invalid(r, route->args[0].name)
+                 : ngx_tavus_send_problem(r, NGX_HTTP_NOT_FOUND, "not_found",
+                                          0, "There is no such resource.");
             goto failed;
         }
+    }
 
-    } else if (ngx_tavus_admin_args(r, query, route, &rc) != NGX_OK) {
+    if ((!route->item || route->args[1].name)
+        && ngx_tavus_admin_args(r, query, route, &rc) != NGX_OK)
+    {
         goto failed;
     }
 
@@ -487,16 +518,19 @@ ngx_tavus_admin_args(ngx_http_request_t *r, ngx_tavus_admin_query_t *query,
 
     ngx_memzero(table, sizeof(table));
 
-    for (i = 0; i < n; i++) {
+    for (i = route->item; i < n; i++) {
         table[i].name = route->args[i].name;
         table[i].max = route->args[i].max;
     }
 
-    if (ngx_tavus_args_read(r, query->pool, table, n, sent) != NGX_OK) {
+    if (ngx_tavus_args_read(r, query->pool, table + route->item,
+                            n - route->item, sent)
+        != NGX_OK)
+    {
         return NGX_DECLINED;
     }
 
-    for (i = 0; i < n; i++) {
+    for (i = route->item; i < n; i++) {
 
         value = table[i].len ? table[i].value : NULL;
 
@@ -549,7 +583,8 @@ static void
 ngx_tavus_admin_told(ngx_tavus_admin_query_t *query,
     ngx_tavus_admin_arg_t *arg, const char *value)
 {
-    char  day[sizeof("2026-11-29")];
+    char    day[sizeof("2026-11-29")];
+    u_char  hash[SHA256_DIGEST_LENGTH], hex[2 * 8 + 1];
 
     if (arg->kind == ngx_tavus_arg_limit
         || ngx_strcmp(arg->name, "cursor") == 0)
@@ -563,6 +598,14 @@ ngx_tavus_admin_told(ngx_tavus_admin_query_t *query,
 
     if (arg->kind == ngx_tavus_arg_personal) {
         (void) cJSON_AddTrueToObject(query->object, arg->name);
+        return;
+    }
+
+    if (arg->kind == ngx_tavus_arg_key) {
+        (void) SHA256((u_char *) value, ngx_strlen(value), hash);
+        *ngx_hex_dump(hex, hash, 8) = '\0';
+
+        (void) cJSON_AddStringToObject(query->object, "hash", (char *) hex);
         return;
     }
 
@@ -633,6 +676,7 @@ ngx_tavus_admin_value(ngx_tavus_admin_query_t *query, ngx_uint_t n,
 
     case ngx_tavus_arg_text:
     case ngx_tavus_arg_personal:
+    case ngx_tavus_arg_key:
         /* a path is not checked by now as arguments are */
 
         if (ngx_strlen(value) != len || !tavus_utf8_valid(value, len)) {

@@ -140,7 +140,7 @@ ngx_tavus_deliver_init_zone(ngx_shm_zone_t *shm_zone, void *data)
 
 ngx_int_t
 ngx_tavus_deliver_init_process(ngx_array_t *destinations,
-    ngx_atomic_t *stored)
+    ngx_tavus_destination_t *erase, ngx_atomic_t *stored)
 {
     uint32_t                   asker;
     ngx_uint_t                 i;
@@ -149,7 +149,7 @@ ngx_tavus_deliver_init_process(ngx_array_t *destinations,
 
     dv = &ngx_tavus_deliver;
 
-    if (destinations->nelts == 0
+    if ((destinations->nelts == 0 && erase == NULL)
         || (ngx_worker != 0 && ngx_process != NGX_PROCESS_SINGLE))
     {
         return NGX_OK;
@@ -161,7 +161,7 @@ ngx_tavus_deliver_init_process(ngx_array_t *destinations,
 
     ngx_sprintf(dv->asker, "%uD%Z", (asker & 0x7fffffff) | 1);
 
-    dv->items = ngx_calloc(destinations->nelts
+    dv->items = ngx_calloc((destinations->nelts + 1)
                            * sizeof(ngx_tavus_deliver_item_t),
                            ngx_cycle->log);
     if (dv->items == NULL) {
@@ -176,8 +176,14 @@ ngx_tavus_deliver_init_process(ngx_array_t *destinations,
         dv->items[i].next = ngx_current_msec + NGX_TAVUS_DELIVER_FIRST;
     }
 
+    if (erase) {
+        dv->items[i].conf = erase;
+        dv->items[i].next = ngx_current_msec + NGX_TAVUS_DELIVER_FIRST;
+        dv->n++;
+    }
+
     dv->stored = stored;
-    dv->seen = *stored;
+    dv->seen = stored ? *stored : 0;
 
     dv->timer.data = &ngx_tavus_timer_dummy;
     dv->timer.handler = ngx_tavus_deliver_timer_handler;
@@ -221,14 +227,14 @@ ngx_tavus_deliver_timer_handler(ngx_event_t *ev)
         return;
     }
 
-    stored = *dv->stored;
+    stored = dv->stored ? *dv->stored : 0;
     more = stored != dv->seen;
     dv->seen = stored;
 
     for (i = 0; i < dv->n; i++) {
         item = &dv->items[i];
 
-        if (more && item->failures == 0) {
+        if (more && item->failures == 0 && !item->conf->rows) {
             item->next = ngx_current_msec;
         }
 

@@ -18,6 +18,8 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "service/ngx_tavus_destination.h"
+
 
 /*
  * The memory in which workers count what they have stored, in *stored when
@@ -25,9 +27,12 @@
  */
 ngx_int_t ngx_tavus_deliver_zone(ngx_conf_t *cf, ngx_atomic_t **stored);
 
-/* destinations are ngx_tavus_destination_t * */
+/*
+ * destinations are ngx_tavus_destination_t *, and one more if there is what
+ * is to be erased elsewhere, which does not look at what is stored.
+ */
 ngx_int_t ngx_tavus_deliver_init_process(ngx_array_t *destinations,
-    ngx_atomic_t *stored);
+    ngx_tavus_destination_t *erase, ngx_atomic_t *stored);
 void ngx_tavus_deliver_exit_process(void);
 
 

@@ -430,18 +430,34 @@ ngx_tavus_flight_answered(ngx_tavus_curl_t *t)
 
     ngx_uint_t                i;
     tavus_verdict_t           verdict;
+    ngx_tavus_curl_t         *next;
     ngx_tavus_flight_t       *f;
     ngx_tavus_destination_t  *d;
 
     f = part->flight;
     d = f->destination;
 
-    f->requests--;
-
     ngx_tavus_service_measure(t, d->service->service);
 
-    verdict = tavus_delivery_verdict(d->service->kind,
-                                     ngx_tavus_destination_status(t));
+    next = d->service->next ? d->service->next(d, t) : NULL;
+
+    if (next) {
+        next->handler = ngx_tavus_flight_answered;
+        next->data = part;
+
+        if (ngx_tavus_curl_send(next) == NGX_OK) {
+            return;
+        }
+    }
+
+    f->requests--;
+
+    /* what could not be sent now goes again */
+
+    verdict = next ? TAVUS_VERDICT_AGAIN
+              : d->service->verdict ? d->service->verdict(t)
+              : tavus_delivery_verdict(d->service->kind,
+                                       ngx_tavus_destination_status(t));
 
     if (verdict == TAVUS_VERDICT_DELIVERED) {
 

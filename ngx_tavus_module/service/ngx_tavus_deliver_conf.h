@@ -18,6 +18,7 @@
 
 typedef struct {
     ngx_array_t          destinations;      /* ngx_tavus_destination_t * */
+    ngx_tavus_destination_t *erase;         /* NULL: Tavus has nothing */
     ngx_atomic_t        *stored;            /* see ngx_tavus_deliver_zone() */
     ngx_str_t            origin;            /* of the site; len 0: none */
     ngx_array_t          transcripts;       /* tavus_part_t: verticals whose

@@ -17,6 +17,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 
+#include "service/ngx_tavus_api.h"
 #include "event/ngx_tavus_curl.h"
 #include "event/ngx_tavus_directive.h"
 #include "core/tavus_delivery.h"
@@ -89,6 +90,13 @@ typedef struct {
     /* of a service of mails: its own lines, and one that is missing */
     const ngx_tavus_deliver_member_t *lines;
     const char              *(*missing)(ngx_tavus_destination_t *d);
+
+    /* what is sent after this was answered, before that is judged; or NULL */
+    ngx_tavus_curl_t        *(*next)(ngx_tavus_destination_t *d,
+                                     ngx_tavus_curl_t *t);
+
+    /* NULL: by the status */
+    tavus_verdict_t          (*verdict)(ngx_tavus_curl_t *t);
 } ngx_tavus_destination_service_t;
 
 
@@ -97,6 +105,7 @@ struct ngx_tavus_destination_s {
     ngx_tavus_place_t          place;
     const ngx_tavus_destination_service_t *service;
 
+    ngx_tavus_api_t           *api;         /* of what Tavus is to erase */
     ngx_tavus_curl_peer_t     *peer;
     ngx_str_t                  path;        /* behind the peer's; secret */
     ngx_str_t                  key;
@@ -110,6 +119,7 @@ struct ngx_tavus_destination_s {
     ngx_array_t                patterns;    /* tavus_part_t: of "events" */
     ngx_array_t                properties;  /* tavus_part_t: beside the usual */
     unsigned                   beginning:1; /* a new one begins there */
+    unsigned                   rows:1;      /* it does not read the log */
     tavus_mail_conf_t          mail;
 
     ngx_tavus_destination_told_t  told;

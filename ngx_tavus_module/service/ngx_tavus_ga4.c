@@ -39,6 +39,8 @@ const ngx_tavus_destination_service_t  ngx_tavus_ga4 = {
     ngx_tavus_ga4_make,
     ngx_tavus_ga4_request,
     NULL,
+    NULL,
+    NULL,
     NULL
 };
 

@@ -36,6 +36,8 @@ const ngx_tavus_destination_service_t  ngx_tavus_posthog = {
     ngx_tavus_posthog_make,
     ngx_tavus_posthog_request,
     NULL,
+    NULL,
+    NULL,
     NULL
 };
 

@@ -64,7 +64,9 @@ const ngx_tavus_destination_service_t  ngx_tavus_sendgrid = {
     ngx_tavus_sendgrid_make,
     ngx_tavus_sendgrid_request,
     ngx_tavus_sendgrid_lines,
-    ngx_tavus_sendgrid_missing
+    ngx_tavus_sendgrid_missing,
+    NULL,
+    NULL
 };
 
 

@@ -35,6 +35,8 @@ const ngx_tavus_destination_service_t  ngx_tavus_webhook_out = {
     ngx_tavus_webhook_out_make,
     ngx_tavus_webhook_out_request,
     NULL,
+    NULL,
+    NULL,
     NULL
 };
 

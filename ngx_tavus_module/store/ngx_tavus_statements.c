@@ -123,6 +123,11 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       "SELECT tavus.orders_roll($1::int, $2::boolean)",
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
 
+    [ngx_tavus_stmt_traces_roll] =
+    { ngx_tavus_stmt(traces_roll),
+      "SELECT tavus.traces_roll($1::int)",
+      { NGX_TAVUS_OID_TEXT } },
+
     [ngx_tavus_stmt_stripe_repair] =
     { ngx_tavus_stmt(stripe_repair),
       "SELECT tavus.stripe_repair($1::boolean, $2::bigint, $3, $4, $5::int)",
@@ -196,6 +201,16 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       "$3), $4::jsonb)",
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
         NGX_TAVUS_OID_TEXT } },
+
+    [ngx_tavus_stmt_erase_visitor] =
+    { ngx_tavus_stmt(erase_visitor),
+      "SELECT tavus.erase_visitor($1, $2::jsonb, $3)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
+    [ngx_tavus_stmt_erase_conversation] =
+    { ngx_tavus_stmt(erase_conversation),
+      "SELECT tavus.erase_conversation($1, $2::jsonb)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
 
     /* what is paid, which is not known yet, comes with Stripe's events */
 
@@ -292,6 +307,22 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
     { ngx_tavus_stmt(admin_budget),
       "SELECT tavus.pieces(tavus.budget_state($1)::text)",
       { NGX_TAVUS_OID_JSONB } },
+
+    [ngx_tavus_stmt_admin_visitor] =
+    { ngx_tavus_stmt(admin_visitor),
+      "SELECT tavus.pieces(tavus.admin_visitor($1, $2, $3, $4))",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_INT4,
+        NGX_TAVUS_OID_UUID } },
+
+    [ngx_tavus_stmt_erase_step] =
+    { ngx_tavus_stmt(erase_step),
+      "SELECT tavus.erase_step($1::uuid)",
+      { NGX_TAVUS_OID_TEXT } },
+
+    [ngx_tavus_stmt_erasure] =
+    { ngx_tavus_stmt(erasure),
+      "SELECT tavus.pieces(tavus.erasure($1))",
+      { NGX_TAVUS_OID_UUID } },
 
     [ngx_tavus_stmt_health] =
     { ngx_tavus_stmt(health),

@@ -50,6 +50,7 @@ typedef enum {
     ngx_tavus_stmt_line_ticket,
     ngx_tavus_stmt_leads_roll,
     ngx_tavus_stmt_orders_roll,
+    ngx_tavus_stmt_traces_roll,
     ngx_tavus_stmt_stripe_repair,
     ngx_tavus_stmt_orders_look,
     ngx_tavus_stmt_claim,
@@ -59,6 +60,9 @@ typedef enum {
     ngx_tavus_stmt_deliver_settle,
     ngx_tavus_stmt_deliver_retry,
     ngx_tavus_stmt_lead_handled,
+    ngx_tavus_stmt_erase_visitor,
+    ngx_tavus_stmt_erase_conversation,
+    ngx_tavus_stmt_erase_step,
 
     ngx_tavus_stmt_order_intent,
     ngx_tavus_stmt_order_answer,
@@ -75,6 +79,8 @@ typedef enum {
     ngx_tavus_stmt_admin_orders,
     ngx_tavus_stmt_admin_subscriptions,
     ngx_tavus_stmt_admin_budget,
+    ngx_tavus_stmt_admin_visitor,
+    ngx_tavus_stmt_erasure,
     ngx_tavus_stmt_health,
 
     NGX_TAVUS_STATEMENTS

@@ -68,6 +68,7 @@ test_content(void **state)
         "conversation.create_failed", "conversation.started",
         "conversation.joined", "conversation.left", "conversation.ended",
         "conversation.end_failed", "conversation.cut_short",
+        "conversation.erased", "visitor.erased",
         "conversation.not_found", "conversation.user.started_speaking",
         "conversation.replica.stopped_speaking",
         "system.replica_joined", "system.shutdown", "system.login_failed",
