@@ -136,6 +136,62 @@ BEGIN
 END
 $$;
 
+-- Where things stand.
+CREATE OR REPLACE FUNCTION tavus.budget_now(
+    today date, OUT b tavus.budget, OUT calls bigint, OUT seconds bigint, OUT taken bigint)
+LANGUAGE sql STABLE
+AS $$
+    SELECT t, d.calls, d.seconds, (SELECT count(*) FROM tavus.places)
+      FROM tavus.budget t LEFT JOIN tavus.budget_days d ON d.day = today
+$$;
+
+-- Records new wishes as tavus.record() does, of nonces that nothing is known of: with one write of an
+-- intent instead of three.
+CREATE OR REPLACE FUNCTION tavus.record_new(
+    ids uuid[], received timestamptz[], kinds smallint[], event_types text[], nonces bytea[],
+    verifications text[], bodies bytea[])
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    fresh uuid[];
+BEGIN
+    PERFORM pg_advisory_xact_lock_shared(4611686018427387904 + s.last_value) FROM tavus.log_pos s;
+
+    INSERT INTO tavus.intents (
+        nonce, requested_id, vertical, persona_id, replica_id, document_tags, memory_stores,
+        session_id, utm_source, utm_medium, utm_campaign, consent, user_id, request_id,
+        patience, node, due_at)
+    SELECT w.nonce, w.id,
+           tavus.str(w.doc, 'vertical'), tavus.str(w.doc, 'persona_id'),
+           tavus.str(w.doc, 'replica_id'), tavus.strs(w.doc, 'document_tags'),
+           tavus.strs(w.doc, 'memory_stores'), tavus.str(w.doc, 'session_id'),
+           tavus.str(w.doc, 'utm_source'), tavus.str(w.doc, 'utm_medium'),
+           tavus.str(w.doc, 'utm_campaign'), tavus.str(w.doc, 'consent'),
+           tavus.str(w.doc, 'user_id'), tavus.str(w.doc, 'request_id'),
+           p.patience, tavus.str(w.doc, 'node'),
+           now() + tavus.due(true, false, false, false, NULL, p.patience)
+      FROM (SELECT u.id, u.nonce, tavus.body_jsonb(u.body) AS doc
+              FROM unnest(ids, nonces, bodies) AS u (id, nonce, body) OFFSET 0) w
+     CROSS JOIN LATERAL (
+           SELECT CASE WHEN w.doc ->> 'patience' ~ '^[0-9]{1,5}$'
+                       THEN (w.doc ->> 'patience')::int END AS patience) p
+     ORDER BY w.nonce;
+
+    WITH added AS (
+        INSERT INTO tavus.events (id, received_at, kind, source, event_type, verification, body)
+        SELECT u.id, coalesce(u.received_at, now()), coalesce(u.kind, 0::smallint), 'server',
+               u.event_type, u.verification, coalesce(u.body, '')
+          FROM unnest(ids, received, kinds, event_types, verifications, bodies)
+               AS u (id, received_at, kind, event_type, verification, body)
+         ORDER BY u.id
+        RETURNING id)
+    SELECT array_agg(a.id) INTO fresh FROM added a;
+
+    PERFORM tavus.log_add(fresh);
+END
+$$;
+
 -- Judges the wishes of a batch, in order, and records those that are granted, as tavus.record() does.
 -- Answers an array with an element a wish, as below; NULL, with nothing done, if somebody else is at it.
 -- Nobody waits here for the lock, as webhooks wait behind.
@@ -167,16 +223,15 @@ DECLARE
     visits_  int := (budget ->> 'visitor_day')::int;
     line_    int := coalesce((budget ->> 'line')::int, 0);
     taken    int;
-    young    int;
-    day      record;
-    visits   int;
+    now_     record;
     queue    uuid[];
     settled  boolean := false;
+    fresh    boolean := true;       -- nothing is known of any
     short    boolean := false;
     full_    boolean;
     mine     uuid;
     spot     int;
-    l        tavus.line;
+    l        record;
     f        record;
     fate     text;
     fates    jsonb[] := '{}';
@@ -201,32 +256,33 @@ BEGIN
     at := clock_timestamp();
     today := (at AT TIME ZONE 'UTC')::date;
 
-    SELECT t.* INTO b FROM tavus.budget t;
-    SELECT count(*), count(*) FILTER (WHERE p.granted_at > at - interval '1 minute')
-      INTO taken, young FROM tavus.places p;
-    SELECT array_agg(t.ticket ORDER BY t.pos) INTO queue FROM tavus.line t
-     WHERE t.nonce IS NULL AND NOT t.gone;
+    -- each statement is as dear as what it reads
+    SELECT t AS b, d.calls, d.seconds, p.taken, p.young,
+           ARRAY(SELECT q.ticket FROM tavus.line q WHERE q.nonce IS NULL AND NOT q.gone ORDER BY q.pos)
+               AS queue
+      INTO now_
+      FROM tavus.budget t
+     CROSS JOIN (SELECT count(*) AS taken,
+                        count(*) FILTER (WHERE h.granted_at > at - interval '1 minute') AS young
+                   FROM tavus.places h) p
+      LEFT JOIN tavus.budget_days d ON d.day = today;
 
-    IF queue IS NOT NULL THEN
+    b := now_.b;
+    taken := now_.taken;
+    queue := now_.queue;
+
+    IF queue <> '{}' THEN
         PERFORM tavus.line_lapse(b, at);
-        queue := ARRAY(SELECT t.ticket FROM tavus.line t
-                        WHERE t.nonce IS NULL AND NOT t.gone ORDER BY t.pos);
+        queue := tavus.line_queue();
     END IF;
-
-    queue := coalesce(queue, '{}');
 
     -- what was just asked for may have been refused
-    IF young > 0 AND line_ > 0 THEN
-        PERFORM tavus.places_settle(at, at - interval '1 minute');
-        SELECT count(*) INTO taken FROM tavus.places;
-        SELECT t.* INTO b FROM tavus.budget t;
-    END IF;
-
-    SELECT d.calls, d.seconds INTO day FROM tavus.budget_days d WHERE d.day = today;
-
-    IF active IS NULL AND NOT settled AND taken >= 1000 THEN
-        PERFORM tavus.places_settle(at, NULL);
-        settled := true;
+    IF line_ > 0 AND now_.young > 0 OR active IS NULL AND taken >= 1000 THEN
+        settled := line_ < 1 OR now_.young = taken;
+        PERFORM tavus.places_settle(at, CASE WHEN NOT settled THEN at - interval '1 minute' END);
+        now_ := tavus.budget_now(today);
+        b := now_.b;
+        taken := now_.taken;
     END IF;
 
     FOR i IN 1 .. n LOOP
@@ -235,9 +291,19 @@ BEGIN
             RAISE 'no wish' USING ERRCODE = 'invalid_parameter_value';
         END IF;
 
-        IF nonces[i] = ANY (granted)
-           OR (SELECT t.requested_id FROM tavus.intents t WHERE t.nonce = nonces[i]) IS NOT NULL
-        THEN
+        SELECT (SELECT w.requested_id IS NOT NULL FROM tavus.intents w WHERE w.nonce = nonces[i])
+                   AS known,
+               CASE WHEN visits_ IS NOT NULL
+                    THEN (SELECT max(v.calls) FROM tavus.budget_visitors v
+                           WHERE v.day = today AND v.who IN (addresses[i], visitors[i])) END AS visits,
+               t.*
+          INTO l
+          FROM (SELECT) o LEFT JOIN tavus.line t ON t.ticket = tickets[i];
+
+        fresh := fresh AND l.known IS NULL;
+
+        IF l.known OR nonces[i] = ANY (granted) THEN
+            fresh := false;
             fates := fates || '{"fate": "duplicate"}'::jsonb;
             stored := stored || i;
             CONTINUE;
@@ -248,8 +314,6 @@ BEGIN
         spot := NULL;
 
         IF mine IS NOT NULL THEN
-            SELECT t.* INTO l FROM tavus.line t WHERE t.ticket = mine;
-
             IF l.gone THEN
                 fates := fates || '{"fate": "unknown_ticket"}'::jsonb;
                 CONTINUE;
@@ -265,8 +329,7 @@ BEGIN
 
                 UPDATE tavus.line t SET nonce = NULL, granted_at = NULL, asked_at = at
                  WHERE t.ticket = mine;
-                queue := ARRAY(SELECT t.ticket FROM tavus.line t
-                                WHERE t.nonce IS NULL AND NOT t.gone ORDER BY t.pos);
+                queue := tavus.line_queue();
             ELSIF l.ticket IS NULL AND visitors[i] IS NOT NULL AND queue <> '{}' THEN
                 mine := coalesce((SELECT t.ticket FROM tavus.line t
                                    WHERE t.nonce IS NULL AND NOT t.gone AND t.visitor = visitors[i]
@@ -277,14 +340,11 @@ BEGIN
         END IF;
 
         LOOP
-            visits := CASE WHEN visits_ IS NOT NULL THEN (
-                          SELECT max(v.calls) FROM tavus.budget_visitors v
-                           WHERE v.day = today AND v.who IN (addresses[i], visitors[i])) END;
             full_ := line_ > 0 AND tavus.budget_full(b, at);
-            fate := CASE WHEN coalesce(day.calls, 0) >= calls_ THEN 'day_spent'
-                         WHEN coalesce(day.seconds, 0) + greatest(seconds[i], 1) > seconds_
+            fate := CASE WHEN coalesce(now_.calls, 0) >= calls_ THEN 'day_spent'
+                         WHEN coalesce(now_.seconds, 0) + greatest(seconds[i], 1) > seconds_
                          THEN 'minutes_spent'
-                         WHEN visits >= visits_ THEN 'visitor_spent'
+                         WHEN l.visits >= visits_ THEN 'visitor_spent'
                          WHEN seconds[i] > 0 AND NOT full_
                               AND coalesce(active - taken >= coalesce(spot, cardinality(queue) + 1), true)
                          THEN 'granted' END;
@@ -293,30 +353,36 @@ BEGIN
 
             PERFORM tavus.places_settle(at, NULL);
             settled := true;
-            SELECT count(*) INTO taken FROM tavus.places;
-            SELECT t.* INTO b FROM tavus.budget t;
-            SELECT d.calls, d.seconds INTO day FROM tavus.budget_days d WHERE d.day = today;
+            now_ := tavus.budget_now(today);
+            b := now_.b;
+            taken := now_.taken;
+
+            IF visits_ IS NOT NULL THEN
+                l.visits := (SELECT max(v.calls) FROM tavus.budget_visitors v
+                              WHERE v.day = today AND v.who IN (addresses[i], visitors[i]));
+            END IF;
         END LOOP;
 
         IF fate = 'granted' THEN
-            INSERT INTO tavus.places (nonce, granted_at, until, day, seconds, address, visitor, ticket, pos)
-            VALUES (nonces[i], at, at + stays[i] * interval '1 second', today, seconds[i],
-                    addresses[i], visitors[i], mine,
-                    CASE WHEN mine IS NOT NULL
-                         THEN coalesce((SELECT t.pos FROM tavus.line t WHERE t.ticket = mine),
-                                       nextval('tavus.line_pos')) END);
-
+            WITH place AS (
+                INSERT INTO tavus.places (
+                    nonce, granted_at, until, day, seconds, address, visitor, ticket, pos)
+                VALUES (nonces[i], at, at + stays[i] * interval '1 second', today, seconds[i],
+                        addresses[i], visitors[i], mine,
+                        CASE WHEN mine IS NULL THEN NULL WHEN mine = l.ticket THEN l.pos
+                             WHEN spot IS NOT NULL
+                             THEN (SELECT t.pos FROM tavus.line t WHERE t.ticket = mine)
+                             ELSE nextval('tavus.line_pos') END)
+            ), visits AS (
+                INSERT INTO tavus.budget_visitors AS v (day, who, calls)
+                SELECT today, u.who, 1 FROM unnest(ARRAY[addresses[i], visitors[i]]) AS u (who)
+                 WHERE visits_ IS NOT NULL AND u.who IS NOT NULL
+                ON CONFLICT ON CONSTRAINT budget_visitors_pkey DO UPDATE SET calls = v.calls + 1
+            )
             INSERT INTO tavus.budget_days AS d (day, calls, seconds) VALUES (today, 1, seconds[i])
             ON CONFLICT ON CONSTRAINT budget_days_pkey
             DO UPDATE SET calls = d.calls + 1, seconds = d.seconds + EXCLUDED.seconds
-            RETURNING d.calls, d.seconds INTO day;
-
-            IF visits_ IS NOT NULL THEN
-                INSERT INTO tavus.budget_visitors AS v (day, who, calls)
-                SELECT today, u.who, 1 FROM unnest(ARRAY[addresses[i], visitors[i]]) AS u (who)
-                 WHERE u.who IS NOT NULL
-                ON CONFLICT ON CONSTRAINT budget_visitors_pkey DO UPDATE SET calls = v.calls + 1;
-            END IF;
+            RETURNING d.calls, d.seconds INTO now_.calls, now_.seconds;
 
             IF spot IS NOT NULL THEN
                 UPDATE tavus.line t SET nonce = nonces[i], granted_at = at WHERE t.ticket = mine;
@@ -372,7 +438,12 @@ BEGIN
 
     PERFORM tavus.budget_note(b, budget, short, at);
 
-    IF cardinality(stored) = n THEN
+    IF fresh AND cardinality(stored) = n AND num_nonnulls(VARIADIC reasons) = 0
+       AND num_nonnulls(VARIADIC digests) = 0 AND num_nonnulls(VARIADIC conversation_ids) = 0
+       AND NOT EXISTS (SELECT FROM tavus.tombstones)
+    THEN
+        PERFORM tavus.record_new(ids, received, kinds, event_types, nonces, verifications, bodies);
+    ELSIF cardinality(stored) = n THEN
         marks := tavus.record(ids, received, digests, kinds, sources, event_types, conversation_ids,
                               nonces, verifications, bodies, reasons);
     ELSIF stored <> '{}' THEN

@@ -58,6 +58,11 @@ BEGIN
 END
 $$;
 
+-- Who waits, in order.
+CREATE OR REPLACE FUNCTION tavus.line_queue() RETURNS uuid[]
+LANGUAGE sql STABLE
+RETURN ARRAY(SELECT l.ticket FROM tavus.line l WHERE l.nonce IS NULL AND NOT l.gone ORDER BY l.pos);
+
 -- Tickets that were not asked about for 90 seconds are gone; that is written down every ten seconds, so
 -- it is never sooner.  They stay while nobody could look, and for as long after it; but not for ever.
 CREATE OR REPLACE FUNCTION tavus.line_lapse(b tavus.budget, at timestamptz) RETURNS void
@@ -152,8 +157,7 @@ BEGIN
 
     PERFORM tavus.line_lapse(b, at);
 
-    queue := ARRAY(SELECT l.ticket FROM tavus.line l
-                    WHERE l.nonce IS NULL AND NOT l.gone ORDER BY l.pos);
+    queue := tavus.line_queue();
 
     IF cardinality(queue) > 0 THEN
         PERFORM tavus.places_settle(at, NULL);

@@ -2,7 +2,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = error;
-SELECT plan(98);
+SELECT plan(112);
 
 -- A look, whenever the last one was.
 CREATE FUNCTION pg_temp.look() RETURNS json LANGUAGE sql AS $$SELECT tavus.alerts_look('0')::json$$;
@@ -209,6 +209,45 @@ SELECT is(pg_temp.seen(), 'stripe_repair test', 'for hours');
 UPDATE tavus.stripe_repairs SET due_at = now() - interval '2 hours';
 CALL pg_temp.later('11 minutes');
 SELECT is(pg_temp.seen(), '', 'nobody tries any more');
+
+-- ---- budget
+UPDATE tavus.alert_kinds SET muted = kind <> 'budget', threshold = 900;
+DELETE FROM tavus.conversations;
+CREATE FUNCTION pg_temp.budget(more text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE 'UPDATE tavus.budget SET ' || more;
+    DELETE FROM tavus.alerts;
+    PERFORM pg_temp.look();
+    RETURN (SELECT string_agg(a.subject || ' ' || a.data, ', ' ORDER BY a.subject) FROM tavus.alerts a
+             WHERE a.cleared_at IS NULL);
+END
+$$;
+INSERT INTO tavus.budget_days VALUES ((now() AT TIME ZONE 'UTC')::date, 7, 541), ((now() AT TIME ZONE 'UTC')::date - 1, 99, 9999);
+SELECT is(pg_temp.budget('said = NULL'), NULL, 'no budget');
+SELECT is(pg_temp.budget($$said = '{"day":8,"minutes":11}', said_at = now(), begun_at = now() - interval '1 day'$$), NULL,
+          'one that is not used up');
+SELECT is(pg_temp.budget($$said = '{"day":7,"minutes":10}'$$),
+          'day {"used": 7, "limit": 7}, minutes {"used": 10, "limit": 10, "reserved": 0}', 'one that is');
+SELECT is((SELECT text ~ '^All 7 conversations that the budget has for today are used: there are no more before 20.*Z\. '
+             FROM tavus.alerts WHERE subject = 'day'), true, 'in words');
+SELECT is(pg_temp.budget($$said_at = now() - interval '25 hours'$$), NULL, 'which nobody passes any more');
+SELECT is(pg_temp.budget($$said = '{"active":0}', said_at = now(), short_at = now(), short_since = now() - interval '14 minutes'$$),
+          NULL, 'visitors wait');
+SELECT is(pg_temp.budget($$short_since = now() - interval '16 minutes'$$),
+          'active {"used": 0, "limit": 0, "waiting": 0}', 'for long');
+SELECT is((SELECT substr(text, 1, 14) FROM tavus.alerts), 'For 16 minutes', 'so long');
+SELECT is(pg_temp.budget($$short_at = now() - interval '6 minutes'$$), NULL, 'not any more');
+SELECT is(pg_temp.rec(jsonb_build_array(
+    jsonb_build_object('id', pg_temp.since('10 minutes'), 't', 'conversation.created', 's', 'server', 'c', 'stray',
+                       'n', md5('stray'), 'b', '{"max_call_duration":900}'),
+    jsonb_build_object('id', pg_temp.since('10 minutes'), 't', 'conversation.created', 's', 'server', 'c', 'over',
+                       'n', md5('over'), 'b', '{"max_call_duration":300}'))), 'ss', 'two conversations');
+INSERT INTO tavus.places VALUES (decode(md5('stray'), 'hex'), now(), now() + '1 hour', now(), 1, 'x');
+SELECT is(pg_temp.budget('short_at = NULL'), NULL, 'one has a place, one is over');
+DELETE FROM tavus.places;
+SELECT is(pg_temp.budget('short_at = NULL'), 'places {"n": 1}', 'a place is missing');
+SELECT is(pg_temp.budget($$begun_at = now() - interval '1 minute'$$), NULL, 'but not of what was there before');
+SELECT is(pg_temp.budget('said = NULL, said_at = NULL'), NULL, 'no budget again');
 
 -- ---- flapping, on its own clock: each time it has to be away for twice as long
 UPDATE tavus.alert_kinds SET muted = kind <> 'node_silent', threshold = 0;
