@@ -4,7 +4,7 @@
 import AxeBuilder from '@axe-core/playwright';
 import type { Page, Request, Route } from '@playwright/test';
 
-import { expect, Sandbox, test } from '../fixtures';
+import { BASE, expect, Sandbox, test } from '../fixtures';
 
 const CREATE = '**/api/tavus/create-conversation';
 const QUEUE = '**/api/tavus/queue';
@@ -30,7 +30,7 @@ const problem = (status: number, code: string, more: Record<string, unknown> = {
   headers: { 'Content-Type': 'application/problem+json', ...(after !== undefined && { 'Retry-After': String(after) }) }
 });
 
-const place = (position: number, wait?: number): Answer => ({ json: { status: 'pending', position, ...(wait !== undefined && { wait }) } });
+const place = (position: number, wait?: number): Answer => ({ status: 202, json: { status: 'pending', position, ...(wait !== undefined && { wait }) } });
 
 // A server whose places are all taken: each ask is held until the test answers.
 class Full {
@@ -126,9 +126,13 @@ test('a new ticket replaces the old one', async ({ page }) => {
   const full = await new Full().of(page);
 
   await start(page);
-  await full.say({ json: { status: 'pending', ticket: 'two', position: 3 } });
-  await full.ask();
+  await expect(heading(page, 'You are third in line.')).toBeFocused();
+  await listen(page);
+  await full.say({ status: 202, json: { status: 'pending', ticket: 'two' } });
+  await (await full.ask()).fulfill(place(2));
   expect(full.asks).toEqual([{ ticket: 'one' }, { ticket: 'two' }]);
+  await expect(heading(page, 'You are second in line.'), 'a place that is not told has not changed').toBeVisible();
+  await expect.poll(() => told(page)).toEqual(['You are second in line.']);
 });
 
 // An ask that is let go of, which is how a place is given up.
@@ -199,32 +203,48 @@ test('by e-mail instead: the form knows why, and the line is left', async ({ pag
   await expect(page.getByLabel('Message')).toHaveValue('I was in line for the agent, and would rather have an answer by e-mail. My question:\n');
 });
 
+// What was answered has been taken in.
+const settled = (page: Page) => page.evaluate(() => fetch('/config.json').then((r) => r.text()));
+
 test('what passes is asked again, and said', async ({ page }) => {
   const full = await new Full().of(page);
+  const later = (asks: number) => expect(async () => {
+    await page.clock.fastForward(5_000);
+    expect(full.asks.length).toBe(asks);
+  }).toPass({ intervals: [50] });
 
   await page.clock.install();
   await start(page);
+  await expect(heading(page, 'You are third in line.')).toBeFocused();
+  await page.clock.pauseAt(Date.now() + 60_000);
+  await full.ask();
+  full.drop();
+  await later(2);
   await (await full.ask()).abort();
   await expect(page.locator('[data-cut]')).toBeVisible();
   await expect(aside(page)).toHaveText('The server does not answer at the moment. We keep trying.');
-  await page.clock.fastForward(2_000);
+  await later(3);
   await full.say(problem(503, 'storage_unavailable', {}, 10));
-  await expect.poll(() => full.asks.length).toBe(2);
-  await page.clock.fastForward(15_000);
+  await settled(page);
+  await page.clock.fastForward(9_000);
+  expect(full.asks.length, 'not before it may').toBe(3);
+  await later(4);
   await full.say(place(2));
   await expect(heading(page, 'You are second in line.')).toBeVisible();
   await expect(page.locator('[data-cut]')).toHaveCount(0);
 
-  await page.clock.fastForward(2_000);
+  await later(5);
   await full.say(problem(429, 'rate_limited', {}, 30));
-  await expect.poll(() => full.asks.length).toBe(4);
+  await settled(page);
+  await page.clock.fastForward(29_000);
+  expect(full.asks.length, 'nor then').toBe(5);
   await expect(page.locator('[data-cut]'), 'an answer is an answer').toHaveCount(0);
-  await page.clock.fastForward(25_000);
-  await page.evaluate(() => new Promise((r) => { requestAnimationFrame(r); }));
-  expect(full.asks.length, 'not before it may').toBe(4);
-  await page.clock.fastForward(15_000);
-  await full.say(place(1));
+  await later(6);
+  await full.say({ ...place(1), headers: { 'Retry-After': '20' } });
   await expect(heading(page, 'You are next in line.')).toBeVisible();
+  await page.clock.fastForward(19_000);
+  expect(full.asks.length, 'a place may say so, too').toBe(6);
+  await later(7);
   expect(new Set(full.asks.map((a) => a.ticket))).toEqual(new Set(['one']));
   expect(full.creates).toBe(1);
 });
@@ -268,7 +288,8 @@ test('it gives up, and says so', async ({ page }) => {
 
 const ENDS: [string, Answer, string, string | undefined][] = [
   ['a ticket that has lapsed', problem(410, 'ticket_expired'), 'Your place in line is gone', 'Get in line again'],
-  ['a ticket of somebody else', problem(401, 'invalid_ticket'), 'Your place in line is not known here', 'Get in line again'],
+  ['a forged ticket', problem(401, 'invalid_ticket'), 'Your place in line is not known here', 'Get in line again'],
+  ['a ticket of somebody else', problem(403, 'foreign_ticket'), 'Your place in line is not known here', 'Get in line again'],
   ['the day is spent', problem(503, 'budget_spent', { reason: 'day' }, 40_000), 'No more conversations today', undefined],
   ['the minutes are spent', problem(503, 'budget_spent', { reason: 'minutes' }, 40_000), 'No more conversations today', undefined],
   ['the visitor has had theirs', problem(503, 'budget_spent', { reason: 'visitor' }, 40_000), 'That was all for today', undefined],
@@ -461,3 +482,35 @@ for (const [look, options] of Object.entries(LOOKS)) {
     }
   });
 }
+
+test('a real line: one talks, two wait, and are let in as they came', async ({ page, browser, visitor }) => {
+  test.setTimeout(240_000);
+  const others = await Promise.all([1, 2].map((n) => browser.newContext({
+    baseURL: BASE, extraHTTPHeaders: { 'X-Forwarded-For': visitor.replace(/^10/, String(20 + n)) }
+  })));
+  const [second, third] = [await others[0]!.newPage(), await others[1]!.newPage()];
+  const creates = async () => (await sandbox.calls()).filter((c) => c.method === 'POST' && c.path === '/v2/conversations').length;
+
+  await sandbox.configure({ max_concurrent: 1 });
+  await start(page);
+  await expect(room(page)).toBeVisible();
+
+  await start(second);
+  await expect(heading(second, 'You are next in line.')).toBeFocused();
+  await start(third);
+  await expect(heading(third, 'You are second in line.')).toBeFocused();
+
+  await dialog(page).getByRole('button', { name: 'End conversation' }).click();
+  await expect(room(second)).toBeVisible({ timeout: 60_000 });
+  await expect(room(second).contentFrame().locator('#state')).toHaveText('Connected');
+  await expect(heading(third, 'You are next in line.'), 'only one is let in').toBeVisible({ timeout: 60_000 });
+  await expect(room(third)).toHaveCount(0);
+
+  // a tab that goes ends its call, and makes room as well
+  await second.close();
+  await expect(room(third)).toBeVisible({ timeout: 60_000 });
+  await dialog(third).getByRole('button', { name: 'End conversation' }).click();
+  await expect.poll(() => sandbox.ended()).toBe(3);
+  console.log(`${await creates()} creates for three conversations`);
+  await Promise.all(others.map((c) => c.close()));
+});

@@ -38,14 +38,14 @@ function pause(ms: number, signal: AbortSignal, wakes: boolean): Promise<void> {
   });
 }
 
-async function ask(ticket: string, signal: AbortSignal) {
+async function ask(place: Place, signal: AbortSignal) {
   const one = new AbortController();
   const stop = () => one.abort();
   const timer = setTimeout(stop, HELD);
 
   signal.addEventListener('abort', stop);
   try {
-    return await askLine(ticket, one.signal);
+    return await askLine(place, one.signal);
   } finally {
     clearTimeout(timer);
     signal.removeEventListener('abort', stop);
@@ -59,7 +59,7 @@ const passing = ({ code, status, retryAfter }: ProblemError['problem']): boolean
     || (status === 503 && code !== 'budget_spent' && code !== 'at_capacity'));
 
 // What these say is of the ticket.
-const TICKET: Record<number, string> = { 401: 'place_foreign', 409: 'place_lost', 410: 'place_lost' };
+const TICKET: Record<number, string> = { 401: 'place_foreign', 403: 'place_foreign', 409: 'place_lost', 410: 'place_lost' };
 
 function lost({ problem }: ProblemError): ProblemError {
   return new ProblemError({ ...problem, code: TICKET[problem.status] ?? problem.code });
@@ -83,7 +83,7 @@ export async function stand(first: Place, vertical: Vertical, signal: AbortSigna
     const began = Date.now();
 
     try {
-      const answer = await ask(place.ticket, signal);
+      const answer = await ask(place, signal);
 
       if (!waits(answer)) {
         last = undefined;
@@ -94,7 +94,7 @@ export async function stand(first: Place, vertical: Vertical, signal: AbortSigna
       last = { place, vertical, at: heard };
       silent = 0;
       if (!signal.aborted) tell(place, false);
-      await pause(Math.max(0, began + APART - heard), signal, false);
+      await pause(Math.max(began + APART - heard, (place.again ?? 0) * 1000), signal, false);
     } catch (error) {
       if (signal.aborted || !(error instanceof ProblemError)) throw error;
 
@@ -122,8 +122,8 @@ export async function stand(first: Place, vertical: Vertical, signal: AbortSigna
 const ORDINALS = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth',
   'eleventh', 'twelfth'];
 
-export const placeInWords = (n: number): string =>
-  n === 1 ? 'You are next in line' : ORDINALS[n - 1] ? `You are ${ORDINALS[n - 1]} in line` : `You are number ${n} in line`;
+export const placeInWords = (n: number | undefined): string =>
+  n === undefined ? 'You are in line' : n === 1 ? 'You are next in line' : ORDINALS[n - 1] ? `You are ${ORDINALS[n - 1]} in line` : `You are number ${n} in line`;
 
 const NUMBERS = ['', 'a minute', 'two minutes', 'three minutes', 'four minutes', 'five minutes', 'six minutes',
   'seven minutes', 'eight minutes', 'nine minutes', 'ten minutes'];

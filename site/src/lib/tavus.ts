@@ -13,8 +13,9 @@ export interface Created {
 }
 
 // A place in the waiting line.  The ticket is good for who got it, and is told
-// to nobody else; wait is in seconds, and absent where the server cannot tell.
-export interface Place { ticket: string; position: number; wait?: number }
+// to nobody else; position and wait (seconds) are absent where the server cannot
+// tell; again: how long not to ask.
+export interface Place { ticket: string; position?: number; wait?: number; again?: number }
 
 export type Answer = Created | Place;
 
@@ -79,22 +80,29 @@ let last: string | undefined;
 
 export const talkedIn = (): { conversation_id?: string } => (last ? { conversation_id: last } : {});
 
-// What create and queue both answer; the queue need not repeat the ticket.
-async function answerOf(response: Response, ticket?: string): Promise<Answer> {
+const seconds = (response: Response): number => Number(response.headers.get('Retry-After') ?? NaN);
+
+const known = (n: unknown, least: number): number | undefined =>
+  typeof n === 'number' && n >= least ? Math.trunc(n) : undefined;
+
+// What create and queue both answer; the queue need not repeat what it has said.
+async function answerOf(response: Response, before?: Place): Promise<Answer> {
   if (!response.ok) throw new ProblemError(await problemOf(response));
 
   const said = await response.json().catch(() => { throw cut(); }) as
     Partial<Omit<Created, 'status'> & Place> & { status?: string };
+  const ticket = said.ticket ?? before?.ticket;
 
   if (said.conversation_id !== undefined) return entered(said as Created);
-  if (said.status === 'pending' && (said.ticket ?? ticket) !== undefined) {
-    return {
-      ticket: (said.ticket ?? ticket)!,
-      position: Math.max(1, Math.trunc(Number(said.position) || 1)),
-      ...(typeof said.wait === 'number' && said.wait >= 0 && { wait: said.wait })
-    };
+  if (said.status !== 'pending' || ticket === undefined) {
+    throw new ProblemError({ code: 'unknown', status: response.status, retryAfter: 0 });
   }
-  throw new ProblemError({ code: 'unknown', status: response.status, retryAfter: 0 });
+  return {
+    ticket,
+    position: known(said.position, 1) ?? before?.position,
+    wait: known(said.wait, 0),
+    again: known(seconds(response), 0)
+  };
 }
 
 function entered(created: Created): Created {
@@ -113,9 +121,9 @@ export async function createConversation(vertical: Vertical): Promise<Answer> {
   return answerOf(await post('/api/tavus/create-conversation', { vertical, ...visitor() }));
 }
 
-// Held by the server until something is new, for 20 s at most.
-export async function askLine(ticket: string, signal: AbortSignal): Promise<Answer> {
-  return answerOf(await post('/api/tavus/queue', { ticket }, signal), ticket);
+// Held by the server until the turn has come, for some 20 s.
+export async function askLine(place: Place, signal: AbortSignal): Promise<Answer> {
+  return answerOf(await post('/api/tavus/queue', { ticket: place.ticket }, signal), place);
 }
 
 // A beacon, as the page may be on its way out.

@@ -13,7 +13,7 @@ import { Portrait } from './Portrait';
 const DRAWN = 4;
 
 // Who is ahead, and you.
-function Queue({ vertical, position }: { vertical: Vertical; position: number }) {
+function Queue({ vertical, position = DRAWN + 2 }: { vertical: Vertical; position: number | undefined }) {
   const ahead = Math.min(position - 1, DRAWN);
 
   return (
