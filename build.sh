@@ -294,11 +294,15 @@ cmd_db() {
 
 # Of what run has started: its configuration, folder and admin.
 cmd_check() {
-    local dir=${RUN_DIR:-$BUILD/run} a one=0
+    local dir=${RUN_DIR:-$BUILD/run} one=0 value=0 a
 
+    # named is a configuration, or the site to launch
     for a in "$@"; do
-        # a file, and not the value of an option
-        [[ $a == --launch* || $a == --help || -f $a ]] && one=1
+        case $value$a in
+            1*) value=0 ;;
+            0-p | 0--nginx | 0--admin-file | 0--nodes | 0--timeout) value=1 ;;
+            0--launch* | 0--help | 0-h | 0[!-]*) one=1 ;;
+        esac
     done
 
     if (( ! one )); then

@@ -179,6 +179,16 @@ subtest 'a pooler that shares sessions' => sub {
     done_testing;
 };
 
+subtest 'a database that is frozen' => sub {
+    $pg->freeze;
+    my $c = check($t, args => ['--timeout', 2]);
+    $pg->thaw;
+    is $c->{exit}, 1, 'it comes to an end';
+    says($c, 'database', 'host', FAIL => qr/timeout expired|in time/,
+        qr/firewall/);
+    done_testing;
+};
+
 subtest 'no database' => sub {
     $pg->stop;
     my $c = check($t);

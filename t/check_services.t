@@ -49,7 +49,12 @@ subtest 'a persona, a replica' => sub {
     $box->config(missing_ids => ['r67']);
     says(check($t, '--no-store'), 'Tavus', 'vertical general',
         FAIL => qr/no replica r67/, qr/replica_id/);
-    $box->config(missing_ids => []);
+    $box->config(missing_ids => [], default_replica => undef);
+    says(check($t, '--no-store'), 'Tavus', 'vertical legal', ok => qr/are there/);
+    my $bare = other_conf($t, sub ($text) { $text =~ s/replica_id r6c;//r });
+    says(check($t, '--no-store', conf => $bare), 'Tavus', 'vertical legal',
+        FAIL => qr/has no replica of its own/, qr/replica_id/);
+    $box->config(default_replica => 'r0123456789ab');
     my $c2 = with('training', kind => 'status', path => '/v2/replicas/r6c',
         status => 200, body => {replica_id => 'r6c', status => 'started'});
     says($c2, 'Tavus', 'vertical legal', FAIL => qr/"started"/, qr/completed/);

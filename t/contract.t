@@ -157,6 +157,14 @@ for (@creates) {
         400;
 }
 
+# what tavus-check asks
+for (['personas', 'p'], ['replicas', 'r']) {
+    my ($what, $head) = @$_;
+    is ask(GET => "/v2/$what/${head}0123456789ab")->code, 200, $what;
+    is ask(GET => "/v2/$what/x0123456789ab")->code, 400;
+    is ask(GET => "/v2/$what/${head}0", undef, 'x-api-key' => 'x')->code, 401;
+}
+
 my $path = '/v2/conversations/' . ask(POST => '/v2/conversations',
     {pal_id => 'p1'})->json->{conversation_id};
 is ask(POST => "$path/end")->code, 200;

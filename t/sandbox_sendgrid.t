@@ -43,6 +43,14 @@ sub to (%more) {
         %more}]);
 }
 
+subtest 'what a key may' => sub {
+    my $scopes = sub (%headers) { $ua->get($s->url . '/v3/scopes' =>
+        {%headers})->result };
+    is_deeply $scopes->(%KEY)->json, {scopes => ['mail.send']};
+    is $scopes->(Authorization => 'Bearer SG.x')->code, 401, 'none';
+    done_testing;
+};
+
 subtest 'its own library' => sub {
     my $library = Tavus::Test::Sender->new('sendgrid');
     my %message = (host => $s->url, key => $s->sendgrid_key, mail => {

@@ -49,6 +49,7 @@
 #     callback_attempts, callback_retry_ms   how often, and when again
 #     callback_drop        the share of callbacks that are lost, 0 to 1
 #     credits              0: none are left
+#     default_replica      that each persona has, null: none
 #     document_ms          that each step of a document takes
 #     errors               error or message: the name they stand under; either
 #     ga4_measurement_id, ga4_secret   that GA4's part knows

@@ -62,6 +62,11 @@ sub run ($command, %opt) {
     }
     close $pipe{$_} for qw(in_r out_w err_w);
 
+    # it is in a group of its own, which no Ctrl-C reaches
+    local $SIG{INT} = local $SIG{TERM} = local $SIG{HUP} = sub {
+        kill KILL => -$pid;
+        POSIX::_exit(2);
+    };
     my $r = talk($pid, \%pipe, $opt{in} // '', $opt{timeout} // 10);
     $r->{missing} = 1 if $r->{exit} == 127 && !length $r->{err};
     return $r;

@@ -207,8 +207,9 @@ sub certificate ($report, $host, $port, %opt) {
     my $r = run(['openssl', 's_client', '-connect', $opt{at} // "$host:$port",
         $is_name ? ('-servername', $name, '-verify_hostname', $name)
             : ('-noservername', '-verify_ip', $name),
-        '-verify_return_error', defined $opt{cacert} ? ('-CAfile', $opt{cacert})
-            : ('-CApath', '/etc/ssl/certs')], in => '', timeout => $opt{timeout});
+        '-verify_return_error',
+        defined $opt{cacert} ? ('-CAfile', $opt{cacert}) : ()],
+        in => '', timeout => $opt{timeout});
     die "openssl is missing: install it\n" if $r->{missing};
 
     my ($pem) = $r->{out} =~ /(-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----)/s;

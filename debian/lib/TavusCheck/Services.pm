@@ -138,15 +138,23 @@ sub vertical ($self, $block, $url, $key) {
             return $report->fail($name, "replica $id is \"$is->{status}\"",
                 'wait until its training is completed, or name another');
         }
-        if ($what eq 'persona' && !defined $ids[1][2] && ref $is eq 'HASH'
-            && !length($is->{default_replica_id} // $is->{default_face_id} // ''))
-        {
+        if ($what eq 'persona' && !defined $ids[1][2] && faceless($is)) {
             return $report->fail($name, "persona $id has no replica of its own",
                 'name a replica_id, too');
         }
         push @good, "$what $id";
     }
     return $report->ok($name, join(' and ', @good) . ' are there');
+}
+
+# A persona that says of itself that it has no replica; the documents have it in
+# a list of one.
+sub faceless ($is) {
+    $is = $is->{data}[0] if ref $is eq 'HASH' && ref $is->{data} eq 'ARRAY';
+    return 0 unless ref $is eq 'HASH';
+    my @is = map { exists $is->{$_} ? $is->{$_} // '' : () }
+        qw(default_replica_id default_face_id);
+    return @is && !grep { length } @is;
 }
 
 # A conversation that no replica joins, that costs nothing and does not count;

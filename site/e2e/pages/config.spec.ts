@@ -1,5 +1,6 @@
 import type { Page, Request } from '@playwright/test';
 
+import { BUILT_IN } from '../../src/lib/prices';
 import { BASE, deployed, expect, person, test } from '../fixtures';
 
 test('a vertical that is not there is not offered', async ({ page }) => {
@@ -29,6 +30,10 @@ test('prices are the deployment’s, or those built in', async ({ page, watch })
   await page.goto('/pricing');
   await expect.poll(() => watch.errors.join()).toContain('starter: amount is not right; the prices built in are shown');
   await expect(page.locator('[data-total]')).toHaveText('$199');
+});
+
+test('what is shown is told to programs', async ({ request }) => {
+  expect(await (await request.get('/prices.json')).json()).toEqual(BUILT_IN);
 });
 
 test('mail goes to the deployment’s address', async ({ page }) => {

@@ -80,6 +80,7 @@ my %KNOBS = (
     callback_drop      => [0, $share],
     callback_retry_ms  => [200, $whole],
     credits            => [1, $whole],
+    default_replica    => ['r0123456789ab', sub ($v) { !defined $v || $token->($v) }],
     document_ms        => [1500, $whole],
     errors             => ['either', $among->(qw(either error message))],
     ga4_measurement_id => ['G-SANDBOX1', $token],

@@ -111,10 +111,13 @@ sub known ($self, $c, $head) {
 sub persona ($self, $c) {
     if (my @refused = unknown_query($c)) { return @refused }
     return 400, {error => 'Invalid persona_id'} unless $self->known($c, 'p');
-    return 200, {persona_id => $c->param('id'), persona_name => 'Sandbox',
-        system_prompt => '', default_replica_id => undef, document_ids => [],
-        document_tags => [], layers => {}, created_at => '2026-01-01T00:00:00Z',
-        updated_at => '2026-01-01T00:00:00Z'};
+    return 200, {data => [{persona_id => $c->param('id'),
+        persona_name => 'Sandbox', system_prompt => '',
+        default_replica_id => $self->sandbox->config_now->{default_replica},
+        document_ids => ['d0123456789ab'], document_tags => ['kb-global'],
+        layers => {},
+        created_at => '2026-01-01T00:00:00Z',
+        updated_at => '2026-01-01T00:00:00Z'}]};
 }
 
 sub replica ($self, $c) {
