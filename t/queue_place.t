@@ -13,8 +13,7 @@ use Time::HiRes qw(time);
 my $t = line_test(budget => 'active=1 line=3');
 my ($box, $db) = ($t->sandbox, $t->db);
 
-my $first = come($t, 1);
-is $first->code, 200, 'the first talks' or diag $first->body;
+my $first = talks($t, 1);
 
 my $res = come($t, 2, vertical => 'legal');
 is $res->code, 202, 'the second waits' or diag $res->body;
@@ -43,7 +42,7 @@ is $res->code, 202, 'asked for the place: held, then pending';
 cmp_ok time - $began, '>=', 1.9, 'for as long as it is to be';
 is_deeply $res->json, {status => 'pending', position => 2};
 
-is leave($t, $first->json)->code, 200, 'the first leaves';
+is leave($t, $first)->code, 200, 'the first leaves';
 $res = served($t, 2, $json->{ticket});
 is $res->code, 200, 'the second talks' or diag $res->body;
 is_deeply [sort keys $res->json->%*],

@@ -4,6 +4,7 @@ package Tavus::Test::Line;
 #
 #   my $t = line_test(budget => 'active=1 line=20', hold => '2s', %options);
 #   my $res = come($t, 7, vertical => 'legal');     visitor 7 wants to talk
+#   my $json = talks($t, 1);                        gets a place, there is one
 #   my $ticket = wait_in_line($t, 7);               and has to wait
 #   my $res = ask($t, 7, $ticket);                  asks once: may be held
 #   my $p = ask_p($t, 7, $ticket);                  the same, a promise
@@ -23,7 +24,7 @@ use Tavus::Test ();
 use Tavus::Test::Process qw(wait_for);
 
 our @EXPORT = qw(address ask ask_p come leave line_options line_test looks
-    served wait_in_line);
+    served talks wait_in_line);
 
 my $QUEUE = '/api/tavus/queue';
 
@@ -56,6 +57,15 @@ sub address ($n) { return sprintf '10.%d.%d.%d', $n >> 16, $n >> 8 & 255, $n & 2
 sub come ($t, $n, %wish) {
     return $t->post('/api/tavus/create-conversation', \%wish,
         {'X-Real-IP' => address($n)});
+}
+
+# A server that has just begun may not have a session yet.
+sub talks ($t, $n, %wish) {
+    my $res;
+    wait_for { ($res = come($t, $n, %wish))->code != 503 } 30;
+    croak "visitor $n does not talk: " . $res->code . ' ' . $res->body
+        if $res->code != 200;
+    return $res->json;
 }
 
 sub wait_in_line ($t, $n, %wish) {
