@@ -214,7 +214,7 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
         { "cursor", 36, ngx_tavus_arg_uuid } } },
 
     { ngx_string("erasures/"),
-      ngx_tavus_stmt_erasure, 1, NULL,
+      ngx_tavus_stmt_admin_erasure, 1, NULL,
       { { "id", 36, ngx_tavus_arg_uuid } } },
 
     { ngx_null_string, 0, 0, NULL, { { NULL, 0, 0 } } }

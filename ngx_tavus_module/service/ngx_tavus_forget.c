@@ -10,9 +10,12 @@
 #include "core/tavus_metrics.h"
 
 
-#define NGX_TAVUS_FORGET_PATH  "/v2/conversations/"
-#define NGX_TAVUS_FORGET_HARD  "?hard=true"
-#define NGX_TAVUS_FORGET_END   "/end"
+#define NGX_TAVUS_FORGET_END   "/v2/conversations/%V/end"
+#define NGX_TAVUS_FORGET_HARD  "/v2/conversations/%V?hard=true"
+
+/* of a path, before and behind the id */
+#define NGX_TAVUS_FORGET_FIRST  (sizeof("/v2/conversations/") - 1)
+#define NGX_TAVUS_FORGET_LAST   (sizeof("/end") - 1)
 
 
 static tavus_delivery_status_t ngx_tavus_forget_make(
@@ -24,8 +27,8 @@ static ngx_tavus_curl_t *ngx_tavus_forget_next(ngx_tavus_destination_t *d,
     ngx_tavus_curl_t *t);
 static tavus_verdict_t ngx_tavus_forget_verdict(ngx_tavus_curl_t *t);
 static ngx_tavus_curl_t *ngx_tavus_forget_transfer(
-    ngx_tavus_destination_t *d, const char *method, u_char *id, size_t len,
-    const char *last);
+    ngx_tavus_destination_t *d, const char *method, const char *path,
+    u_char *id, size_t len);
 
 
 static const char  *ngx_tavus_forget_members[] = { NULL };
@@ -146,12 +149,10 @@ ngx_tavus_forget_request(ngx_tavus_destination_t *d, ngx_tavus_parcel_t
     what = &parcels[0]->json;
 
     return what->data[0] == '1'
-           ? ngx_tavus_forget_transfer(d, "POST", what->data + 1,
-                                          what->len - 1,
-                                          NGX_TAVUS_FORGET_END)
-           : ngx_tavus_forget_transfer(d, "DELETE", what->data + 1,
-                                          what->len - 1,
-                                          NGX_TAVUS_FORGET_HARD);
+           ? ngx_tavus_forget_transfer(d, "POST", NGX_TAVUS_FORGET_END,
+                                       what->data + 1, what->len - 1)
+           : ngx_tavus_forget_transfer(d, "DELETE", NGX_TAVUS_FORGET_HARD,
+                                       what->data + 1, what->len - 1);
 }
 
 
@@ -174,11 +175,10 @@ ngx_tavus_forget_next(ngx_tavus_destination_t *d, ngx_tavus_curl_t *t)
         return NULL;
     }
 
-    return ngx_tavus_forget_transfer(d, "DELETE",
-                     t->path.data + sizeof(NGX_TAVUS_FORGET_PATH) - 1,
-                     t->path.len - (sizeof(NGX_TAVUS_FORGET_PATH) - 1)
-                     - (sizeof(NGX_TAVUS_FORGET_END) - 1),
-                     NGX_TAVUS_FORGET_HARD);
+    return ngx_tavus_forget_transfer(d, "DELETE", NGX_TAVUS_FORGET_HARD,
+                                     t->path.data + NGX_TAVUS_FORGET_FIRST,
+                                     t->path.len - NGX_TAVUS_FORGET_FIRST
+                                     - NGX_TAVUS_FORGET_LAST);
 }
 
 
@@ -196,9 +196,10 @@ ngx_tavus_forget_verdict(ngx_tavus_curl_t *t)
 
 static ngx_tavus_curl_t *
 ngx_tavus_forget_transfer(ngx_tavus_destination_t *d, const char *method,
-    u_char *id, size_t len, const char *last)
+    const char *path, u_char *id, size_t len)
 {
     u_char            *p;
+    ngx_str_t          name;
     ngx_tavus_curl_t  *t;
 
     t = ngx_tavus_api_transfer(d->api, method, NULL, NULL);
@@ -206,18 +207,18 @@ ngx_tavus_forget_transfer(ngx_tavus_destination_t *d, const char *method,
         return NULL;
     }
 
-    p = ngx_pnalloc(t->pool, sizeof(NGX_TAVUS_FORGET_PATH) + len
-                             + ngx_strlen(last));
+    p = ngx_pnalloc(t->pool, ngx_strlen(path) + len);
     if (p == NULL) {
         ngx_tavus_curl_cancel(t);
         return NULL;
     }
 
     t->level = NGX_LOG_INFO;            /* the flight says it, once */
+    name.data = id;
+    name.len = len;
+
     t->path.data = p;
-    t->path.len = ngx_sprintf(p, NGX_TAVUS_FORGET_PATH "%*s%s", len, id,
-                              last)
-                  - p;
+    t->path.len = ngx_sprintf(p, path, &name) - p;
 
     return t;
 }

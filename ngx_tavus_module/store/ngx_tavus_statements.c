@@ -319,8 +319,8 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       "SELECT tavus.erase_step($1::uuid)",
       { NGX_TAVUS_OID_TEXT } },
 
-    [ngx_tavus_stmt_erasure] =
-    { ngx_tavus_stmt(erasure),
+    [ngx_tavus_stmt_admin_erasure] =
+    { ngx_tavus_stmt(admin_erasure),
       "SELECT tavus.pieces(tavus.erasure($1))",
       { NGX_TAVUS_OID_UUID } },
 

@@ -80,7 +80,7 @@ typedef enum {
     ngx_tavus_stmt_admin_subscriptions,
     ngx_tavus_stmt_admin_budget,
     ngx_tavus_stmt_admin_visitor,
-    ngx_tavus_stmt_erasure,
+    ngx_tavus_stmt_admin_erasure,
     ngx_tavus_stmt_health,
 
     NGX_TAVUS_STATEMENTS
