@@ -1,5 +1,30 @@
 -- What the admin API answers, as JSON text made here and streamed through by nginx.
 
+-- How long each kind is kept and how far its cleaning is: kept_from is the time of which nothing older was
+-- held at its last end, removed counts rows, of events months.  Behind: it has not come to its end for three
+-- hours, when it does once an hour, or leaves what a cursor has not read.
+CREATE OR REPLACE FUNCTION tavus.retention_state() RETURNS json
+LANGUAGE sql STABLE
+AS $$
+    SELECT coalesce(json_agg(json_strip_nulls(json_build_object(
+               'kind', r.kind, 'days', round((extract(epoch FROM r.keep) / 86400)::numeric, 2),
+               'kept_from', CASE r.kind
+                   WHEN 'events' THEN (
+                       SELECT to_char(to_date(right(min(c.relname::text), 6), 'YYYYMM'),
+                                      'YYYY-MM-DD"T00:00:00.000Z"')
+                         FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
+                        WHERE i.inhparent = 'tavus.events'::regclass AND c.relname ~ '^events_p[0-9]{6}$')
+                   ELSE tavus.iso(tavus.uuid_time(r.upto)) END,
+               'ran', tavus.iso(r.ran_at), 'done', tavus.iso(r.done_at), 'removed', r.removed,
+               'unread', nullif(r.unread, false),
+               'behind', r.unread OR coalesce(r.done_at, '-infinity') < now() - interval '3 hours'))
+           ORDER BY r.kind), '[]')
+      FROM tavus.retention r
+     WHERE r.ran_at > now() - interval '7 days'
+       AND r.kind IN ('events', 'browser', 'contacts', 'transcripts', 'trail', 'leads', 'orders', 'quarantine',
+                      'conversations', 'intents', 'consents')
+$$;
+
 -- The schema's version, so that nginx can tell whether sql/install.sql was run since.
 CREATE OR REPLACE FUNCTION tavus.schema_version() RETURNS int
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -458,6 +483,7 @@ AS $$
                        'livemode', r.livemode, 'done', tavus.iso(r.done_at), 'failures', r.failures,
                        'whole', r.whole) ORDER BY r.livemode)
               FROM tavus.stripe_repairs r), '[]'),
+        'retention', tavus.retention_state(),
         'log', tavus.log_state()::json,
         'alerts', tavus.alerts_open(),
         'unsettled', (SELECT count(*) FROM (SELECT FROM tavus.intents WHERE due_at IS NOT NULL

@@ -141,12 +141,19 @@ BEGIN
 
     PERFORM set_config('synchronous_commit', 'off', true);
 
+    INSERT INTO tavus.retention AS r (kind, keep, done_at, unread)
+    VALUES ('events', now() - past, CASE WHEN due = '{}' THEN now() END, unread IS NOT NULL)
+    ON CONFLICT (kind) DO UPDATE
+       SET keep = EXCLUDED.keep, ran_at = now(), done_at = coalesce(EXCLUDED.done_at, r.done_at),
+           unread = EXCLUDED.unread;
+
     FOREACH part IN ARRAY due[:5] LOOP
         BEGIN
             EXECUTE format('LOCK TABLE tavus.%I IN ACCESS EXCLUSIVE MODE', part);
             LOCK TABLE ONLY tavus.events IN ACCESS EXCLUSIVE MODE;
             EXECUTE format('ALTER TABLE tavus.events DETACH PARTITION tavus.%I', part);
             EXECUTE format('DROP TABLE tavus.%I', part);
+            UPDATE tavus.retention r SET removed = r.removed + 1 WHERE r.kind = 'events';
 
             RETURN json_strip_nulls(json_build_object(
                 'dropped', ARRAY[part], 'waiting', '{}'::text[], 'more', cardinality(due) > 1,

@@ -95,3 +95,14 @@ RETURN what || '.erased';
 CREATE OR REPLACE FUNCTION tavus.written(source text, event_type text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN source = 'browser' AND event_type = 'contact.submitted';
+
+-- Whether it holds what was said or seen in a conversation, what was made of that, or where it lies.
+CREATE OR REPLACE FUNCTION tavus.said(source text, event_type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN source IN ('tavus', 'browser')
+       AND (event_type IN ('utterance', 'perception_tool_call', 'conversation.utterance',
+                           'conversation.utterance.streaming', 'conversation.tool_call',
+                           'conversation.perception_tool_call', 'conversation.perception_analysis')
+            OR starts_with(event_type, 'application.') OR starts_with(event_type, 'canvas.')
+            OR starts_with(event_type, 'video.') OR starts_with(event_type, 'conversation.objective.')
+            OR starts_with(event_type, 'conversation.guardrail.'));

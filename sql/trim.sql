@@ -42,7 +42,54 @@ BEGIN
 END
 $$;
 
--- Deletes what is older than keep in one of: browser (events of browsers, but conversions),
+-- What is deleted among the events of months that stay.
+CREATE OR REPLACE FUNCTION tavus.kind_of_events(what text) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+RETURN what IN ('browser', 'contacts', 'transcripts', 'trail');
+
+-- Notes in tavus.retention what a round of tavus.trim() begins with: what is to be kept, and from where on,
+-- which it answers.  A round that was broken off goes on where it was; once a day one begins with the oldest,
+-- as a journal may have brought something late, the others where the one before came to its end.  What a cursor
+-- has not read is left for a week.
+CREATE OR REPLACE FUNCTION tavus.trim_begin(what text, keep_ interval) RETURNS text
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    kept tavus.retention;
+BEGIN
+    INSERT INTO tavus.retention AS r (kind, keep) VALUES (what, keep_)
+    ON CONFLICT (kind) DO UPDATE
+       SET keep = keep_, ran_at = now(),
+           whole = CASE WHEN r.place IS NULL
+                        THEN coalesce(r.whole_at < now() - interval '1 day', true) ELSE r.whole END
+    RETURNING * INTO kept;
+
+    IF NOT tavus.kind_of_events(what) THEN
+        RETURN NULL;
+    END IF;
+
+    UPDATE tavus.retention r SET unread = tavus.log_unread(tavus.uuid_floor(now() - keep_)) WHERE r.kind = what;
+
+    RETURN coalesce(kept.place, CASE WHEN NOT kept.whole THEN kept.upto::text END);
+END
+$$;
+
+-- What a bite did: last is where it stopped, NULL if there is no more up to the bound.
+CREATE OR REPLACE FUNCTION tavus.trim_end(what text, last text, bound uuid, trimmed bigint) RETURNS void
+LANGUAGE sql
+AS $$
+    UPDATE tavus.retention r
+       SET ran_at = clock_timestamp(), removed = r.removed + trimmed,
+           place = CASE WHEN tavus.kind_of_events(what) THEN last END,
+           done_at = CASE WHEN last IS NULL THEN clock_timestamp() ELSE r.done_at END,
+           whole_at = CASE WHEN last IS NULL AND r.whole THEN clock_timestamp() ELSE r.whole_at END,
+           upto = CASE WHEN last IS NULL THEN greatest(r.upto, bound) ELSE r.upto END
+     WHERE r.kind = what
+$$;
+
+-- Deletes what is older than keep in one of: browser (events of browsers, but conversions), contacts (what was
+-- written in the contact form, and its leads), transcripts (what was said or seen in conversations that began
+-- so long ago), trail (what admins did),
 -- quarantine, intents, conversations, elsewhere, consents, leads, alerts that are over; orders of which Stripe has told
 -- nothing, and purchases, all that hangs on one, when nothing was heard of it for so long and no
 -- subscription of it lives; and log, whose rows go with the months of their events, and deliveries, with
@@ -72,7 +119,9 @@ DECLARE
     days    date[];
     spots   bigint[];
     flight  record;
+    types   text[];
     looked  int;
+    want    int := bite;
     last    text;
     trimmed bigint;
 BEGIN
@@ -87,6 +136,15 @@ BEGIN
 
     PERFORM set_config('synchronous_commit', 'off', true);
 
+    IF after IS NULL THEN
+        after := tavus.trim_begin(what, keep);
+    END IF;
+
+    IF tavus.kind_of_events(what) AND (SELECT r.unread FROM tavus.retention r WHERE r.kind = what) THEN
+        past := past - interval '7 days';
+        bound := tavus.uuid_floor(past);
+    END IF;
+
     CASE what
     WHEN 'browser' THEN
         SELECT array_agg(o.id), array_agg(o.kind) INTO ids, kinds
@@ -97,6 +155,47 @@ BEGIN
         last := ids[looked];
 
         ids := ARRAY(SELECT u.id FROM unnest(ids, kinds) AS u (id, kind) WHERE u.kind <> 3);
+        DELETE FROM tavus.events e WHERE e.id = ANY (ids);
+
+    WHEN 'contacts' THEN
+        SELECT array_agg(o.id), array_agg(o.event_type) INTO ids, types
+          FROM (SELECT e.id, CASE e.source WHEN 'browser' THEN e.event_type END AS event_type
+                  FROM tavus.events e
+                 WHERE e.kind = 3 AND e.kind <> 0 AND e.id < bound AND e.id > coalesce(after::uuid, since)
+                 ORDER BY e.id LIMIT bite) o;
+        looked := cardinality(ids);
+        last := ids[looked];
+
+        ids := ARRAY(SELECT u.id FROM unnest(ids, types) AS u (id, type) WHERE tavus.written('browser', u.type));
+        DELETE FROM tavus.leads l WHERE l.id = ANY (ids);
+        DELETE FROM tavus.events e WHERE e.id = ANY (ids);
+
+    WHEN 'transcripts' THEN
+        -- of a conversation there are hundreds
+        want := greatest(bite / 20, 1);
+
+        SELECT array_agg(o.id), array_agg(o.created_id) INTO names, ids
+          FROM (SELECT c.id, c.created_id FROM tavus.conversations c
+                 WHERE c.created_id < bound AND c.created_id > coalesce(after::uuid, since)
+                 ORDER BY c.created_id LIMIT want) o;
+        looked := cardinality(ids);
+        last := ids[looked];
+
+        DELETE FROM tavus.events e
+         WHERE e.conversation_id = ANY (names) AND tavus.said(e.source, e.event_type)
+           AND e.id > tavus.uuid_floor(tavus.uuid_time(ids[1]) - interval '1 day')
+           AND e.id < tavus.uuid_floor(tavus.uuid_time(ids[looked]) + interval '40 days');
+
+    WHEN 'trail' THEN
+        SELECT array_agg(o.id), array_agg(o.event_type) INTO ids, types
+          FROM (SELECT e.id, e.event_type FROM tavus.events e
+                 WHERE e.source = 'server' AND e.source <> 'tavus' AND e.id < bound
+                   AND e.id > coalesce(after::uuid, since)
+                 ORDER BY e.id LIMIT bite) o;
+        looked := cardinality(ids);
+        last := ids[looked];
+
+        ids := ARRAY(SELECT u.id FROM unnest(ids, types) AS u (id, type) WHERE tavus.trails('server', u.type));
         DELETE FROM tavus.events e WHERE e.id = ANY (ids);
 
     WHEN 'quarantine' THEN
@@ -319,7 +418,9 @@ BEGIN
 
     GET DIAGNOSTICS trimmed = ROW_COUNT;
 
-    RETURN json_strip_nulls(json_build_object(
-        'trimmed', trimmed, 'after', CASE WHEN looked = bite THEN last END));
+    last := CASE WHEN looked = want THEN last END;
+    PERFORM tavus.trim_end(what, last, bound, trimmed);
+
+    RETURN json_strip_nulls(json_build_object('trimmed', trimmed, 'after', last));
 END
 $$;

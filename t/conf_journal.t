@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# What nginx -t makes of tavus_journal and tavus_retention.
+# What nginx -t makes of tavus_journal.
 
 use lib 't/lib';
 use Tavus::Test;
@@ -59,22 +59,5 @@ refused('without a database', qr/"tavus_journal" needs "tavus_database"/,
         '= /api/tavus/create-conversation', '= /api/tavus/end-conversation',
         '= /api/tavus/webhook', '/api/admin/', '= /api/track',
         '= /api/contact'});
-
-accepted('60 days', http => {tavus_retention => '60d'});
-refused('59 days', qr/"tavus_retention" directive must be at least 60d/,
-    qr/tavus_retention/, http => {tavus_retention => '59d'});
-accepted('browsers less', http => {tavus_retention => '60d browser=30d'});
-accepted('browsers the same', http => {tavus_retention => '60d browser=60d'});
-refused('browsers more', qr/"tavus_retention" directive takes for "browser="/,
-    qr/tavus_retention/, http => {tavus_retention => '60d browser=61d'});
-refused('browsers nothing', qr/"tavus_retention" directive takes for "browser="/,
-    qr/tavus_retention/, http => {tavus_retention => '60d browser=23h'});
-refused('browsers no time',
-    qr/"tavus_retention" directive has an invalid time in "browser="/,
-    qr/tavus_retention/, http => {tavus_retention => '60d browser=x'});
-refused('another parameter', qr/"tavus_retention" directive has an unknown/,
-    qr/tavus_retention/, http => {tavus_retention => '60d source=30d'});
-refused('no time', qr/"tavus_retention" directive invalid value/,
-    qr/tavus_retention/, http => {tavus_retention => 'long'});
 
 done_testing;

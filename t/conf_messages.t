@@ -220,8 +220,6 @@ says('host not found in "no.invalid" of "tavus_database", and no "resolver" '
     . 'is configured', $database, db('host=no.invalid dbname=x user=y'));
 says('"tavus_store_timeout" directive must be from 100ms to 10m',
     qr/tavus_store_timeout/, http(tavus_store_timeout => '99ms'));
-says('"tavus_retention" directive must be at least 60d', qr/tavus_retention/,
-    http(tavus_retention => '59d'));
 says('"tavus_repair" directive must be off or rate=', qr/tavus_repair/,
     http(tavus_repair => 'on'));
 says('"tavus_stripe_repair" directive must be off, or from 1m to 1d',
@@ -230,13 +228,16 @@ says('"tavus_stripe_repair" directive invalid value', qr/tavus_stripe_repair/,
     http(tavus_stripe_repair => 'x'));
 says('"tavus_repair" directive takes for "rate=" from 1r/h to 10r/s',
     qr/tavus_repair/, http(tavus_repair => 'rate=11r/s'));
-says('"tavus_retention" directive has an unknown parameter',
-    qr/tavus_retention/, http(tavus_retention => '60d source=30d'));
-says('"tavus_retention" directive has an invalid time in "browser="',
-    qr/tavus_retention/, http(tavus_retention => '60d browser=x'));
-says('"tavus_retention" directive takes for "browser=" at least 1d, and at '
-    . 'most what it keeps of all', qr/tavus_retention/,
-    http(tavus_retention => '60d browser=61d'));
+says('"tavus_retention" ' . $_->[0], qr/tavus_retention/,
+    http(tavus_retention => $_->[1])) for
+    ['has an unknown parameter "source=30d": it knows "events", "browser", '
+        . '"contacts", "transcripts" and "trail"', '60d source=30d'],
+    ['has "browser" twice', '60d browser=30d browser=30d'],
+    ['has an invalid time "browser=x"', '60d browser=x'],
+    ['must keep "events" for at least 60d', '59d'],
+    ['cannot keep "browser" longer than events, which are kept for 60d',
+        '60d browser=61d'],
+    ['directive is duplicate', ['60d', '61d']];
 
 # ---- the journal
 my $journal = qr/^\s*tavus_journal /;

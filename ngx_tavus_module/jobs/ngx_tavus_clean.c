@@ -23,11 +23,13 @@
 typedef struct {
     const char                 *name;
     ngx_uint_t                  stmt;       /* ngx_tavus_stmt_e */
+    ngx_uint_t                  kind;       /* ngx_tavus_keep_e */
+    ngx_uint_t                  of_events;
 } ngx_tavus_clean_step_t;
 
 
 typedef struct {
-    time_t                      browser;
+    ngx_tavus_retention_t       retention;
     ngx_uint_t                  step;
     ngx_msec_t                  next;       /* when the next bite is due */
     ngx_msec_t                  begun;
@@ -36,56 +38,57 @@ typedef struct {
     ngx_uint_t                  round;      /* a step failed in this round */
     unsigned                    failed[NGX_TAVUS_CLEAN_STEPS];
     char                        keep[NGX_INT64_LEN + sizeof(" seconds")];
-    char                        keep_browser[NGX_INT64_LEN
-                                             + sizeof(" seconds")];
     char                        bite[NGX_INT64_LEN + 1];
     char                        after[128];
 } ngx_tavus_clean_t;
 
 
+static ngx_uint_t ngx_tavus_clean_whole(const ngx_tavus_clean_step_t *step);
+static time_t ngx_tavus_clean_keep(ngx_uint_t kind);
 static void ngx_tavus_clean_answered(const char *text);
 static void ngx_tavus_clean_step(ngx_uint_t failed);
 
 
-/* those by tavus.trim() are named as it names them */
+/* those by tavus.trim() are named as it names them; KINDS: as what is kept
+   for the shortest time, as it may be anything */
 
 static const ngx_tavus_clean_step_t
     ngx_tavus_clean_steps[NGX_TAVUS_CLEAN_STEPS] =
 {
-    { "old months", ngx_tavus_stmt_drop_months },
-    { "digests", ngx_tavus_stmt_rotate_digests },
-    { "browser", ngx_tavus_stmt_trim },
-    { "quarantine", ngx_tavus_stmt_trim },
-    { "intents", ngx_tavus_stmt_trim },
-    { "conversations", ngx_tavus_stmt_trim },
-    { "elsewhere", ngx_tavus_stmt_trim },
-    { "consents", ngx_tavus_stmt_trim },
-    { "log", ngx_tavus_stmt_trim },
-    { "deliveries", ngx_tavus_stmt_trim },
-    { "leads", ngx_tavus_stmt_trim },
-    { "alerts", ngx_tavus_stmt_trim },
-    { "orders", ngx_tavus_stmt_trim },
-    { "purchases", ngx_tavus_stmt_trim },
-    { "line", ngx_tavus_stmt_trim },
-    { "budget", ngx_tavus_stmt_trim }
+    { "old months", ngx_tavus_stmt_drop_months, NGX_TAVUS_KEEP_EVENTS, 0 },
+    { "digests", ngx_tavus_stmt_rotate_digests, NGX_TAVUS_KEEP_EVENTS, 0 },
+    { "browser", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_BROWSER, 1 },
+    { "contacts", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_CONTACTS, 1 },
+    { "transcripts", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_TRANSCRIPTS, 1 },
+    { "trail", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_TRAIL, 1 },
+    { "quarantine", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_KINDS, 0 },
+    { "intents", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_EVENTS, 0 },
+    { "conversations", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_EVENTS, 0 },
+    { "elsewhere", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_EVENTS, 0 },
+    { "consents", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_EVENTS, 0 },
+    { "log", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_EVENTS, 0 },
+    { "deliveries", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_EVENTS, 0 },
+    { "leads", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_CONTACTS, 0 },
+    { "alerts", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_EVENTS, 0 },
+    { "orders", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_CONTACTS, 0 },
+    { "purchases", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_EVENTS, 0 },
+    { "line", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_EVENTS, 0 },
+    { "budget", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_EVENTS, 0 }
 };
 
 static ngx_tavus_clean_t  ngx_tavus_clean;
 
 
 void
-ngx_tavus_clean_init_process(time_t retention, time_t browser)
+ngx_tavus_clean_init_process(ngx_tavus_retention_t *retention)
 {
     ngx_tavus_clean_t  *c;
 
     c = &ngx_tavus_clean;
 
-    c->browser = browser;
+    c->retention = *retention;
     c->rows = NGX_TAVUS_CLEAN_MAX;
     c->next = ngx_current_msec + NGX_TAVUS_CLEAN_FIRST;
-
-    ngx_sprintf((u_char *) c->keep, "%T seconds%Z", retention);
-    ngx_sprintf((u_char *) c->keep_browser, "%T seconds%Z", browser);
 }
 
 
@@ -111,12 +114,14 @@ ngx_tavus_clean_next(ngx_tavus_pg_op_t *op)
     step = &ngx_tavus_clean_steps[c->step];
     c->begun = ngx_current_msec;
 
+    ngx_sprintf((u_char *) c->keep, "%T seconds%Z",
+                ngx_tavus_clean_keep(step->kind));
+
     if (step->stmt == ngx_tavus_stmt_trim) {
         ngx_sprintf((u_char *) c->bite, "%ui%Z", c->rows);
 
         op->values[0] = step->name;
-        op->values[1] = ngx_strcmp(step->name, "browser") == 0
-                        ? c->keep_browser : c->keep;
+        op->values[1] = c->keep;
         op->values[2] = c->bite;
         op->values[3] = c->after[0] ? c->after : NULL;
 
@@ -125,6 +130,39 @@ ngx_tavus_clean_next(ngx_tavus_pg_op_t *op)
     }
 
     return &ngx_tavus_statements[step->stmt];
+}
+
+
+/* what is kept as long as its months goes with them */
+
+static ngx_uint_t
+ngx_tavus_clean_whole(const ngx_tavus_clean_step_t *step)
+{
+    return step->of_events
+           && ngx_tavus_clean_keep(step->kind)
+              == ngx_tavus_clean_keep(NGX_TAVUS_KEEP_EVENTS);
+}
+
+
+static time_t
+ngx_tavus_clean_keep(ngx_uint_t kind)
+{
+    time_t      keep, *all;
+    ngx_uint_t  i;
+
+    all = ngx_tavus_clean.retention.keep;
+
+    if (kind < NGX_TAVUS_KEEP_KINDS) {
+        return all[kind];
+    }
+
+    keep = all[NGX_TAVUS_KEEP_EVENTS];
+
+    for (i = 0; i < NGX_TAVUS_KEEP_TRAIL; i++) {
+        keep = ngx_min(keep, all[i]);
+    }
+
+    return keep;
 }
 
 
@@ -234,14 +272,10 @@ ngx_tavus_clean_step(ngx_uint_t failed)
     c->after[0] = '\0';
     c->next = ngx_current_msec;
 
-    c->step++;
-
-    if (c->browser == 0
-        && c->step < NGX_TAVUS_CLEAN_STEPS
-        && ngx_strcmp(ngx_tavus_clean_steps[c->step].name, "browser") == 0)
-    {
+    do {
         c->step++;
-    }
+    } while (c->step < NGX_TAVUS_CLEAN_STEPS
+             && ngx_tavus_clean_whole(&ngx_tavus_clean_steps[c->step]));
 
     if (c->step == NGX_TAVUS_CLEAN_STEPS) {
         c->step = 0;

@@ -9,6 +9,7 @@
 #define _NGX_TAVUS_CLEAN_H_INCLUDED_
 
 
+#include "jobs/ngx_tavus_retention.h"
 #include "event/ngx_tavus_pg.h"
 
 
@@ -18,11 +19,10 @@
  * where a step failed.  Upkeep sends them over its connection.
  */
 
-#define NGX_TAVUS_CLEAN_STEPS  16
+#define NGX_TAVUS_CLEAN_STEPS  19
 
 
-/* Retention in seconds: of all events, and of browsers' (0: the same). */
-void ngx_tavus_clean_init_process(time_t retention, time_t browser);
+void ngx_tavus_clean_init_process(ngx_tavus_retention_t *retention);
 
 /* Milliseconds until the next bite; 0: now. */
 ngx_msec_t ngx_tavus_clean_wait(void);

@@ -26,11 +26,6 @@
 #define NGX_TAVUS_UPKEEP_MOST     5000      /* ms without a look */
 #define NGX_TAVUS_UPKEEP_TIMEOUT  15000
 
-/* seconds that events are kept */
-#define NGX_TAVUS_UPKEEP_RETENTION      (400 * 24 * 3600)
-#define NGX_TAVUS_UPKEEP_LEAST          (60 * 24 * 3600)
-#define NGX_TAVUS_UPKEEP_LEAST_BROWSER  (24 * 3600)
-
 
 /* what is done from time to time, each when it says that it is due */
 
@@ -67,6 +62,9 @@ static void ngx_tavus_upkeep_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_upkeep_rest(void);
 
+static ngx_int_t ngx_tavus_upkeep_variables(ngx_conf_t *cf);
+static ngx_int_t ngx_tavus_upkeep_days(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static char *ngx_tavus_upkeep_retention(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static void *ngx_tavus_upkeep_create_main_conf(ngx_conf_t *cf);
@@ -101,18 +99,27 @@ static const ngx_tavus_upkeep_operation_t  ngx_tavus_upkeep_operations[] = {
 static ngx_command_t  ngx_tavus_upkeep_commands[] = {
 
     { ngx_string("tavus_retention"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE12,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
       ngx_tavus_upkeep_retention,
       NGX_HTTP_MAIN_CONF_OFFSET,
-      offsetof(ngx_tavus_upkeep_conf_t, retention),
+      0,
       NULL },
 
       ngx_null_command
 };
 
 
+static ngx_http_variable_t  ngx_tavus_upkeep_said[] = {
+
+    { ngx_string("tavus_retention_days"), NULL, ngx_tavus_upkeep_days, 0, 0,
+      0 },
+
+      ngx_http_null_variable
+};
+
+
 static ngx_http_module_t  ngx_tavus_upkeep_module_ctx = {
-    NULL,                                  /* preconfiguration */
+    ngx_tavus_upkeep_variables,            /* preconfiguration */
     NULL,                                  /* postconfiguration */
 
     ngx_tavus_upkeep_create_main_conf,     /* create main configuration */
@@ -160,7 +167,7 @@ ngx_tavus_upkeep_init_process(ngx_tavus_upkeep_conf_t *conf)
 
     u->conf = conf;
 
-    ngx_tavus_clean_init_process(conf->retention, conf->browser);
+    ngx_tavus_clean_init_process(&conf->retention);
 
     u->timer.data = &ngx_tavus_timer_dummy;
     u->timer.handler = ngx_tavus_upkeep_timer_handler;
@@ -403,54 +410,55 @@ ngx_tavus_upkeep_rest(void)
 }
 
 
-/* months are dropped whole, and two are kept in any case */
-
 static char *
 ngx_tavus_upkeep_retention(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_tavus_upkeep_conf_t *ucf = conf;
 
-    char       *rv;
-    ngx_str_t   s, *value;
+    return ngx_tavus_retention_set(cf, &ucf->retention);
+}
 
-    rv = ngx_conf_set_sec_slot(cf, cmd, conf);
 
-    if (rv != NGX_CONF_OK) {
-        return rv;
+static ngx_int_t
+ngx_tavus_upkeep_variables(ngx_conf_t *cf)
+{
+    ngx_http_variable_t  *var, *v;
+
+    for (v = ngx_tavus_upkeep_said; v->name.len; v++) {
+        var = ngx_http_add_variable(cf, &v->name, v->flags);
+        if (var == NULL) {
+            return NGX_ERROR;
+        }
+
+        var->get_handler = v->get_handler;
     }
 
-    if (ucf->retention < NGX_TAVUS_UPKEEP_LEAST) {
-        return "must be at least 60d";
+    return NGX_OK;
+}
+
+
+/* as JSON has it, for the page that tells of it */
+
+static ngx_int_t
+ngx_tavus_upkeep_days(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_str_t                 json;
+    ngx_tavus_upkeep_conf_t  *ucf;
+
+    ucf = ngx_http_get_module_main_conf(r, ngx_tavus_upkeep_module);
+
+    if (ngx_tavus_retention_json(r->pool, &ucf->retention, &json) != NGX_OK) {
+        return NGX_ERROR;
     }
 
-    if (cf->args->nelts == 2) {
-        return NGX_CONF_OK;
-    }
+    v->len = json.len;
+    v->data = json.data;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
 
-    value = cf->args->elts;
-    s = value[2];
-
-    if (s.len < 8 || ngx_strncmp(s.data, "browser=", 8) != 0) {
-        return "has an unknown parameter";
-    }
-
-    s.data += 8;
-    s.len -= 8;
-
-    ucf->browser = ngx_parse_time(&s, 1);
-
-    if (ucf->browser == (time_t) NGX_ERROR) {
-        return "has an invalid time in \"browser=\"";
-    }
-
-    if (ucf->browser < NGX_TAVUS_UPKEEP_LEAST_BROWSER
-        || ucf->browser > ucf->retention)
-    {
-        return "takes for \"browser=\" at least 1d, and at most what it "
-               "keeps of all";
-    }
-
-    return NGX_CONF_OK;
+    return NGX_OK;
 }
 
 
@@ -464,7 +472,7 @@ ngx_tavus_upkeep_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    ucf->retention = NGX_CONF_UNSET;
+    ngx_tavus_retention_create(&ucf->retention);
 
     return ucf;
 }
@@ -475,7 +483,7 @@ ngx_tavus_upkeep_init_main_conf(ngx_conf_t *cf, void *conf)
 {
     ngx_tavus_upkeep_conf_t *ucf = conf;
 
-    ngx_conf_init_value(ucf->retention, NGX_TAVUS_UPKEEP_RETENTION);
+    ngx_tavus_retention_init(&ucf->retention);
 
     return NGX_CONF_OK;
 }

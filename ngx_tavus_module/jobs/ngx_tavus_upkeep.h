@@ -13,6 +13,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "jobs/ngx_tavus_retention.h"
 #include "event/ngx_tavus_pg.h"
 
 
@@ -24,8 +25,7 @@
 
 typedef struct {
     ngx_tavus_pg_conf_t  *database;
-    time_t                retention;    /* seconds */
-    time_t                browser;      /* of browsers' events; 0: the same */
+    ngx_tavus_retention_t retention;
 } ngx_tavus_upkeep_conf_t;
 
 
@@ -51,7 +51,7 @@ ngx_int_t ngx_tavus_upkeep_query(ngx_tavus_pg_op_t *op);
 void ngx_tavus_upkeep_stats(ngx_tavus_upkeep_stats_t *stats);
 
 
-/* directive: tavus_retention time [browser=time] */
+/* directive: tavus_retention [events=]time [kind=time …] */
 extern ngx_module_t  ngx_tavus_upkeep_module;
 
 

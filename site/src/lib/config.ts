@@ -1,6 +1,7 @@
 // What differs between deployments: ops write it in nginx.conf, as the answer
 // of /config.json.  A deployment without it gets the defaults.
 
+import { DAYS, type Kind } from './retention';
 import { EMAIL, type Vertical } from './site';
 
 export interface Config {
@@ -12,6 +13,8 @@ export interface Config {
   verticals: Vertical[];
   // there is a location with tavus_checkout
   checkout: boolean;
+  // for how many days what is kept
+  retention: Partial<Record<Kind, number>>;
   // other prices than those built in, for pricesOf()
   prices?: unknown;
   sandbox: boolean;
@@ -24,6 +27,7 @@ const DEFAULTS: Config = {
   posthog_key: '',
   verticals: ['healthcare', 'legal', 'ecommerce', 'general'],
   checkout: false,
+  retention: DAYS,
   sandbox: false
 };
 

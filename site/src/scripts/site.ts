@@ -1,6 +1,7 @@
 // What every page runs.  React is not in it: the first click brings it.
 
 import { config } from '@/lib/config';
+import { daysOf, type Kind } from '@/lib/retention';
 import type { Vertical } from '@/lib/site';
 import { track } from '@/lib/tracking';
 
@@ -85,6 +86,9 @@ void config().then((c) => {
     part.hidden = !c.verticals.includes(part.dataset.vertical as Vertical);
   }
   for (const mark of $$('[data-sandbox]')) mark.hidden = !c.sandbox;
+  for (const days of $$('[data-days]')) {
+    days.textContent = daysOf(c.retention[days.dataset.days as Kind]) ?? days.textContent;
+  }
   root.dataset.checkout = c.checkout ? 'yes' : 'no';
   // what stands there is what is built in: the island wakes up, and shows these
   if (c.prices) for (const sum of $$('[data-prices]')) sum.dispatchEvent(new Event('input', { bubbles: true }));
