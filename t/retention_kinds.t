@@ -9,7 +9,8 @@ use Tavus::Test;
 
 my %keep = (tavus_retention =>
     'events=100d browser=10d contacts=20d transcripts=30d trail=40d');
-my $t = Tavus::Test->new(http => {%keep})->start;
+my $t = Tavus::Test->new(http => {%keep}, locations => {'= /healthz' =>
+    'tavus_health; tavus_admin_users %%SECRETS%%/admin.htpasswd;'})->start;
 my $db = $t->db;
 wait_ok { $t->get('/healthz')->code == 200 } 'ready';
 wait_ok { $t->grep_log(qr/maintained: budget/) } 'a first round';
@@ -57,7 +58,7 @@ is $db->selectrow_array('SELECT count(*) FROM tavus.quarantine'), 1,
 
 my $kinds;
 wait_ok { $kinds = $t->admin('/healthz?full')->json->{database}{retention} }
-    'health has it';
+    'health has it' or diag $t->admin('/healthz?full')->to_string;
 my %kind = map { $_->{kind} => $_ } @$kinds;
 is_deeply {map { $_ => $kind{$_}{days} + 0 } qw(events browser contacts transcripts
     trail quarantine)}, {events => 100, browser => 10, contacts => 20,
