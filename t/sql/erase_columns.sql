@@ -78,6 +78,8 @@ INSERT INTO decided VALUES
     ('places', '{nonce,granted_at,until,day,seconds,ticket,pos}', 'times and counts'),
     ('line', '{ticket,pos,made_at,asked_at,gone,nonce,granted_at}', 'times and counts'),
     ('budget_visitors', '{day,who,calls}', 'keyed hashes whose key this database has not, for two days at most'),
+    ('retention', '{kind,keep,ran_at,done_at,whole_at,whole,unread,place,upto,removed}',
+     'the configuration''s, times, and ids of events'),
     ('budget_days', '{day,calls,seconds}', 'counts'),
     ('budget', '{one,said,said_at,begun_at,full_at,short_since,short_at,looked_at,spare_until,length,length_at}',
      'the configuration''s, and times');
