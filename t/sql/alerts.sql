@@ -233,7 +233,7 @@ SELECT is((SELECT text ~ '^All 7 conversations that the budget has for today are
 SELECT is(pg_temp.budget($$said_at = now() - interval '25 hours'$$), NULL, 'which nobody passes any more');
 SELECT is(pg_temp.budget($$said = '{"active":0}', said_at = now(), short_at = now(), short_since = now() - interval '14 minutes'$$),
           NULL, 'visitors wait');
-SELECT is(pg_temp.budget($$short_since = now() - interval '16 minutes'$$),
+SELECT is(pg_temp.budget($$short_since = now() - interval '990 seconds'$$),
           'active {"used": 0, "limit": 0, "waiting": 0}', 'for long');
 SELECT is((SELECT substr(text, 1, 14) FROM tavus.alerts), 'For 16 minutes', 'so long');
 SELECT is(pg_temp.budget($$short_at = now() - interval '6 minutes'$$), NULL, 'not any more');
