@@ -142,7 +142,7 @@ BEGIN
         b.spare_until := at + interval '90 seconds';
     END IF;
 
-    IF coalesce(b.looked_at < at - interval '900 milliseconds' OR b.looked_at > at, true) THEN
+    IF coalesce(b.looked_at < at - interval '4 seconds' OR b.looked_at > at, true) THEN
         b.looked_at := at;
         UPDATE tavus.budget SET looked_at = b.looked_at, spare_until = b.spare_until;
     END IF;
