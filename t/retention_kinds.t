@@ -14,7 +14,6 @@ my $t = Tavus::Test->new(http => {%keep}, locations => {'= /healthz' =>
 my $db = $t->db;
 wait_ok { $t->get('/healthz')->code == 200 } 'ready';
 wait_ok { $t->grep_log(qr/maintained: budget/) } 'a first round';
-$t->stop;
 
 sub put {
     my ($days, $source, $type, $kind, $call) = @_;
@@ -35,6 +34,10 @@ for my $days (5, 15, 25, 35, 45) {
 $db->do(q{INSERT INTO tavus.quarantine (digest, id, received_at, source, body, reason)
     SELECT sha256(e.id::text::bytea), e.id, now(), 'tavus', '', 'old'
       FROM tavus.events e WHERE event_type = 'system.shutdown'});
+# what is not read on would be left for a week
+wait_ok { $db->selectrow_array(q{SELECT NOT tavus.log_unread(
+    tavus.uuid_floor(now() - interval '1 day'))}) } 'read on', 30;
+$t->stop;
 # as if a day had passed: what is put in the past comes before where it ended
 $db->do(q{UPDATE tavus.retention SET whole_at = NULL});
 

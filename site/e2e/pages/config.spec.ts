@@ -54,6 +54,19 @@ test('where nothing is counted, nothing is sent', async ({ page }) => {
   expect(sent).toEqual([]);
 });
 
+test('the privacy notice says how long what is kept here', async ({ page }) => {
+  const { retention } = await (await page.request.get('/config.json')).json() as { retention: Record<string, number> };
+  const said = async () => Object.fromEntries(await page.locator('[data-how-long] [data-days]').evaluateAll((all) =>
+    all.map((e) => [(e as HTMLElement).dataset.days!, Number.parseInt(e.textContent!, 10)])));
+
+  await page.goto('/legal/privacy');
+  await expect.poll(said).toEqual(retention);
+  await deployed(page, { retention: { ...retention, browser: 7, contacts: 30, transcripts: 1 } });
+  await page.reload();
+  await expect.poll(said).toEqual({ ...retention, browser: 7, contacts: 30, transcripts: NaN });
+  await expect(page.locator('[data-days=transcripts]')).toHaveText('a day');
+});
+
 test.describe('PostHog', () => {
   // PostHog itself, behind /relay/: t/site_posthog.t has nginx's part
   const relayed = async (page: Page): Promise<Request[]> => {
