@@ -47,7 +47,8 @@ sub look ($self) {
     $self->{pid_path} = $built_in->('pid-path', 'logs/nginx.pid');
     $self->{built_user} = $built_in->('user', 'nobody');
     $self->{built_group} = $built_in->('group', undef);
-    die "$file: $!\n" unless -r $file;
+    die "$file: $!", $> != 0 && $!{EACCES} ? ": run this as root" : q(), "\n"
+        unless -r $file;
 
     $self->test($file);
     $self->workers if $self->{conf};
