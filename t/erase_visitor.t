@@ -9,7 +9,8 @@ use Tavus::Test::Deliver;
 use Tavus::Test::Erase;
 use Mojo::JSON qw(false true);
 
-my $t = Tavus::Test->new;
+my $t = Tavus::Test->new(http => {tavus_vertical =>
+    ['legal { persona_id p1; memory_stores everybody; }']});
 my $d = Tavus::Test::Deliver->new($t, crm => 'events *; consent not_needed;');
 $t->start;
 my ($db, $box) = ($t->db, $t->sandbox);
@@ -68,6 +69,9 @@ for my $case (
     is_deeply [$res->code, $res->json->@{qw(code parameter)}],
         [400, 'invalid_parameter', $case->[0]], substr $case->[1], 0, 20;
 }
+is_deeply [map { my $res = erase($t, "visitors/everybody$_");
+    ($res->code, $res->json->{code}) } '', '?kind=memory_store'],
+    [(409, 'shared_memory') x 2], 'what all visitors share is nobody\'s';
 is $t->admin('/api/admin/visitors/' . 'x' x 321)->json->{parameter}, 'key';
 is $t->admin('/api/admin/visitors/x?kind=nobody')->json->{parameter}, 'kind';
 is $t->admin("/api/admin/visitors/x?limit=$_")->code, 400 for 0, 201, 'x';
@@ -89,6 +93,8 @@ is_deeply $done->{erased}, {events => 4, scrubbed => 0, leads => 1,
     'so much';
 my %remains = map { $_->{where} => $_ } $done->{remains}->@*;
 is_deeply [sort keys %remains], [qw(backups tavus webhook)], 'what remains';
+is_deeply [map { $_->{ids} } grep { $_->{what} =~ /^Memory/ }
+    $done->{remains}->@*], [['everybody']], 'and what cannot be erased';
 is $remains{webhook}{destination}, 'crm', 'by name';
 
 for my $word ('Marked', 'words of Ada', 'session-of-ada', 'ada@example.com',

@@ -8,6 +8,7 @@
 #include "endpoint/ngx_tavus_admin_erase.h"
 #include "endpoint/ngx_tavus_admin_change.h"
 #include "endpoint/ngx_tavus_admin_trail.h"
+#include "endpoint/ngx_tavus_conversation_conf.h"
 #include "http/ngx_tavus_args.h"
 #include "http/ngx_tavus_ctx.h"
 #include "http/ngx_tavus_problem.h"
@@ -55,6 +56,8 @@ static void ngx_tavus_erase_hide(ngx_str_t *line);
 static void ngx_tavus_erase_body(ngx_http_request_t *r, ngx_str_t *body);
 static ngx_int_t ngx_tavus_erase_values(ngx_http_request_t *r,
     ngx_tavus_erase_t *e, ngx_tavus_erase_path_t *what, ngx_int_t *sent);
+static ngx_uint_t ngx_tavus_erase_shared(ngx_http_request_t *r,
+    ngx_str_t *key);
 static char *ngx_tavus_erase_trail(ngx_http_request_t *r,
     ngx_tavus_erase_t *e, ngx_tavus_erase_path_t *what, const char *kind);
 static ngx_int_t ngx_tavus_erase_begin(ngx_http_request_t *r,
@@ -266,6 +269,17 @@ ngx_tavus_erase_values(ngx_http_request_t *r, ngx_tavus_erase_t *e,
         return NGX_DECLINED;
     }
 
+    if (what->visitor
+        && (table[0].len == 0
+            || ngx_strcmp(table[0].value, "memory_store") == 0)
+        && ngx_tavus_erase_shared(r, &what->key))
+    {
+        *sent = ngx_tavus_send_problem(r, NGX_HTTP_CONFLICT, "shared_memory",
+                                       0, "This memory store is named by a "
+                                       "vertical: it is all visitors'.");
+        return NGX_DECLINED;
+    }
+
     p = ngx_pnalloc(e->pool, what->key.len + 1);
 
     if (p == NULL) {
@@ -287,6 +301,40 @@ ngx_tavus_erase_values(ngx_http_request_t *r, ngx_tavus_erase_t *e,
     }
 
     return NGX_OK;
+}
+
+
+/* whether it is the name of a store that a vertical gives to everybody */
+
+static ngx_uint_t
+ngx_tavus_erase_shared(ngx_http_request_t *r, ngx_str_t *key)
+{
+    ngx_str_t                           *name;
+    ngx_uint_t                           i, k;
+    ngx_tavus_vertical_t                *v;
+    ngx_tavus_conversation_main_conf_t  *cmcf;
+
+    cmcf = ngx_http_get_module_main_conf(r, ngx_tavus_conversation_module);
+    v = cmcf->verticals.elts;
+
+    for (i = 0; i < cmcf->verticals.nelts; i++) {
+
+        if (v[i].memory.named == NULL) {
+            continue;
+        }
+
+        name = v[i].memory.named->elts;
+
+        for (k = 0; k < v[i].memory.named->nelts; k++) {
+            if (name[k].len == key->len
+                && ngx_memcmp(name[k].data, key->data, key->len) == 0)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 

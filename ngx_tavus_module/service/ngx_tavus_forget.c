@@ -14,7 +14,8 @@
 #define NGX_TAVUS_FORGET_HARD  "/v2/conversations/%V?hard=true"
 
 /* of a path, before and behind the id */
-#define NGX_TAVUS_FORGET_FIRST  (sizeof("/v2/conversations/") - 1)
+#define NGX_TAVUS_FORGET_FIRST  (sizeof(NGX_TAVUS_FORGET_END)                \
+                                 - sizeof("%V/end"))
 #define NGX_TAVUS_FORGET_LAST   (sizeof("/end") - 1)
 
 
