@@ -557,7 +557,7 @@ says('"tavus_budget" needs "tavus_database"', $budget,
 
 # ---- the waiting line
 my $queue = qr/tavus_queue/;
-says('invalid "hold=5m" of "tavus_queue", it may be 1s to 30s', $queue,
+says('invalid "hold=5m" of "tavus_queue", it may be 2s to 30s', $queue,
     x('tavus_queue hold=5m;'));
 says('"tavus_queue" has no parameter "held=5s"', $queue,
     x('tavus_queue held=5s;'));

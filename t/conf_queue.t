@@ -17,12 +17,12 @@ sub loc  { return (locations => {$queue => 'tavus_queue;', @_}) }
 
 accepted('a line', http(), loc());
 accepted("hold=$_", http(), loc($queue => "tavus_queue hold=$_;"))
-    for qw(1s 30s 1500ms);
+    for qw(2s 30s 2500ms);
 
 my $queued = qr/tavus_queue/;
-refused("hold=$_", qr/invalid "hold=\Q$_\E" of "tavus_queue", it may be 1s to 30s/,
+refused("hold=$_", qr/invalid "hold=\Q$_\E" of "tavus_queue", it may be 2s to 30s/,
     $queued, http(), loc($queue => qq(tavus_queue "hold=$_";)))
-    for qw(0 999ms 31s 1h x -1s 99999999999d), '';
+    for qw(0 1999ms 31s 1h x -1s 99999999999d), '';
 refused('another parameter', qr/"tavus_queue" has no parameter "held=5s"/, $queued,
     http(), loc($queue => 'tavus_queue held=5s;'));
 refused('two parameters', qr/invalid number of arguments in "tavus_queue"/,

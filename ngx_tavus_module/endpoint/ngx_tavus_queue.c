@@ -16,7 +16,7 @@
 
 #define NGX_TAVUS_QUEUE_BODY   8192         /* bytes: a ticket and its name */
 #define NGX_TAVUS_QUEUE_HOLD   20000        /* ms, and what it may be */
-#define NGX_TAVUS_QUEUE_LEAST  1000
+#define NGX_TAVUS_QUEUE_LEAST  2000         /* a look, and some */
 #define NGX_TAVUS_QUEUE_MOST   30000
 #define NGX_TAVUS_QUEUE_FRESH  3000         /* ms, of places that are free */
 #define NGX_TAVUS_QUEUE_AGAIN  1000
@@ -277,7 +277,8 @@ static ngx_int_t
 ngx_tavus_queue_hold(ngx_http_request_t *r, ngx_tavus_queue_t *group,
     ngx_tavus_queue_ask_t *ask)
 {
-    ngx_tavus_queue_loc_conf_t  *qlcf;
+    ngx_tavus_queue_loc_conf_t   *qlcf;
+    const ngx_tavus_line_view_t  *view;
 
     qlcf = ngx_http_get_module_loc_conf(r, ngx_tavus_queue_module);
 
@@ -300,6 +301,16 @@ ngx_tavus_queue_hold(ngx_http_request_t *r, ngx_tavus_queue_t *group,
 
     if (group->nasks++ == 0) {
         ngx_tavus_line_join(&group->waiter);
+
+        /* it may have had its turn: no need to wait for the next look */
+
+        view = ngx_tavus_line_view();
+
+        if (group->waiter.position == 0 && view->number
+            && ngx_current_msec - view->at <= NGX_TAVUS_QUEUE_FRESH)
+        {
+            group->doubtful = 1;
+        }
     }
 
     return NGX_OK;
@@ -582,7 +593,7 @@ ngx_tavus_queue(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
         if (hold < NGX_TAVUS_QUEUE_LEAST || hold > NGX_TAVUS_QUEUE_MOST) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid \"%V\" of \"%V\", it may be 1s to "
+                               "invalid \"%V\" of \"%V\", it may be 2s to "
                                "30s", &value[1], &value[0]);
             return NGX_CONF_ERROR;
         }
