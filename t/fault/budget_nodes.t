@@ -20,7 +20,9 @@ my $seed = $ENV{TAVUS_SEED} || int rand 1e6;
 srand $seed;
 note "TAVUS_SEED=$seed";
 
-my ($pg, $box) = (Tavus::Test::Pg->new(fsync => 1), Tavus::Test::Sandbox->new);
+# Commits take their time, in which others may come.
+my $pg = Tavus::Test::Pg->new(fsync => 1, config => ['commit_delay=20000', 'commit_siblings=0']);
+my $box = Tavus::Test::Sandbox->new;
 my @nodes = map { Tavus::Test->new(db => $pg, sandbox => $box, workers => 2, http => {
     tavus_budget => 'active=3 line=4', tavus_journal => '%%DIR%%/journal',
     tavus_api_timeout => '2s', tavus_store_timeout => '500ms'}) } 1, 2;
@@ -66,7 +68,7 @@ my @visitors = map {
         $ledger->autoflush(1);
         visit($ledger) until $stop;
     });
-} 1 .. 6;
+} 1 .. 8;
 
 # ---- faults; what nobody can be waiting for any more is looked after at once, as a minute later
 sub hurry {
