@@ -9,7 +9,7 @@ use Tavus::Test;
 
 my %keep = (tavus_retention =>
     'events=100d browser=10d contacts=20d transcripts=30d trail=40d');
-my $t = Tavus::Test->new(http => {%keep}, locations => {'= /healthz' =>
+my $t = Tavus::Test->new(http => {%keep}, locations => {'= /metrics' => 'tavus_metrics;', '= /healthz' =>
     'tavus_health; tavus_admin_users %%SECRETS%%/admin.htpasswd;'})->start;
 my $db = $t->db;
 wait_ok { $t->get('/healthz')->code == 200 } 'ready';
@@ -69,6 +69,10 @@ is_deeply {map { $_ => $kind{$_}{days} + 0 } qw(events browser contacts transcri
 is_deeply {map { $_ => $kind{$_}{removed} } qw(browser contacts transcripts trail
     quarantine)}, {browser => 4, contacts => 3, transcripts => 2, trail => 1,
     quarantine => 4}, 'how many';
+my $metrics = $t->get('/metrics')->body;
+like $metrics, qr/^tavus_retention_removed_total\{kind="$_->[0]"\} $_->[1]$/m,
+    "metrics: $_->[0]" for ['browser', 4], ['contacts', 3], ['transcripts', 2],
+    ['trail', 1], ['quarantine', 4];
 is_deeply [grep { $kind{$_}{behind} } sort keys %kind], [], 'nothing is behind';
 
 done_testing;

@@ -171,6 +171,14 @@ static const tavus_label_t  tavus_label_alert = {
       "stripe_repair", "budget", "other" }
 };
 
+/* steps of cleaning that hold what is somebody's */
+
+static const tavus_label_t  tavus_label_kept = {
+    "kind",
+    { "browser", "contacts", "transcripts", "trail", "quarantine", "leads",
+      "orders", "conversations", "other" }
+};
+
 static const tavus_label_t  tavus_label_upkeep = {
     "result", { "ok", "failed" }
 };
@@ -267,6 +275,10 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
       "Queries of upkeep by operation and by what came of them.",
       TAVUS_COUNTER, { &tavus_label_operation, &tavus_label_upkeep },
       NULL, 1 },
+
+    { "retention_removed_total",
+      "Rows that were removed as their time was over.",
+      TAVUS_COUNTER, { &tavus_label_kept, NULL }, NULL, 1 },
 
     { "repaired_events_total",
       "Events whose callback had not come, fetched from Tavus.",

@@ -40,6 +40,7 @@ typedef enum {
     TAVUS_METRIC_JOURNAL_DAMAGED,       /* bytes */
     TAVUS_METRIC_JOURNAL_FAILED,        /* writes */
     TAVUS_METRIC_UPKEEP,                /* operation, result */
+    TAVUS_METRIC_RETENTION,             /* kind; rows that were removed */
     TAVUS_METRIC_REPAIRED,              /* events */
     TAVUS_METRIC_STRIPE_REPAIRED,       /* events */
     TAVUS_METRIC_DELIVERIES,            /* a tavus_delivery_kind_t, outcome */

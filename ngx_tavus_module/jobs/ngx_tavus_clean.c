@@ -8,6 +8,7 @@
 #include "jobs/ngx_tavus_clean.h"
 #include "store/ngx_tavus_statements.h"
 #include "core/tavus_json.h"
+#include "core/tavus_metrics.h"
 
 
 #define NGX_TAVUS_CLEAN_HOUR   3600000
@@ -201,7 +202,9 @@ static void
 ngx_tavus_clean_answered(const char *text)
 {
     cJSON              *json, *p;
+    uint64_t            n;
     ngx_msec_t          took;
+    const char         *name;
     ngx_uint_t          more, waiting, level;
     ngx_tavus_clean_t  *c;
 
@@ -210,7 +213,15 @@ ngx_tavus_clean_answered(const char *text)
     json = cJSON_Parse(text);
 
     p = cJSON_GetObjectItemCaseSensitive(json, "trimmed");
-    c->trimmed += cJSON_IsNumber(p) ? (uint64_t) p->valuedouble : 0;
+    n = cJSON_IsNumber(p) ? (uint64_t) p->valuedouble : 0;
+    c->trimmed += n;
+
+    name = ngx_tavus_clean_steps[c->step].name;
+
+    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_RETENTION,
+                                     tavus_metric_label(
+                                         TAVUS_METRIC_RETENTION, 0, name,
+                                         ngx_strlen(name)), 0), n);
 
     waiting = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(json,
                                                                "waiting")) > 0
