@@ -136,15 +136,6 @@ BEGIN
 END
 $$;
 
--- Where things stand.
-CREATE OR REPLACE FUNCTION tavus.budget_now(
-    today date, OUT b tavus.budget, OUT calls bigint, OUT seconds bigint, OUT taken bigint)
-LANGUAGE sql STABLE
-AS $$
-    SELECT t, d.calls, d.seconds, (SELECT count(*) FROM tavus.places)
-      FROM tavus.budget t LEFT JOIN tavus.budget_days d ON d.day = today
-$$;
-
 -- Records new wishes as tavus.record() does, of nonces that nothing is known of: with one write of an
 -- intent instead of three.
 CREATE OR REPLACE FUNCTION tavus.record_new(
@@ -263,7 +254,7 @@ BEGIN
       INTO now_
       FROM tavus.budget t
      CROSS JOIN (SELECT count(*) AS taken,
-                        count(*) FILTER (WHERE h.granted_at > at - interval '1 minute') AS young
+                        count(*) FILTER (WHERE h.granted_at > at - interval '30 seconds') AS young
                    FROM tavus.places h) p
       LEFT JOIN tavus.budget_days d ON d.day = today;
 
@@ -273,14 +264,17 @@ BEGIN
 
     IF queue <> '{}' THEN
         PERFORM tavus.line_lapse(b, at);
-        queue := tavus.line_queue();
+        queue := ARRAY(SELECT t.ticket FROM tavus.line t
+                        WHERE t.nonce IS NULL AND NOT t.gone ORDER BY t.pos);
     END IF;
 
     -- what was just asked for may have been refused
     IF line_ > 0 AND now_.young > 0 OR active IS NULL AND taken >= 1000 THEN
         settled := line_ < 1 OR now_.young = taken;
-        PERFORM tavus.places_settle(at, CASE WHEN NOT settled THEN at - interval '1 minute' END);
-        now_ := tavus.budget_now(today);
+        PERFORM tavus.places_settle(at, CASE WHEN NOT settled THEN at - interval '30 seconds' END);
+        SELECT t AS b, d.calls, d.seconds, (SELECT count(*) FROM tavus.places) AS taken
+          INTO now_
+          FROM tavus.budget t LEFT JOIN tavus.budget_days d ON d.day = today;
         b := now_.b;
         taken := now_.taken;
     END IF;
@@ -329,7 +323,8 @@ BEGIN
 
                 UPDATE tavus.line t SET nonce = NULL, granted_at = NULL, asked_at = at
                  WHERE t.ticket = mine;
-                queue := tavus.line_queue();
+                queue := ARRAY(SELECT t.ticket FROM tavus.line t
+                                WHERE t.nonce IS NULL AND NOT t.gone ORDER BY t.pos);
             ELSIF l.ticket IS NULL AND visitors[i] IS NOT NULL AND queue <> '{}' THEN
                 mine := coalesce((SELECT t.ticket FROM tavus.line t
                                    WHERE t.nonce IS NULL AND NOT t.gone AND t.visitor = visitors[i]
@@ -353,7 +348,9 @@ BEGIN
 
             PERFORM tavus.places_settle(at, NULL);
             settled := true;
-            now_ := tavus.budget_now(today);
+            SELECT t AS b, d.calls, d.seconds, (SELECT count(*) FROM tavus.places) AS taken
+              INTO now_
+              FROM tavus.budget t LEFT JOIN tavus.budget_days d ON d.day = today;
             b := now_.b;
             taken := now_.taken;
 

@@ -58,11 +58,6 @@ BEGIN
 END
 $$;
 
--- Who waits, in order.
-CREATE OR REPLACE FUNCTION tavus.line_queue() RETURNS uuid[]
-LANGUAGE sql STABLE
-RETURN ARRAY(SELECT l.ticket FROM tavus.line l WHERE l.nonce IS NULL AND NOT l.gone ORDER BY l.pos);
-
 -- Tickets that were not asked about for 90 seconds are gone; that is written down every ten seconds, so
 -- it is never sooner.  They stay while nobody could look, and for as long after it; but not for ever.
 CREATE OR REPLACE FUNCTION tavus.line_lapse(b tavus.budget, at timestamptz) RETURNS void
@@ -157,7 +152,8 @@ BEGIN
 
     PERFORM tavus.line_lapse(b, at);
 
-    queue := tavus.line_queue();
+    queue := ARRAY(SELECT l.ticket FROM tavus.line l
+                    WHERE l.nonce IS NULL AND NOT l.gone ORDER BY l.pos);
 
     IF cardinality(queue) > 0 THEN
         PERFORM tavus.places_settle(at, NULL);
