@@ -32,6 +32,8 @@ static ngx_int_t ngx_tavus_conf_check_location(ngx_conf_t *cf,
 static ngx_int_t ngx_tavus_conf_mails(ngx_conf_t *cf, ngx_tavus_main_conf_t
     *mcf, ngx_tavus_deliver_main_conf_t *dmcf);
 static ngx_int_t ngx_tavus_conf_check_budget(ngx_conf_t *cf);
+static void ngx_tavus_conf_warn_line(ngx_conf_t *cf, ngx_tavus_main_conf_t
+    *mcf);
 static void ngx_tavus_conf_warn_journal(ngx_conf_t *cf, ngx_tavus_main_conf_t
     *mcf);
 static ngx_int_t ngx_tavus_conf_check_sandbox(ngx_conf_t *cf,
@@ -120,6 +122,7 @@ ngx_tavus_conf_check(ngx_conf_t *cf)
         }
     }
 
+    ngx_tavus_conf_warn_line(cf, mcf);
     ngx_tavus_conf_warn_journal(cf, mcf);
 
     if (mcf->sandbox && ngx_tavus_conf_check_sandbox(cf, mcf) != NGX_OK) {
@@ -273,6 +276,26 @@ ngx_tavus_conf_check_budget(ngx_conf_t *cf)
     }
 
     return NGX_OK;
+}
+
+
+static void
+ngx_tavus_conf_warn_line(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
+{
+    ngx_tavus_budget_t  *budget;
+
+    budget = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_budget_module);
+
+    if (budget->line
+        && ngx_tavus_endpoint_find(mcf, "tavus_conversation")
+        && ngx_tavus_endpoint_find(mcf, "tavus_queue") == NULL)
+    {
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "\"line=\" of \"tavus_budget\" without "
+                      "\"tavus_queue\": who waits has no location to ask "
+                      "for a turn, in %V:%ui",
+                      &budget->place.file, budget->place.line);
+    }
 }
 
 

@@ -16,6 +16,9 @@ sub http { return (http => {tavus_budget => 'active=3 line=20', @_}) }
 sub loc  { return (locations => {$queue => 'tavus_queue;', @_}) }
 
 accepted('a line', http(), loc());
+my $nobody = qr/"line=" of "tavus_budget" without "tavus_queue"/;
+like(accepted('a line without its location', http()), $nobody, 'is warned of');
+unlike(accepted('a line with it', http(), loc()), $nobody, 'is not');
 accepted("hold=$_", http(), loc($queue => "tavus_queue hold=$_;"))
     for qw(2s 30s 2500ms);
 

@@ -145,7 +145,9 @@ tavus_line_ticket_read(tavus_key_t **keys, size_t nkeys, const char *text,
     memcpy(t->visitor, p, TAVUS_LINE_HASH);
     p += TAVUS_LINE_HASH;
 
-    if (!t->known && memcmp(t->visitor, tavus_line_nobody, TAVUS_LINE_HASH)) {
+    if (!t->known
+        && memcmp(t->visitor, tavus_line_nobody, TAVUS_LINE_HASH) != 0)
+    {
         return TAVUS_VERIFY_MALFORMED;
     }
 

@@ -26,7 +26,8 @@
 #include "core/tavus_query.h"
 #include "core/tavus_uuid.h"
 
-#include <openssl/sha.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
 
 
 #define NGX_TAVUS_ADMIN_TIMEOUT    5000
@@ -220,6 +221,10 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
     { ngx_null_string, 0, 0, NULL, { { NULL, 0, 0 } } }
 };
 
+
+/* of a configuration: what it hides is guessed by nobody later */
+
+static u_char  ngx_tavus_admin_salt[16];
 
 static const char  *ngx_tavus_admin_words[][NGX_TAVUS_ADMIN_MAX_WORDS + 1] = {
 
@@ -584,7 +589,7 @@ ngx_tavus_admin_told(ngx_tavus_admin_query_t *query,
     ngx_tavus_admin_arg_t *arg, const char *value)
 {
     char    day[sizeof("2026-11-29")];
-    u_char  hash[SHA256_DIGEST_LENGTH], hex[2 * 8 + 1];
+    u_char  hash[EVP_MAX_MD_SIZE], hex[2 * 8 + 1];
 
     if (arg->kind == ngx_tavus_arg_limit
         || ngx_strcmp(arg->name, "cursor") == 0)
@@ -602,7 +607,9 @@ ngx_tavus_admin_told(ngx_tavus_admin_query_t *query,
     }
 
     if (arg->kind == ngx_tavus_arg_key) {
-        (void) SHA256((u_char *) value, ngx_strlen(value), hash);
+        (void) HMAC(EVP_sha256(), ngx_tavus_admin_salt,
+                    sizeof(ngx_tavus_admin_salt), (u_char *) value,
+                    ngx_strlen(value), hash, NULL);
         *ngx_hex_dump(hex, hash, 8) = '\0';
 
         (void) cJSON_AddStringToObject(query->object, "hash", (char *) hex);
@@ -871,6 +878,10 @@ ngx_tavus_admin_check(ngx_conf_t *cf, ngx_tavus_location_t *location)
                       "\"tavus_admin\" needs a prefix location, what follows "
                       "it is the resource in %V:%ui", &location->place.file,
                       location->place.line);
+        return NGX_ERROR;
+    }
+
+    if (RAND_bytes(ngx_tavus_admin_salt, sizeof(ngx_tavus_admin_salt)) != 1) {
         return NGX_ERROR;
     }
 

@@ -112,12 +112,11 @@ ngx_tavus_retention_one(ngx_conf_t *cf, ngx_str_t *arg, ngx_uint_t first,
         text.data = p + 1;
         text.len = arg->data + arg->len - text.data;
 
-    } else {
-        ngx_str_null(&name);
+    } else if (first) {
+        name = ngx_tavus_retention_kinds[NGX_TAVUS_KEEP_EVENTS].name;
 
-        if (first) {
-            name = ngx_tavus_retention_kinds[NGX_TAVUS_KEEP_EVENTS].name;
-        }
+    } else {
+        ngx_str_set(&name, "");
     }
 
     for (i = 0; i < NGX_TAVUS_KEEP_KINDS; i++) {
