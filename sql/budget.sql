@@ -27,9 +27,9 @@ CREATE OR REPLACE FUNCTION tavus.budget_rest(at timestamptz) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 1 + floor(86400 - extract(epoch FROM (at AT TIME ZONE 'UTC')::time))::int;
 
--- Places, as far as they were granted since then, NULL for all of them, and why one is not held any more:
--- 'failed', 'ended', 'closed' or 'late', NULL if it is; and what it has used of its seconds.
-CREATE OR REPLACE FUNCTION tavus.places_seen(at timestamptz, since timestamptz)
+-- Places, and why one is not held any more: 'failed', 'ended', 'closed' or 'late', NULL if it is; and
+-- what it has used of its seconds.
+CREATE OR REPLACE FUNCTION tavus.places_seen(at timestamptz)
 RETURNS TABLE (
     nonce bytea, granted_at timestamptz, until timestamptz, day date, seconds int, address bytea,
     visitor bytea, ticket uuid, pos bigint, over text, used int, conversation_id text, reason text,
@@ -58,12 +58,11 @@ AS $$
                        WHEN i.failed THEN 'failed'
                        WHEN i.closed THEN 'closed'
                        WHEN p.until <= at THEN 'late' END AS over) o
-     WHERE since IS NULL OR p.granted_at > since OR p.until <= at
 $$;
 
 -- Takes back what is not held any more.  Of a create that Tavus refused for want of a place its ticket
 -- keeps its position, if it comes again.
-CREATE OR REPLACE FUNCTION tavus.places_settle(at timestamptz, since timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION tavus.places_settle(at timestamptz) RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -72,7 +71,7 @@ DECLARE
     f timestamptz;      -- Tavus had no place
     e timestamptz;      -- something ended
 BEGIN
-    FOR p IN SELECT s.* FROM tavus.places_seen(at, since) s WHERE s.over IS NOT NULL ORDER BY s.nonce
+    FOR p IN SELECT s.* FROM tavus.places_seen(at) s WHERE s.over IS NOT NULL ORDER BY s.nonce
     LOOP
         DELETE FROM tavus.places h WHERE h.nonce = p.nonce;
 
@@ -248,14 +247,11 @@ BEGIN
     today := (at AT TIME ZONE 'UTC')::date;
 
     -- each statement is as dear as what it reads
-    SELECT t AS b, d.calls, d.seconds, p.taken, p.young,
+    SELECT t AS b, d.calls, d.seconds, (SELECT count(*) FROM tavus.places) AS taken,
            ARRAY(SELECT q.ticket FROM tavus.line q WHERE q.nonce IS NULL AND NOT q.gone ORDER BY q.pos)
                AS queue
       INTO now_
       FROM tavus.budget t
-     CROSS JOIN (SELECT count(*) AS taken,
-                        count(*) FILTER (WHERE h.granted_at > at - interval '30 seconds') AS young
-                   FROM tavus.places h) p
       LEFT JOIN tavus.budget_days d ON d.day = today;
 
     b := now_.b;
@@ -268,10 +264,10 @@ BEGIN
                         WHERE t.nonce IS NULL AND NOT t.gone ORDER BY t.pos);
     END IF;
 
-    -- what was just asked for may have been refused
-    IF line_ > 0 AND now_.young > 0 OR active IS NULL AND taken >= 1000 THEN
-        settled := line_ < 1 OR now_.young = taken;
-        PERFORM tavus.places_settle(at, CASE WHEN NOT settled THEN at - interval '30 seconds' END);
+    -- who comes for the line alone was just refused by Tavus
+    IF 0 = ANY (seconds) OR active IS NULL AND taken >= 1000 THEN
+        settled := true;
+        PERFORM tavus.places_settle(at);
         SELECT t AS b, d.calls, d.seconds, (SELECT count(*) FROM tavus.places) AS taken
           INTO now_
           FROM tavus.budget t LEFT JOIN tavus.budget_days d ON d.day = today;
@@ -346,7 +342,7 @@ BEGIN
 
             EXIT WHEN fate = 'granted' OR settled;
 
-            PERFORM tavus.places_settle(at, NULL);
+            PERFORM tavus.places_settle(at);
             settled := true;
             SELECT t AS b, d.calls, d.seconds, (SELECT count(*) FROM tavus.places) AS taken
               INTO now_
@@ -474,7 +470,7 @@ AS $$
     WITH t AS (
         SELECT now() AS at, (now() AT TIME ZONE 'UTC')::date AS today
     ), p AS MATERIALIZED (
-        SELECT s.* FROM t, tavus.places_seen(t.at, NULL) s
+        SELECT s.* FROM t, tavus.places_seen(t.at) s
     ), held AS (
         SELECT count(p.nonce) FILTER (WHERE p.over IS NULL) AS n,
                coalesce(sum(p.used) FILTER (WHERE p.over IS NULL AND p.day = t.today), 0) AS reserved,

@@ -156,7 +156,7 @@ BEGIN
                     WHERE l.nonce IS NULL AND NOT l.gone ORDER BY l.pos);
 
     IF cardinality(queue) > 0 THEN
-        PERFORM tavus.places_settle(at, NULL);
+        PERFORM tavus.places_settle(at);
         SELECT t.* INTO b FROM tavus.line_length(b, at) t;
     END IF;
 

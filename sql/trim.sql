@@ -401,7 +401,7 @@ BEGIN
             RETURN '{"trimmed":0}';
         END IF;
 
-        PERFORM tavus.places_settle(clock_timestamp(), NULL);
+        PERFORM tavus.places_settle(clock_timestamp());
         DELETE FROM tavus.budget_days d WHERE d.day < (past AT TIME ZONE 'UTC')::date;
 
         SELECT array_agg(o.day), array_agg(o.who) INTO days, keys

@@ -77,8 +77,8 @@ SELECT is(pg_temp.line('[{"n":31,"t":31},{"n":32,"t":32}]', '{"active":3,"line":
 SELECT is(pg_temp.rec(jsonb_build_array(jsonb_build_object('id', overlay(gen_random_uuid()::text PLACING
     left(tavus.uuid_floor(now())::text, 13) || '-7' FROM 1), 's', 'server', 'k', 1, 't', 'conversation.create_failed',
     'n', '00000000000000000000000000000031', 'b', '{"reason":"at_capacity","outcome":"failed"}'))), 's', 'one is refused by Tavus');
-SELECT is(pg_temp.line('[{"n":33,"t":33}]', '{"active":3,"line":3}'), 'waits 33 1', 'nobody is granted a place');
-SELECT is(pg_temp.line('[{"n":34,"s":0,"t":31}]', '{"active":3,"line":3}'), 'waits 31 1', 'who was refused comes first');
+SELECT is(pg_temp.line('[{"n":34,"s":0,"t":31}]', '{"active":3,"line":3}'), 'waits 31 1', 'who was refused waits');
+SELECT is(pg_temp.line('[{"n":33,"t":33}]', '{"active":3,"line":3}'), 'waits 33 2', 'nobody is granted a place');
 SELECT is(pg_temp.look('[]', '{"active":3,"line":3}'), '0 31,33', 'as it came first');
 CALL pg_temp.later('14 seconds');
 SELECT is(pg_temp.line('[{"n":35,"t":31}]', '{"active":3,"line":3}'), 'waits 31 1', 'not yet');
