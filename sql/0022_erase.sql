@@ -27,6 +27,7 @@ CREATE TABLE tavus.erasures (
     keys     text[],                        -- of what is to be erased; NULL when it is
     asked    text[],                        -- those that were asked for; NULL when it is
     pos      bigint      NOT NULL,          -- it goes on when the log is final up to there
+    seen     bigint      NOT NULL DEFAULT 0,            -- of the quarantine, by its seq
     counts   jsonb       NOT NULL DEFAULT '{}'
 );
 

@@ -17,18 +17,17 @@ DECLARE
     done   boolean := (SELECT w.n < 10000
                          FROM (SELECT c.pos, c.ord FROM tavus.cursors c WHERE c.name = 'traces'
                                 UNION ALL SELECT 0, 0 ORDER BY 1 DESC LIMIT 1) c,
-                              tavus.log_window(c.pos, c.ord, 10000) w);
+                              tavus.log_window(c.pos, c.ord, 10000) w)
+                     AND NOT EXISTS (SELECT FROM tavus.quarantine q OFFSET 500)
+                     AND NOT EXISTS (SELECT FROM tavus.quarantine q WHERE octet_length(q.body) > 65536);
     keys   text[];
     calls  text[];
-    words  text[];
     ids    uuid[];
     parts  jsonb;
     events text;
 BEGIN
     keys := tavus.erase_find(asked, '{}');
     calls := tavus.keys_of(keys, 'c');
-    words := ARRAY(SELECT substr(k.key, 3) FROM unnest(keys) AS k (key)
-                    WHERE k.key ~ '^[sume] ' AND octet_length(k.key) >= 10);
 
     -- the ids of all, which are few, then a page of them
     ids := ARRAY(
@@ -81,11 +80,8 @@ BEGIN
             SELECT coalesce(jsonb_agg(jsonb_build_object(
                        'id', q.id, 'received_at', tavus.iso(q.received_at), 'source', q.source,
                        'reason', q.reason)), '[]')
-              FROM (SELECT q.* FROM tavus.quarantine q
-                     WHERE q.conversation_id = ANY (calls)
-                        OR EXISTS (SELECT FROM unnest(words || calls) AS w (word)
-                                    WHERE position(convert_to(w.word, 'UTF8') IN q.body) > 0)
-                     LIMIT 200) q));
+              FROM (SELECT q.* FROM tavus.quarantine q ORDER BY q.seq DESC LIMIT 500) q
+             WHERE octet_length(q.body) <= 65536 AND tavus.quarantine_of(q, keys)));
 
     RETURN concat(
         left((jsonb_build_object(

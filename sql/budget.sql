@@ -14,7 +14,8 @@
 -- A conversation costs its day, the UTC day of its grant, one call and the seconds that are reserved for it;
 -- when it has ended, those from its creation to its end, which are what Tavus counts, but never
 -- more than were reserved.  A create that has failed costs nothing; one that is closed without a
--- conversation to be seen, what was reserved.  What is announced after it was said to have failed,
+-- conversation to be seen, what was reserved; so does one that was erased while it went on, whose end is
+-- not told here any more: it holds its place until its time is over.  What is announced after it was said to have failed,
 -- which no node does, has given back its place and its call: it is found by the alert alone.
 
 -- Whether Tavus itself had no place, less than 15 seconds ago, and nothing has ended since.
@@ -51,10 +52,13 @@ AS $$
                   t.outcome = 'failed' AND NOT t.announced AND t.conversation_id IS NULL AS failed
              FROM tavus.intents t WHERE t.nonce = p.nonce OFFSET 0) i ON true
       LEFT JOIN LATERAL (
-           SELECT k.ended, k.created_id, least(k.shutdown_id, k.closed_id) AS ended_id
+           SELECT k.ended, k.created_id, least(k.shutdown_id, k.closed_id) AS ended_id,
+                  k.erased AND k.shutdown_id IS NULL AND k.closed_id IS NULL AS unseen
              FROM tavus.conversations k WHERE k.id = i.conversation_id OFFSET 0) c ON true
      CROSS JOIN LATERAL (
-           SELECT CASE WHEN c.ended THEN 'ended'
+           SELECT CASE WHEN c.unseen AND p.until > at THEN NULL
+                       WHEN c.unseen THEN 'late'
+                       WHEN c.ended THEN 'ended'
                        WHEN i.failed THEN 'failed'
                        WHEN i.closed THEN 'closed'
                        WHEN p.until <= at THEN 'late' END AS over) o
@@ -80,7 +84,7 @@ BEGIN
          WHERE d.day = p.day AND (p.over = 'failed' OR p.used <> p.seconds);
 
         IF p.over = 'failed' THEN
-            UPDATE tavus.budget_visitors v SET calls = v.calls - 1
+            UPDATE tavus.budget_visitors v SET calls = greatest(v.calls - 1, 0)
              WHERE v.day = p.day AND v.who IN (p.address, p.visitor);
 
             IF tavus.line_again(p.reason) AND p.ticket IS NOT NULL THEN
@@ -448,8 +452,12 @@ BEGIN
           FROM (SELECT u.s FROM unnest(stored) WITH ORDINALITY AS u (s, o) ORDER BY u.o OFFSET 0) u;
     END IF;
 
-    -- what was granted a place must be there
-    IF marks ~ '[^sd]' THEN
+    -- what was granted a place must be there: not so the wish of somebody who was erased meanwhile
+    IF marks ~ '[^s]'
+       AND EXISTS (SELECT FROM unnest(stored) WITH ORDINALITY AS u (s, o)
+                    WHERE substr(marks, u.o::int, 1) <> 's'
+                      AND (substr(marks, u.o::int, 1) <> 'd' OR fates[u.s] ->> 'fate' = 'granted'))
+    THEN
         RAISE 'a wish was not stored: %', marks USING ERRCODE = 'data_exception';
     END IF;
 

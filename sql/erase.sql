@@ -420,7 +420,7 @@ END
 $$;
 
 -- What else is of the same visitor, a step from what was asked for: of an address the sessions and users who
--- gave it; of all their conversations, wishes, orders, and what Stripe calls these.  Not other addresses of the
+-- gave it alone; of all their conversations, wishes, orders, and what Stripe calls these.  Not other addresses of the
 -- same session: somebody may have written there what is not theirs.
 CREATE OR REPLACE FUNCTION tavus.erase_find(asked text[], known text[]) RETURNS text[]
 LANGUAGE plpgsql
@@ -435,14 +435,9 @@ DECLARE
 BEGIN
     IF mails <> '{}' THEN
         them := them || ARRAY(
-            SELECT k.key FROM tavus.traced(asked) v, unnest(v.had) AS k (key)
-             WHERE tavus.written(v.source, v.event_type) AND k.key ~ '^[su] '
-            UNION
             SELECT 'c ' || v.conversation_id FROM tavus.traced(asked) v
-             WHERE tavus.written(v.source, v.event_type) AND v.conversation_id IS NOT NULL
-            UNION
-            SELECT k.key FROM tavus.leads l, unnest(ARRAY['s ' || l.session_id, 'u ' || l.user_id]) AS k (key)
-             WHERE lower(l.email) = ANY (mails) AND k.key IS NOT NULL);
+             WHERE tavus.written(v.source, v.event_type) AND v.conversation_id IS NOT NULL);
+        them := them || tavus.erase_find_own(asked);
     END IF;
 
     orders := ARRAY(
@@ -456,12 +451,6 @@ BEGIN
         SELECT r.id FROM tavus.orders r WHERE r.user_id = ANY (tavus.keys_of(them, 'u'))
         UNION
         SELECT r.id FROM tavus.orders r WHERE r.id = ANY (tavus.keys_of(known, 'o')::uuid[]));
-
-    IF mails <> '{}' THEN
-        them := them || ARRAY(
-            SELECT k.key FROM tavus.orders r, unnest(ARRAY['s ' || r.session_id, 'u ' || r.user_id]) AS k (key)
-             WHERE r.id = ANY (orders) AND k.key IS NOT NULL);
-    END IF;
 
     keys := keys || them || ARRAY(
         -- conversations and wishes of them
@@ -479,7 +468,7 @@ BEGIN
         UNION
         SELECT 'o ' || o.id FROM unnest(orders) AS o (id)
         UNION
-        SELECT 'l ' || l.id FROM tavus.leads l WHERE lower(l.email) = ANY (mails)
+        (SELECT 'l ' || l.id FROM tavus.leads l WHERE lower(l.email) = ANY (mails) ORDER BY l.id LIMIT 5000)
         UNION
         SELECT 'l ' || l.id FROM tavus.leads l WHERE l.session_id = ANY (tavus.keys_of(them, 's'))
         UNION
@@ -492,6 +481,45 @@ BEGIN
     keys := keys || tavus.erase_find_sold(asked, keys);
 
     RETURN ARRAY(SELECT DISTINCT k.key FROM unnest(keys) AS k (key));
+END
+$$;
+
+-- The sessions and users who gave this address and no other one, a thousand at most.  They are what a form
+-- says they are: beside another address one may be somebody else's, or everybody's.
+CREATE OR REPLACE FUNCTION tavus.erase_find_own(asked text[]) RETURNS text[]
+LANGUAGE plpgsql
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    mails text[] := tavus.keys_of(asked, 'e');
+    them  text[];
+BEGIN
+    them := ARRAY(
+        SELECT u.key FROM (
+            SELECT k.key FROM tavus.traced(asked) v, unnest(v.had) AS k (key)
+             WHERE tavus.written(v.source, v.event_type)
+            UNION
+            SELECT k.key FROM tavus.leads l, unnest(ARRAY['s ' || l.session_id, 'u ' || l.user_id]) AS k (key)
+             WHERE lower(l.email) = ANY (mails)
+            UNION
+            SELECT k.key FROM tavus.orders r, unnest(ARRAY['s ' || r.session_id, 'u ' || r.user_id]) AS k (key)
+             WHERE lower(r.email) = ANY (mails)) u
+         WHERE u.key ~ '^[su] ' ORDER BY u.key LIMIT 1000);
+
+    RETURN ARRAY(
+        SELECT t.key FROM unnest(them) AS t (key)
+        EXCEPT
+        SELECT k.key FROM tavus.traced(them) v, unnest(v.had) AS k (key)
+         WHERE EXISTS (SELECT FROM unnest(v.had) AS h (key) WHERE h.key LIKE 'e %' AND h.key <> ALL (asked))
+        EXCEPT
+        SELECT k.key FROM tavus.leads l, unnest(ARRAY['s ' || l.session_id, 'u ' || l.user_id]) AS k (key)
+         WHERE (l.session_id = ANY (tavus.keys_of(them, 's')) OR l.user_id = ANY (tavus.keys_of(them, 'u')))
+           AND lower(l.email) <> ALL (mails)
+        EXCEPT
+        SELECT k.key FROM tavus.orders r, unnest(ARRAY['s ' || r.session_id, 'u ' || r.user_id]) AS k (key)
+         WHERE (r.session_id = ANY (tavus.keys_of(them, 's')) OR r.user_id = ANY (tavus.keys_of(them, 'u')))
+           AND lower(r.email) <> ALL (mails));
 END
 $$;
 
@@ -611,6 +639,60 @@ BEGIN
 END
 $$;
 
+-- The texts in a body that is no event, those of addresses in small letters too: of what can be parsed, all
+-- that are values; of what cannot, what stands in quotes and is no name.
+CREATE OR REPLACE FUNCTION tavus.body_texts(body bytea) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    doc   jsonb := tavus.body_jsonb(body);
+    texts text[];
+BEGIN
+    texts := CASE WHEN doc IS NOT NULL THEN
+        ARRAY(SELECT t.it #>> '{}' FROM jsonb_path_query(doc, 'strict $.**') AS t (it)
+               WHERE jsonb_typeof(t.it) = 'string')
+    ELSE
+        ARRAY(SELECT m.it[1]
+                FROM regexp_matches(encode(body, 'escape'),
+                                    '"((?:[^"\\]|\\\\.|\\[0-7]{3})*)"(\s*:)?', 'g') AS m (it)
+               WHERE m.it[2] IS NULL)
+    END;
+
+    RETURN ARRAY(SELECT t.it FROM unnest(texts) AS t (it)
+                 UNION
+                 SELECT tavus.erase_address(t.it) FROM unnest(texts) AS t (it) WHERE strpos(t.it, '@') > 0);
+END
+$$;
+
+-- Whether a row of the quarantine is about one of these keys.
+CREATE OR REPLACE FUNCTION tavus.quarantine_of(q tavus.quarantine, keys text[]) RETURNS boolean
+LANGUAGE sql STABLE
+RETURN q.conversation_id = ANY (tavus.keys_of(keys, 'c'))
+       OR tavus.body_texts(q.body) && ARRAY(SELECT substr(k.key, 3) FROM unnest(keys) AS k (key));
+
+-- Deletes of the next rows of the quarantine, 2 MB at least, those that an erasure is about.  Answers after which
+-- it goes on, NULL when it has seen all, and how many it deleted.
+CREATE OR REPLACE FUNCTION tavus.erase_quarantine(e tavus.erasures, OUT seen_ bigint, OUT n int)
+LANGUAGE plpgsql
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    keys_ text[] := ARRAY(SELECT k.key FROM unnest(e.keys) AS k (key)
+                           WHERE e.what = 'visitor' OR k.key ~ '^[cn] ');
+BEGIN
+    seen_ := (SELECT max(b.seq)
+                FROM (SELECT q.seq, sum(q.size) OVER (ORDER BY q.seq) - q.size AS before
+                        FROM (SELECT u.seq, octet_length(u.body) AS size FROM tavus.quarantine u
+                               WHERE u.seq > e.seen ORDER BY u.seq LIMIT 500) q) b
+               WHERE b.before < 2097152);
+
+    DELETE FROM tavus.quarantine q
+     WHERE q.seq > e.seen AND q.seq <= seen_ AND tavus.quarantine_of(q, keys_);
+    GET DIAGNOSTICS n = ROW_COUNT;
+END
+$$;
+
 -- What is left when the events are gone.  Answers counts.
 CREATE OR REPLACE FUNCTION tavus.erase_rest(e tavus.erasures) RETURNS jsonb
 LANGUAGE plpgsql
@@ -619,10 +701,7 @@ SET jit = off
 AS $$
 DECLARE
     calls  text[] := tavus.keys_of(e.keys, 'c');
-    words  text[] := ARRAY(SELECT substr(k.key, 3) FROM unnest(e.keys) AS k (key)
-                            WHERE k.key ~ '^[sume] ' AND octet_length(k.key) >= 10 AND e.what = 'visitor');
     counts jsonb := '{}';
-    n      int;
 BEGIN
     UPDATE tavus.conversations c
        SET announced_ended = true, url = NULL, document_tags = NULL, memory_stores = NULL, session_id = NULL,
@@ -649,14 +728,6 @@ BEGIN
      WHERE m.destination = d.name
        AND m.subject = ANY (ARRAY(SELECT 'conversation ' || c.id FROM unnest(calls) AS c (id)));
 
-    -- by what can be read of it: as bytes
-    DELETE FROM tavus.quarantine q
-     WHERE q.conversation_id = ANY (calls)
-        OR EXISTS (SELECT FROM unnest(words || calls) AS w (word)
-                    WHERE position(convert_to(w.word, 'UTF8') IN q.body) > 0);
-    GET DIAGNOSTICS n = ROW_COUNT;
-    counts := counts || jsonb_build_object('quarantine', n);
-
     IF e.what = 'visitor' THEN
         counts := counts || tavus.erase_rest_visitor(e);
     END IF;
@@ -680,6 +751,7 @@ DECLARE
     words_  int;
 BEGIN
     DELETE FROM tavus.leads l WHERE l.id = ANY (tavus.keys_of(e.keys, 'l')::uuid[]);
+    DELETE FROM tavus.leads l WHERE lower(l.email) = ANY (tavus.keys_of(e.keys, 'e'));
 
     UPDATE tavus.orders r
        SET email = NULL, told_email = NULL, conversation_id = NULL, session_id = NULL, user_id = NULL,
@@ -778,6 +850,7 @@ DECLARE
     running text[];
     counts_ jsonb;
     remains jsonb;
+    seen_   bigint;
     n       int;
 BEGIN
     SELECT t.* INTO e FROM tavus.erasures t WHERE t.id = id_;
@@ -789,7 +862,7 @@ BEGIN
     END IF;
 
     -- one at a time: they would meet at the same rows
-    IF NOT pg_try_advisory_xact_lock(2026, 5) OR tavus.log_end() < e.pos THEN
+    IF NOT pg_try_advisory_xact_lock(2026, 6) OR tavus.log_end() < e.pos THEN
         RETURN tavus.erasure_json(e, NULL)::jsonb || '{"busy":true}';
     END IF;
 
@@ -817,6 +890,8 @@ BEGIN
 
         IF cardinality(found_) > 20000 THEN
             DELETE FROM tavus.tombstones t WHERE t.erasure = id_;
+            UPDATE tavus.conversations t SET erased = false
+             WHERE t.id = ANY (tavus.keys_of(e.keys, 'c')) AND t.erased AND t.url IS NOT NULL;
             UPDATE tavus.erasures t SET state = 'refused', done_at = clock_timestamp(), keys = NULL, asked = NULL
              WHERE t.id = id_ RETURNING t.* INTO e;
             RETURN tavus.erasure_json(e, NULL);
@@ -855,6 +930,21 @@ BEGIN
         RETURN tavus.erasure_json(e, remains);
     END IF;
 
+    SELECT q.seen_, q.n INTO seen_, n FROM tavus.erase_quarantine(e) q;
+
+    IF seen_ IS NOT NULL THEN
+        UPDATE tavus.erasures t
+           SET seen = seen_,
+               counts = t.counts || jsonb_build_object('quarantine', coalesce((t.counts ->> 'quarantine')::int, 0) + n)
+         WHERE t.id = id_ RETURNING t.* INTO e;
+        RETURN tavus.erasure_json(e, remains);
+    END IF;
+
+    -- of the budget, which others wait for
+    IF NOT pg_try_advisory_xact_lock(2026, 5) THEN
+        RETURN tavus.erasure_json(e, remains)::jsonb || '{"busy":true}';
+    END IF;
+
     running := ARRAY(SELECT k.id FROM tavus.conversations k
                       WHERE k.id = ANY (tavus.keys_of(e.keys, 'c')) AND NOT k.ended);
     counts_ := tavus.erase_rest(e);
@@ -862,7 +952,7 @@ BEGIN
 
     UPDATE tavus.erasures t
        SET state = 'done', done_at = clock_timestamp(), keys = NULL, asked = NULL,
-           counts = t.counts || counts_
+           counts = '{"quarantine":0}' || t.counts || counts_
      WHERE t.id = id_ RETURNING t.* INTO e;
 
     RETURN tavus.erasure_json(e, remains);

@@ -279,6 +279,13 @@ BEGIN
         looked := cardinality(ids);
         last := ids[looked];
 
+        -- of those that were never paid nothing says who asked
+        UPDATE tavus.orders r
+           SET email = NULL, told_email = NULL, conversation_id = NULL, session_id = NULL, user_id = NULL,
+               utm_source = NULL, utm_medium = NULL, utm_campaign = NULL, consent = NULL
+         WHERE r.id = ANY (ids) AND r.told_at IS NOT NULL AND r.paid_at IS NULL
+           AND num_nonnulls(r.email, r.told_email, r.conversation_id, r.session_id, r.user_id, r.utm_source,
+                            r.utm_medium, r.utm_campaign, r.consent) > 0;
         DELETE FROM tavus.orders r WHERE r.id = ANY (ids) AND r.told_at IS NULL;
 
     WHEN 'purchases' THEN

@@ -156,4 +156,48 @@ SELECT is(tavus.erase_step(gen_random_uuid()), NULL, 'an erasure that is none');
 SELECT is(tavus.erasure((SELECT (j ->> 'id')::uuid FROM e2))::jsonb - 'asked_at' - 'done_at' - 'id',
     (SELECT j FROM e2) - 'asked_at' - 'done_at' - 'id' - 'remains', 'a receipt');
 
+-- what a form names is not always the writer's
+CREATE FUNCTION pg_temp.form(i int, mail text, session text) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_build_array(pg_temp.at_('contact.submitted', i, 'browser', jsonb_build_object(
+        'name', 'Name ' || mail, 'email', mail, 'message', 'Words of ' || mail, 'session_id', session)))
+$$;
+SELECT is(pg_temp.rec(pg_temp.form(71, 'bob@example.org', 'undefined') || pg_temp.form(72, 'eva@example.org', 'undefined')
+    || pg_temp.form(73, 'bob@example.org', 'bobs-own') || pg_temp.form(74, 'bob@example.org', 'event_type')), 'ssss',
+    'two share a session, one has others too');
+SELECT is(pg_temp.rec(jsonb_build_array(pg_temp.at_('page_view', 75, 'browser', '{"session_id":"bobs-own","path":"/bobs"}'),
+    pg_temp.at_('page_view', 76, 'browser', '{"session_id":"undefined","path":"/whose"}'))), 'ss', 'pages of both');
+SELECT pg_temp.settled() \g /dev/null
+INSERT INTO tavus.quarantine (digest, id, received_at, source, body, reason)
+SELECT sha256(convert_to(b, 'UTF8')), gen_random_uuid(), now(), 'tavus', convert_to(b, 'UTF8'), 'not JSON'
+  FROM (VALUES ('{"event_type":"x","conversation_id":"c"'), ('{"to":"Bob@Example.org" '),
+               ('{"to":"bob\u0040example.org"}'), ('{"session_id": "bobs-own", no'),
+               ('{"said":"of bob@example.org and others"}')) AS q (b);
+SELECT is((SELECT pg_temp.run(tavus.erase_visitor('Bob@example.org', NULL, 'email')) - '{id,of,asked_at,done_at,remains}'::text[]),
+    '{"state":"done","erased":{"events":4,"scrubbed":0,"leads":3,"orders":0,"consents":0,"quarantine":3,"conversations":0}}',
+    'he is erased, and what is in quarantine of him');
+SELECT is(pg_temp.find('Words of bob@example.org') || pg_temp.find('bobs-own') || pg_temp.find('/bobs'), '', 'all that is his alone');
+SELECT is((SELECT string_agg(l.email, ' ') FROM tavus.leads l WHERE l.session_id = 'undefined'), 'eva@example.org',
+    'somebody else of that session is there');
+SELECT is(pg_temp.find('/whose'), 'events.body', 'and what nobody knows whose it is');
+SELECT is((SELECT count(*) FROM tavus.quarantine q WHERE strpos(encode(q.body, 'escape'), 'event_type') > 0
+                                                     OR strpos(encode(q.body, 'escape'), 'and others') > 0), 2::bigint,
+    'a name of JSON''s is no session, and a text is read as a whole');
+
+-- a conversation that is erased while it goes on
+\ir wishes.psql
+SELECT is(pg_temp.fates('{"active":1}', '[{"n":901}]') || pg_temp.created(901), 'granteds', 'somebody talks');
+SELECT is((SELECT pg_temp.run(tavus.erase_conversation('c901', NULL)) ->> 'state'), 'done', 'it is erased');
+SELECT is(pg_temp.fates('{"active":1}', '[{"n":902}]') || pg_temp.places(), 'busy901', 'and holds its place, as nobody says when it ends');
+CALL pg_temp.later('16 minutes');
+SELECT is(pg_temp.fates('{"active":1}', '[{"n":902}]') || pg_temp.places(), 'granted902', 'until its time is over');
+
+-- the wish of somebody who was erased meanwhile
+SELECT is((SELECT pg_temp.run(tavus.erase_visitor('session-late', NULL, 'session')) ->> 'state'), 'done', 'erased');
+SELECT throws_ok($$SELECT tavus.record_wishes(ARRAY[pg_temp.id(80)], ARRAY[now()], '{NULL}', '{2}', '{server}',
+    '{conversation.requested}', '{NULL}', ARRAY[pg_temp.num('903')], '{NULL}',
+    ARRAY[convert_to('{"session_id":"session-late","nonce":"' || encode(pg_temp.num('903'), 'hex') || '","patience":30}', 'UTF8')],
+    '{NULL}', '{"active":5}', '{600}', '{900}', ARRAY[pg_temp.num('903')], '{NULL}', '{NULL}')$$, '22000', NULL,
+    'is not granted');
+SELECT is(pg_temp.places(), '902', 'nor has it a place');
+
 SELECT * FROM finish();
