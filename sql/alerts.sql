@@ -321,7 +321,8 @@ AS $$
        AND coalesce(r.done_at, r.began) < now() - threshold * interval '1 second'
 $$;
 
--- The budget is that which was passed last.  Who had to wait, or was sent away, is noted now and then.
+-- The budget is that which was passed last.  Minutes that are only reserved come back: what is left without
+-- them must be less than a call, the shortest that goes on, or the last one.  Who had to wait, or was sent away, is noted now and then.
 CREATE OR REPLACE FUNCTION tavus.alert_budget(threshold int)
 RETURNS TABLE (subject text, text text, data jsonb)
 LANGUAGE sql STABLE
@@ -332,7 +333,15 @@ SET enable_bitmapscan = off
 SET jit = off
 AS $$
     WITH b AS (
-        SELECT t.*, tavus.budget_state(t.said) AS state FROM tavus.budget t
+        SELECT t.*, tavus.budget_state(t.said) AS state, u.seconds - u.reserved AS seconds,
+               coalesce(u.shortest, n.seconds, 1) AS call
+          FROM tavus.budget t
+         CROSS JOIN tavus.budget_used(now()) u
+          LEFT JOIN LATERAL (
+               SELECT extract(epoch FROM tavus.call_length(c.announced_id))::int AS seconds
+                 FROM tavus.conversations c
+                WHERE c.created_id > tavus.uuid_floor(now() - interval '1 day') AND c.announced_id IS NOT NULL
+                ORDER BY c.created_id DESC, c.id DESC LIMIT 1) n ON true
          WHERE t.said_at > now() - interval '1 day'
     )
     SELECT 'day', format('All %s conversations that the budget has for today are used: there are no more before %s. '
@@ -340,14 +349,14 @@ AS $$
            b.state -> 'day'
       FROM b WHERE (b.state #>> '{day,used}')::bigint >= (b.state #>> '{day,limit}')::bigint
     UNION ALL
-    SELECT 'minutes', format('All %s minutes that the budget has for today are used: there are no more '
-                             'conversations before %s. Allow more, if you like.', b.state #>> '{minutes,limit}',
+    SELECT 'minutes', format('Of the %s minutes that the budget has for today too few are left for one more '
+                             'conversation before %s. Allow more, if you like.', b.state #>> '{minutes,limit}',
                              b.state ->> 'until'),
            b.state -> 'minutes'
-      FROM b WHERE (b.state #>> '{minutes,used}')::bigint >= (b.state #>> '{minutes,limit}')::bigint
+      FROM b WHERE b.seconds + b.call > (b.state #>> '{minutes,limit}')::bigint * 60
     UNION ALL
-    SELECT 'active', format('For %s minutes visitors have had to wait, or were sent away, as all places are taken. '
-                            'Allow more at once, if the plan at Tavus does.',
+    SELECT 'active', format('For %s minutes visitors have had to wait, or were sent away, as all places are taken, or '
+                            'all minutes reserved. Allow more at once, if the plan at Tavus does.',
                             floor(extract(epoch FROM b.short_at - b.short_since) / 60)),
            b.state -> 'active' || jsonb_build_object('waiting', b.state #> '{waiting,used}')
       FROM b

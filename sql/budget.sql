@@ -15,8 +15,10 @@
 -- when it has ended, those from its creation to its end, which are what Tavus counts, but never
 -- more than were reserved.  A create that has failed costs nothing; one that is closed without a
 -- conversation to be seen, what was reserved; so does one that was erased while it went on, whose end is
--- not told here any more: it holds its place until its time is over.  What is announced after it was said to have failed,
--- which no node does, has given back its place and its call: it is found by the alert alone.
+-- not told here any more: it holds its place until its time is over.  So minutes that are reserved may
+-- come back: nobody is told that they are spent before what was really used leaves too few.  What is
+-- announced after it was said to have failed, which no node does, has given back its place and its
+-- call: it is found by the alert alone.
 
 -- Whether Tavus itself had no place, less than 15 seconds ago, and nothing has ended since.
 CREATE OR REPLACE FUNCTION tavus.budget_full(b tavus.budget, at timestamptz) RETURNS boolean
@@ -116,6 +118,20 @@ BEGIN
 END
 $$;
 
+-- Places, once they are settled: how many, the seconds of that day which they reserve, and the longest and
+-- the shortest of them.
+CREATE OR REPLACE FUNCTION tavus.places_held(
+    today date, OUT taken int, OUT open bigint, OUT longest int, OUT shortest int)
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    SELECT count(*), coalesce(sum(p.seconds) FILTER (WHERE p.day = today), 0),
+           coalesce(max(p.seconds), 0), min(p.seconds)
+      INTO taken, open, longest, shortest
+      FROM tavus.places p;
+END
+$$;
+
 -- Notes which budget is passed, and that somebody was not served: for alerts, so not each time.
 CREATE OR REPLACE FUNCTION tavus.budget_note(b tavus.budget, budget jsonb, short boolean, at timestamptz)
 RETURNS void
@@ -192,7 +208,9 @@ $$;
 --
 -- A wish that is there already is a duplicate, and has its place.  A ticket that was never seen is one to
 -- wait with.  First come, first served: a wish is granted if there are more free places than who
--- waits, one of those who wait if there are as many as its position.  With seconds of 0 it can only wait.
+-- waits, one of those who wait if there are as many as its position.  So it is with minutes, where who is
+-- before it counts as the longest call that goes on.  Where these suffice but for what is reserved, it
+-- waits as for a place.  With seconds of 0 it can only wait.
 CREATE OR REPLACE FUNCTION tavus.record_wishes(
     ids uuid[], received timestamptz[], digests bytea[], kinds smallint[], sources text[],
     event_types text[], conversation_ids text[], nonces bytea[], verifications text[],
@@ -217,6 +235,8 @@ DECLARE
     visits_  int := (budget ->> 'visitor_day')::int;
     line_    int := coalesce((budget ->> 'line')::int, 0);
     taken    int;
+    open_    bigint := 0;           -- seconds of today that are reserved only
+    longest_ int := 0;
     now_     record;
     queue    uuid[];
     settled  boolean := false;
@@ -225,6 +245,7 @@ DECLARE
     full_    boolean;
     mine     uuid;
     spot     int;
+    turn     int;
     l        record;
     f        record;
     fate     text;
@@ -269,14 +290,17 @@ BEGIN
     END IF;
 
     -- who comes for the line alone was just refused by Tavus
-    IF 0 = ANY (seconds) OR active IS NULL AND taken >= 1000 THEN
+    IF 0 = ANY (seconds) OR active IS NULL AND taken >= 1000 OR seconds_ IS NOT NULL AND queue <> '{}' THEN
         settled := true;
         PERFORM tavus.places_settle(at);
-        SELECT t AS b, d.calls, d.seconds, (SELECT count(*) FROM tavus.places) AS taken
+        SELECT t AS b, d.calls, d.seconds, h.*
           INTO now_
-          FROM tavus.budget t LEFT JOIN tavus.budget_days d ON d.day = today;
+          FROM tavus.budget t CROSS JOIN tavus.places_held(today) h
+          LEFT JOIN tavus.budget_days d ON d.day = today;
         b := now_.b;
         taken := now_.taken;
+        open_ := now_.open;
+        longest_ := now_.longest;
     END IF;
 
     FOR i IN 1 .. n LOOP
@@ -334,25 +358,33 @@ BEGIN
             spot := array_position(queue, mine);
         END IF;
 
+        turn := coalesce(spot, cardinality(queue) + 1);
+
         LOOP
             full_ := line_ > 0 AND tavus.budget_full(b, at);
             fate := CASE WHEN coalesce(now_.calls, 0) >= calls_ THEN 'day_spent'
-                         WHEN coalesce(now_.seconds, 0) + greatest(seconds[i], 1) > seconds_
+                         WHEN coalesce(now_.seconds, 0) - open_ + greatest(seconds[i], 1) > seconds_
                          THEN 'minutes_spent'
                          WHEN l.visits >= visits_ THEN 'visitor_spent'
                          WHEN seconds[i] > 0 AND NOT full_
-                              AND coalesce(active - taken >= coalesce(spot, cardinality(queue) + 1), true)
+                              AND coalesce(active - taken >= turn, true)
+                              AND coalesce(coalesce(now_.seconds, 0) + seconds[i]
+                                           + (turn - 1) * greatest(longest_, seconds[i])::bigint <= seconds_,
+                                           true)
                          THEN 'granted' END;
 
             EXIT WHEN fate = 'granted' OR settled;
 
             PERFORM tavus.places_settle(at);
             settled := true;
-            SELECT t AS b, d.calls, d.seconds, (SELECT count(*) FROM tavus.places) AS taken
+            SELECT t AS b, d.calls, d.seconds, h.*
               INTO now_
-              FROM tavus.budget t LEFT JOIN tavus.budget_days d ON d.day = today;
+              FROM tavus.budget t CROSS JOIN tavus.places_held(today) h
+              LEFT JOIN tavus.budget_days d ON d.day = today;
             b := now_.b;
             taken := now_.taken;
+            open_ := now_.open;
+            longest_ := now_.longest;
 
             IF visits_ IS NOT NULL THEN
                 l.visits := (SELECT max(v.calls) FROM tavus.budget_visitors v
@@ -387,6 +419,8 @@ BEGIN
             END IF;
 
             taken := taken + 1;
+            open_ := open_ + seconds[i];
+            longest_ := greatest(longest_, seconds[i]);
             granted := granted || nonces[i];
             stored := stored || i;
             fates := fates || '{"fate": "granted"}'::jsonb;
@@ -465,8 +499,27 @@ BEGIN
 END
 $$;
 
--- For the admin's API and for metrics: what is used of each limit (NULL where there is none), by what is
--- known now, and until when.  Changes nothing, and takes no lock.
+-- What is used by what is known now, though it is not settled: places, calls and seconds of today, those of
+-- them that are reserved only, and the shortest of these.  Changes nothing, and takes no lock.
+CREATE OR REPLACE FUNCTION tavus.budget_used(
+    at timestamptz, OUT n bigint, OUT calls bigint, OUT seconds bigint, OUT reserved bigint, OUT shortest int)
+LANGUAGE sql STABLE
+AS $$
+    WITH t AS (
+        SELECT (at AT TIME ZONE 'UTC')::date AS today
+    ), held AS (
+        SELECT count(p.nonce) FILTER (WHERE p.over IS NULL) AS n,
+               coalesce(sum(p.used) FILTER (WHERE p.over IS NULL AND p.day = t.today), 0) AS reserved,
+               coalesce(sum(p.seconds - p.used) FILTER (WHERE p.day = t.today), 0) AS back,
+               count(*) FILTER (WHERE p.over = 'failed' AND p.day = t.today) AS failed,
+               min(p.seconds) FILTER (WHERE p.over IS NULL) AS shortest
+          FROM t LEFT JOIN tavus.places_seen(at) p ON true
+    )
+    SELECT h.n, coalesce(d.calls, 0) - h.failed, coalesce(d.seconds, 0) - h.back, h.reserved, h.shortest
+      FROM t CROSS JOIN held h LEFT JOIN tavus.budget_days d ON d.day = t.today
+$$;
+
+-- For the admin's API and for metrics: what is used of each limit (NULL where there is none), and until when.
 CREATE OR REPLACE FUNCTION tavus.budget_state(budget jsonb) RETURNS jsonb
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
@@ -477,18 +530,6 @@ SET jit = off
 AS $$
     WITH t AS (
         SELECT now() AS at, (now() AT TIME ZONE 'UTC')::date AS today
-    ), p AS MATERIALIZED (
-        SELECT s.* FROM t, tavus.places_seen(t.at) s
-    ), held AS (
-        SELECT count(p.nonce) FILTER (WHERE p.over IS NULL) AS n,
-               coalesce(sum(p.used) FILTER (WHERE p.over IS NULL AND p.day = t.today), 0) AS reserved,
-               coalesce(sum(p.seconds - p.used) FILTER (WHERE p.day = t.today), 0) AS back,
-               count(*) FILTER (WHERE p.over = 'failed' AND p.day = t.today) AS failed
-          FROM t LEFT JOIN p ON true
-    ), used AS (
-        SELECT coalesce(d.calls, 0) - h.failed AS calls, coalesce(d.seconds, 0) - h.back AS seconds,
-               h.n, h.reserved
-          FROM t CROSS JOIN held h LEFT JOIN tavus.budget_days d ON d.day = t.today
     )
     SELECT jsonb_build_object(
         'active', jsonb_build_object('used', u.n, 'limit', (budget ->> 'active')::int),
@@ -506,7 +547,8 @@ AS $$
                        'age', floor(extract(epoch FROM t.at - h.granted_at))::int,
                        'until', tavus.iso(h.until), 'conversation_id', h.conversation_id))
                        ORDER BY h.granted_at, h.nonce)
-              FROM (SELECT p.* FROM p WHERE p.over IS NULL ORDER BY p.granted_at, p.nonce LIMIT 100) h),
+              FROM (SELECT p.* FROM tavus.places_seen(t.at) p WHERE p.over IS NULL
+                     ORDER BY p.granted_at, p.nonce LIMIT 100) h),
             '[]'))
-      FROM t, used u
+      FROM t, tavus.budget_used(t.at) u
 $$;

@@ -107,7 +107,9 @@ $$;
 
 -- What a node asks once a second, while somebody waits with it: which tickets are waiting, in their order,
 -- how many places could be given to the first of them now, and after how many seconds there is likely
--- to be another.  Those that it was asked about keep their place.
+-- to be another.  Those that it was asked about keep their place.  How long their calls may be is not
+-- known here: of minutes, one more counts as the shortest that goes on.  Nobody is told that they
+-- are spent because of what is reserved, which comes back.
 CREATE OR REPLACE FUNCTION tavus.line_look(budget jsonb, asked uuid[]) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
@@ -120,10 +122,10 @@ AS $$
 DECLARE
     b      tavus.budget;
     at     timestamptz;
-    day    record;
     queue  uuid[];
     active int := (budget ->> 'active')::int;
-    taken  int;
+    limit_ bigint := (budget ->> 'minutes')::bigint * 60;
+    held   record;
     free   int;
     spent  text;
 BEGIN
@@ -161,16 +163,20 @@ BEGIN
     END IF;
 
     SELECT t.full_at INTO b.full_at FROM tavus.budget t;
-    SELECT count(*) INTO taken FROM tavus.places;
-    SELECT d.calls, d.seconds INTO day FROM tavus.budget_days d WHERE d.day = (at AT TIME ZONE 'UTC')::date;
+    SELECT h.*, d.calls, coalesce(d.seconds, 0) AS seconds, coalesce(h.shortest, 1) AS step
+      INTO held
+      FROM (SELECT (at AT TIME ZONE 'UTC')::date AS today OFFSET 0) t
+     CROSS JOIN LATERAL tavus.places_held(t.today) h
+      LEFT JOIN tavus.budget_days d ON d.day = t.today;
 
     free := CASE WHEN tavus.budget_full(b, at) THEN 0
-                 ELSE greatest(coalesce(active, taken + cardinality(queue)) - taken, 0) END;
-    spent := CASE WHEN day.calls >= (budget ->> 'day')::bigint THEN 'day'
-                  WHEN day.seconds >= (budget ->> 'minutes')::bigint * 60 THEN 'minutes' END;
+                 ELSE greatest(least(coalesce(active - held.taken, cardinality(queue)),
+                                     (limit_ - held.seconds) / held.step), 0) END;
+    spent := CASE WHEN held.calls >= (budget ->> 'day')::bigint THEN 'day'
+                  WHEN held.seconds - held.open + held.step > limit_ THEN 'minutes' END;
 
     RETURN jsonb_strip_nulls(jsonb_build_object(
-        'free', free, 'wait', tavus.line_step(b, coalesce(active, taken)), 'tickets', to_jsonb(queue),
+        'free', free, 'wait', tavus.line_step(b, coalesce(active, held.taken)), 'tickets', to_jsonb(queue),
         'spent', spent, 'retry_after', CASE WHEN spent IS NOT NULL THEN tavus.budget_rest(at) END));
 END
 $$;

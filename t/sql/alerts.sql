@@ -2,7 +2,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = error;
-SELECT plan(112);
+SELECT plan(119);
 
 -- A look, whenever the last one was.
 CREATE FUNCTION pg_temp.look() RETURNS json LANGUAGE sql AS $$SELECT tavus.alerts_look('0')::json$$;
@@ -226,8 +226,25 @@ INSERT INTO tavus.budget_days VALUES ((now() AT TIME ZONE 'UTC')::date, 7, 541),
 SELECT is(pg_temp.budget('said = NULL'), NULL, 'no budget');
 SELECT is(pg_temp.budget($$said = '{"day":8,"minutes":11}', said_at = now(), begun_at = now() - interval '1 day'$$), NULL,
           'one that is not used up');
-SELECT is(pg_temp.budget($$said = '{"day":7,"minutes":10}'$$),
-          'day {"used": 7, "limit": 7}, minutes {"used": 10, "limit": 10, "reserved": 0}', 'one that is');
+SELECT is(pg_temp.budget($$said = '{"day":7,"minutes":9}'$$),
+          'day {"used": 7, "limit": 7}, minutes {"used": 10, "limit": 9, "reserved": 0}', 'one that is');
+SELECT is((SELECT left(text, 85) FROM tavus.alerts WHERE subject = 'minutes'),
+          'Of the 9 minutes that the budget has for today too few are left for one more conversa', 'in so many words');
+INSERT INTO tavus.places
+SELECT decode(md5(n::text), 'hex'), now(), now() + '1 hour', now() AT TIME ZONE 'UTC', n, 'x' FROM unnest('{60,30}'::int[]) n;
+SELECT is(pg_temp.budget($$said = '{"minutes":9}'$$), NULL, 'what is reserved comes back');
+SELECT is(pg_temp.budget($$said = '{"minutes":8}'$$), 'minutes {"used": 10, "limit": 8, "reserved": 2}',
+          'less than the shortest call is left without it');
+DELETE FROM tavus.places;
+SELECT is(pg_temp.rec(jsonb_build_array(
+    jsonb_build_object('id', pg_temp.since('12 minutes'), 't', 'conversation.created', 's', 'server', 'c', 'old',
+                       'n', md5('old'), 'b', '{"max_call_duration":9}'),
+    jsonb_build_object('id', pg_temp.since('11 minutes'), 't', 'conversation.created', 's', 'server', 'c', 'last',
+                       'n', md5('last'), 'b', '{"max_call_duration":900}'))), 'ss', 'or where none goes on');
+SELECT is(pg_temp.budget($$said = '{"minutes":25}', begun_at = now()$$), NULL, 'as much as the last one');
+SELECT is(pg_temp.budget($$said = '{"minutes":24}'$$), 'minutes {"used": 10, "limit": 24, "reserved": 0}', 'less than it');
+DELETE FROM tavus.conversations;
+SELECT is(pg_temp.budget($$said = '{"day":7}', begun_at = now() - interval '1 day'$$), 'day {"used": 7, "limit": 7}', 'all calls');
 SELECT is((SELECT text ~ '^All 7 conversations that the budget has for today are used: there are no more before 20.*Z\. '
              FROM tavus.alerts WHERE subject = 'day'), true, 'in words');
 SELECT is(pg_temp.budget($$said_at = now() - interval '25 hours'$$), NULL, 'which nobody passes any more');

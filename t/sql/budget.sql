@@ -1,7 +1,7 @@
 -- The budget: places, days, minutes, visitors; what each end of a create gives back.
 \ir setup.sql
 \ir wishes.psql
-SELECT plan(73);
+SELECT plan(75);
 
 -- ---- places
 SELECT is(pg_temp.fates('{"active":2}', '[{"n":1},{"n":2},{"n":3}]'), 'granted, granted, busy', 'two at once, of a batch');
@@ -108,10 +108,13 @@ SELECT is(pg_temp.created(21) || pg_temp.ended(21, 10) || pg_temp.fates('{"activ
 -- ---- minutes
 DELETE FROM tavus.places;
 UPDATE tavus.budget_days SET calls = 0, seconds = 0;
-SELECT is(pg_temp.fates('{"minutes":25}', '[{"n":31},{"n":32},{"n":33},{"n":34,"s":300}]'),
-          'granted, granted, minutes_spent, granted', 'what is reserved counts');
+SELECT is(pg_temp.fates('{"minutes":25}', '[{"n":31},{"n":32},{"n":33},{"n":34,"s":300},{"n":35,"s":1300},{"n":35,"s":1501}]'),
+          'granted, granted, busy, granted, busy, minutes_spent', 'what is reserved counts, but may come back');
 SELECT is(pg_temp.created(31) || pg_temp.ended(31, 30) || pg_temp.fates('{"minutes":25}', '[{"n":33,"s":571},{"n":35,"s":570}]'),
-          'ssminutes_spent, granted', 'to the second');
+          'ssbusy, granted', 'to the second');
+SELECT is(pg_temp.fates('{"minutes":25}', '[{"n":33,"s":1471},{"n":33,"s":1470}]'), 'minutes_spent, busy',
+          'what was used does not');
+SELECT is(pg_temp.wish('{"minutes":25}', '[{"n":33}]'), '[{"fate": "busy"}]', 'nobody is sent away for the day');
 
 -- ---- visitors
 DELETE FROM tavus.places;

@@ -445,7 +445,8 @@ SKIP: {
         # so much more, or nearly so as calls are of half a minute
         my $used = {
             day => 'SELECT sum(calls)::int FROM tavus.budget_days',
-            minutes => 'SELECT (29 + sum(seconds)::int) / 60 FROM tavus.budget_days',
+            minutes => 'SELECT (29 + (SELECT sum(seconds) FROM tavus.budget_days)
+                                - (SELECT coalesce(sum(seconds), 0) FROM tavus.places))::int / 60',
             visitor_day => 'SELECT max(calls) FROM tavus.budget_visitors' }->{$k};
 
         $budget{$k} = 0 + $db->selectrow_array($used);

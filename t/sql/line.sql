@@ -1,7 +1,7 @@
 -- The waiting line: who comes first is served first, who does not ask loses the place.
 \ir setup.sql
 \ir wishes.psql
-SELECT plan(77);
+SELECT plan(88);
 
 CREATE FUNCTION pg_temp.look(asked jsonb DEFAULT '[]', budget jsonb DEFAULT '{"active":1,"line":3}') RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', l ->> 'free', (SELECT string_agg(ltrim(replace(t #>> '{}', '-', ''), '0'), ',' ORDER BY o)
@@ -124,11 +124,37 @@ SELECT is((SELECT count(*) FROM tavus.line WHERE asked_at > now() - interval '5 
 
 -- ---- the day is over
 SELECT is(pg_temp.look('[]', '{"active":1,"line":3,"day":1000}'), '0 56', 'a day');
-UPDATE tavus.budget_days SET calls = 7, seconds = 600;
+UPDATE tavus.budget_days SET calls = 7, seconds = 601;
 SELECT is(pg_temp.look('[]', '{"active":1,"line":3,"day":7}'), '0 56 day', 'all are told');
 SELECT is(pg_temp.look('[]', '{"active":1,"line":3,"minutes":10}'), '0 56 minutes', 'of minutes, too');
+UPDATE tavus.budget_days SET seconds = 600;
+SELECT is(pg_temp.look('[]', '{"active":1,"line":3,"minutes":10}'), '0 56', 'but not of what is only reserved');
 SELECT is(pg_temp.line('[{"n":57,"t":57},{"n":56,"t":56}]', '{"active":1,"line":3,"day":7}'), 'day_spent, day_spent', 'whoever comes');
 SELECT is(pg_temp.look(), '0', 'waits no more');
+
+-- ---- minutes that are reserved
+DELETE FROM tavus.line;
+DELETE FROM tavus.places;
+UPDATE tavus.budget_days SET calls = 0, seconds = 0;
+CREATE FUNCTION pg_temp.minutes(rows jsonb) RETURNS text LANGUAGE sql AS $$
+    SELECT pg_temp.line(rows, '{"active":4,"line":3,"minutes":20}')
+$$;
+CREATE FUNCTION pg_temp.left(minutes int DEFAULT 20) RETURNS text LANGUAGE sql AS $$
+    SELECT pg_temp.look('[]', jsonb_build_object('active', 4, 'line', 3, 'minutes', minutes))
+$$;
+SELECT is(pg_temp.minutes('[{"n":71},{"n":72},{"n":73,"t":73},{"n":74,"t":74,"s":60},{"n":75}]'),
+          'granted, granted, waits 73 1, waits 74 2, busy', 'are waited for');
+SELECT is(pg_temp.left(), '0 73,74', 'there are none');
+SELECT is(pg_temp.created(71) || pg_temp.ended(71, 300) || pg_temp.left(), 'ss0 73,74', 'some come back, too few');
+SELECT is(pg_temp.minutes('[{"n":73,"t":73},{"n":74,"t":74,"s":60},{"n":75,"t":75,"s":60}]'),
+          'waits 73 1, waits 74 2, waits 75 3', 'and not for who came later');
+SELECT is(pg_temp.left(14), '0 73,74,75 minutes', 'all would be too few');
+SELECT is(pg_temp.left(15), '0 73,74,75', 'or just enough');
+SELECT is(pg_temp.left(25), '1 73,74,75', 'for one at once');
+SELECT is(pg_temp.created(72) || pg_temp.ended(72, 550) || pg_temp.left(), 'ss4 73,74,75', 'no more come back');
+SELECT is(pg_temp.minutes('[{"n":73,"t":73},{"n":74,"t":74,"s":351},{"n":75,"t":75,"s":350}]'),
+          'minutes_spent, minutes_spent, granted', 'who needs more than is left is told');
+SELECT is(pg_temp.left(20) || ', ' || pg_temp.left(19), '0, 0 minutes', 'to the second');
 
 -- ---- how long it takes
 CREATE FUNCTION pg_temp.waited(n int) RETURNS text LANGUAGE sql AS $$
