@@ -7,7 +7,7 @@ use lib 't/lib';
 use Tavus::Test;
 use Tavus::Test::Check;
 use Tavus::Test::PgBouncer;
-use Tavus::Test::Process qw(new_dir slurp spew);
+use Tavus::Test::Process qw(crew new_dir slurp spew);
 
 my $PASSWORD = 'the-password-of-tavus_app';
 
@@ -179,9 +179,29 @@ subtest 'a pooler that shares sessions' => sub {
     done_testing;
 };
 
+subtest 'the least a role or database may have' => sub {
+    $db->do('ALTER ROLE tavus_app CONNECTION LIMIT 5');
+    my $c = check($t);
+    says($c, 'database', 'connections',
+        warn => qr/role may have 5 connections; 1 node .*no more than the node seen/,
+        qr/ALTER ROLE/);
+    $db->do('ALTER ROLE tavus_app CONNECTION LIMIT -1');
+    done_testing;
+};
+
 subtest 'a database that is frozen' => sub {
+    ask_password('scram-sha-256');
     $pg->freeze;
-    my $c = check($t, args => ['--timeout', 2]);
+    my $run = Tavus::Test::Check::check_running($t, args => ['--timeout', 2],
+        env => {OF_THE_SERVICE => 'a-secret-of-another'});
+    # while it waits: what all of the workers' user may read
+    my $seen;
+    wait_for { ($seen) = map { slurp("/proc/$_/environ") // () } grep {
+        (slurp("/proc/$_/cmdline") // '') =~ m{/psql\0-XAtq\0} } crew($run->{pid}) }
+        or diag 'no psql was seen';
+    like $seen, qr/PGCLIENTENCODING/, 'the environment of psql';
+    unlike $seen, qr/a-secret-of-another|\Q$PASSWORD/, 'has no secret';
+    my $c = Tavus::Test::Check::finished($run);
     $pg->thaw;
     is $c->{exit}, 1, 'it comes to an end';
     says($c, 'database', 'host', FAIL => qr/timeout expired|in time/,

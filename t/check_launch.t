@@ -28,12 +28,14 @@ my $site = Tavus::Test::Site->new(server => sub ($text, $dir, $plain) {
     return $text . "server { listen 127.0.0.1:$strips ssl; "
         . "ssl_certificate $cert; ssl_certificate_key $key; location / { "
         . "proxy_pass https://127.0.0.1:$tls; proxy_set_header Host example.com; "
-        . "proxy_hide_header Retry-After; } }\n";
+        . "proxy_http_version 1.1; proxy_hide_header Retry-After; } }\n";
 });
 my $dir = $site->dir;
 spew("$dir/site/admin.html", '<!doctype html><title>admin</title>');
-my $gz = "$dir/site/index.html.gz";
-gzip "$dir/site/index.html" => $gz or die 'no gzip';
+spew("$dir/site/index.html", slurp("$dir/site/index.html")
+    . '<script src="/_a/x.1a2b.js"></script>');
+gzip "$dir/site/$_" => "$dir/site/$_.gz" or die 'no gzip'
+    for qw(index.html _a/x.1a2b.js);
 $site->start;
 
 sub launch (%opt) {
@@ -90,7 +92,7 @@ for (
         "script-src 'self' 'unsafe-inline'", 'pages', 'headers',
         qr/'unsafe-inline' in script-src/, qr/hashes/],
     ['pages as they are', 'site.conf', qr/gzip_static\s+on;/, 'gzip off;',
-        'pages', 'compression', qr{/ comes as it is}, qr/gzip_static/],
+        'pages', 'compression', qr{/ /_a/x\.1a2b\.js come as they are}, qr/gzip_static/],
     ['creates without a limit', 'locations.conf',
         qr/(tavus_limit zone=(?:create|site);\s*){2}/, '', 'limits', 'create',
         qr/nothing bounds/, qr/tavus_limit/],
@@ -113,6 +115,18 @@ for (
         done_testing;
     };
 }
+
+subtest 'a page without a script' => sub {
+    my %was = map { $_ => slurp("$dir/site/$_") } 'index.html', 'index.html.gz';
+    spew("$dir/site/index.html", '<!doctype html><title>soon</title>');
+    gzip "$dir/site/index.html" => "$dir/site/index.html.gz" or die 'no gzip';
+    $site->{nginx}->reload(drained => 1);
+    my $c = launch();
+    says($c, 'pages', 'compression', warn => qr/names no script/, qr/build made/);
+    is $c->{exit}, 0;
+    spew("$dir/site/$_", $was{$_}) for keys %was;
+    done_testing;
+};
 
 subtest 'a version that is told' => sub {
     my $c = changed('nginx.conf', qr/server_tokens off;/, 'server_tokens on;');

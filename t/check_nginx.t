@@ -35,6 +35,42 @@ subtest 'warned of' => sub {
     done_testing;
 };
 
+subtest 'what a day may cost' => sub {
+    for ([undef, qr/there is no tavus_budget/],
+        ['active=3 line=20', qr/active=3 line=20 has neither day nor minutes/])
+    {
+        my $c = check($t, '--no-store', conf => other_conf($t, sub ($text) { $text },
+            http => {tavus_budget => $_->[0]}));
+        says($c, 'configuration', 'budget', warn => $_->[1], qr/day=… or minutes=…/);
+        is $c->{exit}, 0, 'no failure';
+    }
+    says(check($t, '--no-store', conf => other_conf($t, sub ($text) { $text },
+        http => {tavus_budget => 'minutes=600'})), 'configuration', 'budget',
+        ok => qr/minutes=600/);
+    done_testing;
+};
+
+subtest 'the admin is not let in' => sub {
+    my $users = 'tavus_admin_users %%SECRETS%%/admin.htpasswd;';
+    my $answers = sub ($health, @more) {
+        $t->configure(locations => {'= /healthz' => "tavus_health; $health", @more})
+            ->reload(drained => 1);
+        my $c = check($t, '--no-store');
+        is $c->{exit}, 0, 'no failure' or diag $c->{out};
+        return $c;
+    };
+    my $c = $answers->("$users if (\$args = full) { return 403; }",
+        '= /api/admin/deliveries' => 'return 502;');
+    says($c, 'nginx', 'sessions', warn => qr/\?full: answers 403/, qr/allow and deny/);
+    says($c, 'destinations', 'told', warn => qr/deliveries: answers 502/,
+        qr/error log/);
+    $c = $answers->('', '= /api/admin/deliveries' => undef);
+    says($c, 'nginx', 'sessions', warn => qr/tells no more/, qr/tavus_admin_users/);
+    $t->configure(locations => {'= /healthz' => "tavus_health; $users"})
+        ->reload(drained => 1);
+    done_testing;
+};
+
 subtest 'secrets of the service' => sub {
     my $conf = edited(qr/tavus_api_key file:\S+;/, 'tavus_api_key env:TAVUS_KEY;');
     my $c = check($t, '--no-store', conf => $conf);

@@ -6,7 +6,7 @@
 use lib 't/lib';
 use Tavus::Test;
 use Tavus::Test::Check;
-use Tavus::Test::Process qw(free_port);
+use Tavus::Test::Process qw(free_port slurp);
 
 use POSIX qw(strftime);
 
@@ -114,6 +114,31 @@ subtest 'prices' => sub {
     says(check($t, '--no-store'), 'Stripe', 'plan starter',
         FAIL => qr/the site shows 9900/);
     $t->file('config.json', '{}');
+    done_testing;
+};
+
+subtest 'a key without a plan' => sub {
+    my $bare = other_conf($t, sub ($text) { $text }, http => {tavus_plan => undef,
+        tavus_checkout => undef}, locations => {'= /api/stripe/checkout' => undef});
+    my $c = check($t, '--no-store', conf => $bare);
+    says($c, 'Stripe', 'key', ok => qr/takes it/);
+    says($c, 'Stripe', 'prices', skip => qr/no tavus_plan/);
+    $box->fault(kind => 'status', path => '/v1/events', status => 418, body => {});
+    says(check($t, '--no-store', conf => $bare), 'Stripe', 'key', warn => qr/418/,
+        qr/tavus_stripe_api_url/);
+    $box->no_faults;
+    done_testing;
+};
+
+subtest 'a price that is not shown' => sub {
+    my $prices = slurp($t->dir . '/html/prices.json');
+    $t->file('prices.json', '{"currency":"USD","plans":{"growth":{"amount":59900}}}');
+    my $c = check($t, '--no-store');
+    says($c, 'Stripe', 'plan starter', warn => qr/tells no price of it/,
+        qr/config\.json/);
+    $t->file('prices.json', '{}');
+    says(check($t, '--no-store'), 'Stripe', 'plan starter', skip => qr/not known/);
+    $t->file('prices.json', $prices);
     done_testing;
 };
 

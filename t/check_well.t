@@ -63,12 +63,16 @@ my @secret = ($box->api_key, $box->stripe_key, $box->posthog_key,
     $t->admin_password, $box->hook('crm'));
 $box->fault(kind => 'delay', ms => 100);
 my $tmp = new_dir();
-my $run = check_running($t, env => {TMPDIR => $tmp});
-my (%seen, $looks);
+my $run = check_running($t, env => {TMPDIR => $tmp,
+    OF_THE_SERVICE => 'a-secret-of-another'});
+my (%seen, $looks, $told);
 while (alive($run->{pid})) {
     for (crew($run->{pid})) {
         my $line = slurp("/proc/$_/cmdline") // next;
-        $looks++ if $line =~ /curl/;
+        if ($line =~ /^curl/) {
+            $looks++;
+            $told++ if (slurp("/proc/$_/environ") // '') =~ /a-secret-of-another/;
+        }
         $seen{$line} = 1 if grep { index($line, $_) >= 0 } @secret;
     }
 }
@@ -76,6 +80,7 @@ $c = Tavus::Test::Check::finished($run);
 $box->no_faults;
 cmp_ok $looks, '>', 0, 'curl was seen';
 is join(' ', keys %seen), '', 'no secret on a command line';
+is $told, undef, 'nor what the service has in its environment';
 
 for my $said ($c->{out} . $c->{err}, $t->error_log, $t->access_log) {
     is scalar(grep { index($said, $_) >= 0 } @secret), 0, 'nor in what is said';
@@ -86,6 +91,10 @@ is join(' ', glob "$tmp/* $tmp/.[a-z]*"), '', 'nor a file left behind';
 
 is check($t, '--help')->{exit}, 0, '--help';
 is check($t, '--nonsense')->{exit}, 2, 'an unknown option';
+my $file = $t->secret('admin', 'admin:' . $t->admin_password, 0640);
+my $open = check($t, args => ['--admin-file', $file]);
+is $open->{exit}, 2, 'a file that the group may read';
+like $open->{err}, qr/chmod 600/, 'and what to do';
 is check($t, conf => '/none/nginx.conf')->{exit}, 2, 'no such configuration';
 
 done_testing;

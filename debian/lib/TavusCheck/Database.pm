@@ -4,7 +4,7 @@ package TavusCheck::Database;
 # user and that TLS, from this machine.
 #
 #   $database->look
-#   $database->query($sql)          text that the primary answers, or undef
+#   $database->query($sql)          (text that the primary answers, or undef, why)
 
 use v5.36;
 use utf8;
@@ -29,6 +29,9 @@ our %SETTINGS = (
 
 # of a worker: intake and query; of a node: one more
 use constant { SESSIONS => 2, MORE => 1, GENERATIONS => 2, MONTHS => 3 };
+
+# of all that is asked here
+use constant BOUND => "SET statement_timeout = '5s';\n";
 
 sub new ($class, %opt) { return bless {%opt}, $class }
 
@@ -96,18 +99,22 @@ sub hosts ($is) {
 
 # ---- psql ------------------------------------------------------------------
 
-# Each step is told by what it prints: {name => text}, and {name => error}.
+# Each step is told by what it prints: {name => text}, and {name => error}.  The
+# password is the first line that psql asks for: whoever runs as the same user
+# reads environments.
 sub psql ($self, $conninfo, @steps) {
-    my $in = '';
+    my $password = $self->{password};
+    my $in = (defined $password ? "$password\n" : '') . BOUND;
     while (my ($name, $sql) = splice @steps, 0, 2) {
         $in .= "\\echo ==step== $name\n\\warn ==step== $name\n$sql\n";
     }
-    my $r = run(['psql', '-XAtq', '-v', 'VERBOSITY=default', '-d', $conninfo],
+    my $r = run(['psql', '-XAtq', defined $password ? '-W' : '-w',
+        '-v', 'VERBOSITY=default', '-d', $conninfo],
         in => $in, as => $self->{nginx}->user,
         timeout => 10 + $self->{opt}{timeout},
-        env => {(map { ($_ => undef) } grep { /^PG/ } keys %ENV),
-            PGPASSWORD => $self->{password}, PGCLIENTENCODING => 'UTF8',
-            PGPASSFILE => '/dev/null/none', HOME => '/dev/null/none'});
+        env => {PGCLIENTENCODING => 'UTF8', PGPASSFILE => '/dev/null/none',
+            HOME => '/dev/null/none'});
+    $r->{err} =~ s/^Password: *\n?//;
     die "psql is missing: install postgresql-client\n" if $r->{missing};
 
     my $parts = sub ($text) {
@@ -117,15 +124,26 @@ sub psql ($self, $conninfo, @steps) {
     my (undef, $said) = $parts->($r->{out});
     my ($error, $errors) = $parts->($r->{err});
     s/\s+\z// for values %$said, values %$errors;
-    $error = 'no answer in time' if $r->{late} && $error !~ /\S/;
+    $error .= ' no answer in time' if $r->{late};
     return {said => $said, errors => $errors,
-        connected => scalar(keys %$said), error => $error =~ s/\s+/ /gr};
+        connected => scalar(keys %$said), error => $error =~ s/\s+/ /gr =~ s/^ //r};
 }
 
 sub query ($self, $sql) {
     my $conninfo = $self->{primary} or return undef;
-    my $r = $self->psql($conninfo, all => "SET statement_timeout = '5s';\n$sql");
-    return $r->{said}{all};
+    my $r = $self->psql($conninfo, all => $sql);
+    return ($r->{said}{all}, $r->{errors}{all} || $r->{error});
+}
+
+# What a step was answered, JSON with a member at least; else it is said that it
+# was not.
+sub answer ($self, $name, $r, $step, $member) {
+    my $is = json($r->{said}{$step} // '');
+    return $is if ref $is eq 'HASH' && exists $is->{$member};
+    my $why = join '; ', grep { length } $r->{errors}{$step} // '', $r->{error};
+    $self->{report}->fail($name, length $why ? $why : 'no answer',
+        'see the log of PostgreSQL');
+    return undef;
 }
 
 # ---- all of it -------------------------------------------------------------
@@ -170,6 +188,11 @@ sub password ($self) {
             $conf->how($why));
         return 0;
     }
+    if ($value =~ /[\n\0]/) {
+        $report->skip('password', "$from has more than one line: the database is "
+            . 'not asked', 'psql takes one line: choose another password');
+        return 0;
+    }
     $self->{password} = $report->secret($value);
     $self->{password_from} = $from;
     return 1;
@@ -185,7 +208,13 @@ sub files ($self, $is) {
         qw(sslrootcert sslcert sslkey sslcrl sslcrldir))
     {
         my $path = $is->{$name};
-        next if $path eq 'system' && $name eq 'sslrootcert';
+        # "system", or an engine's key
+        next unless $path =~ m{/};
+        if ($path !~ m{^/}) {
+            $report->warn($name, "$path is relative to the folder that nginx was "
+                . 'started in', "$name=/…: the whole path");
+            $path = "/$path";
+        }
         my $why = as($user, sub {
             my $at = '';
             for (split m{/}, $path) {
@@ -218,15 +247,14 @@ sub host ($self, $host) {
         'tls', (SELECT s.version || ' ' || s.cipher FROM pg_stat_ssl s
                  WHERE s.pid = pg_backend_pid() AND s.ssl));});
 
-    $host->{hello} = json($r->{said}{hello} // '');
-    if (!$host->{hello}) {
+    my $hello = $host->{hello} = json($r->{said}{hello} // '');
+    if (ref $hello ne 'HASH') {
         my $why = $r->{error} =~ /\S/ ? $r->{error} : $r->{errors}{hello} // '';
         $report->fail("host $host->{name}", $why =~ s/^psql: error: //r,
             $self->advice($why));
         return 0;
     }
 
-    my $hello = $host->{hello};
     my $tls = $hello->{tls} // 'no TLS';
     my $seen = "PostgreSQL $hello->{version}, " . ($hello->{recovery} ? 'a standby'
         : 'primary') . ", as $hello->{user}, $tls";
@@ -316,8 +344,9 @@ sub primary ($self, $host, $is) {
             . 'GROUP BY 1 HAVING NOT bool_or('
             . "has_function_privilege(p.oid, 'EXECUTE') OR o.oid IS NOT NULL AND "
             . "has_function_privilege(o.oid, p.oid, 'EXECUTE')) ORDER BY 1));"
-            : "SELECT '{}';",
-        months => q{SELECT json_agg(to_char(m, 'YYYY-MM') ORDER BY m) FROM
+            : q(SELECT '{"missing":[],"denied":[]}';),
+        months => q{SELECT json_build_object('missing', coalesce(json_agg(
+            to_char(m, 'YYYY-MM') ORDER BY m), '[]')) FROM
             generate_series(date_trunc('month', now() AT TIME ZONE 'UTC'),
             date_trunc('month', now() AT TIME ZONE 'UTC') + interval '} . MONTHS
             . q{ months', interval '1 month') m WHERE NOT EXISTS (SELECT FROM
@@ -331,6 +360,11 @@ sub primary ($self, $host, $is) {
             coalesce(current_setting('reserved_connections', true), '0')::int,
             'others', (SELECT count(*) FROM pg_stat_activity a WHERE a.usename IS
                 NOT NULL AND a.usename <> session_user),
+            'beside', (SELECT count(*) FROM pg_stat_activity a WHERE a.usename <>
+                session_user AND a.datname = current_database()),
+            'role', (SELECT r.rolconnlimit FROM pg_roles r WHERE r.rolname =
+                session_user), 'database', (SELECT d.datconnlimit FROM pg_database d
+                WHERE d.datname = current_database()),
             'nodes', (SELECT count(DISTINCT coalesce(host(a.client_addr), 'local'))
                 FROM pg_stat_activity a WHERE a.usename = session_user AND
                 a.application_name = 'nginx tavus'));},
@@ -345,13 +379,14 @@ sub primary ($self, $host, $is) {
         read => 'SELECT json_build_object(' . join(', ', map {
             "'$_', current_setting('$_')" } sort keys %SETTINGS) . ", 'token', "
             . "current_setting('tavus.session', true), 'read_only', "
-            . "current_setting('transaction_read_only'));",
-        again => '\c' . "\nSELECT coalesce(current_setting('tavus.session', true), "
-            . "'');");
+            . "current_setting('transaction_read_only'));");
+    # the next session: a pooler may give it what the last one had
+    my $next = $self->psql($host->{conninfo}, again => q{SELECT json_build_object(
+        'token', coalesce(current_setting('tavus.session', true), ''));});
 
     $self->role($r, $is);
     $self->schema($r);
-    $self->session($r, $token);
+    $self->session($r, $next, $token);
     $self->months($r);
     $self->room($r);
     $self->safe($r);
@@ -360,16 +395,9 @@ sub primary ($self, $host, $is) {
     return;
 }
 
-sub failed_step ($self, $name, $r, $step) {
-    $self->{report}->fail($name, $r->{errors}{$step} || 'no answer',
-        'see the log of PostgreSQL');
-    return;
-}
-
 sub role ($self, $r, $is) {
     my $report = $self->{report};
-    my $role = json($r->{said}{role} // '')
-        // return $self->failed_step('role', $r, 'role');
+    my $role = $self->answer('role', $r, 'role', 'super') // return;
     my @bad = ($role->{super} ? 'is a superuser' : (),
         $role->{more}->@* ? 'has ' . join ' ', $role->{more}->@* : (),
         $role->{owns} ? "owns $role->{owns} objects" : (),
@@ -390,7 +418,8 @@ sub schema ($self, $r) {
     $self->{schema} = $has;
 
     if ($has !~ /^\d+\z/) {
-        return $report->fail('schema', $r->{errors}{schema} || 'there is none',
+        return $report->fail('schema', $r->{errors}{schema} || $r->{error}
+            || 'there is none',
             'psql -X -d DATABASE -f sql/install.sql, as its owner');
     }
     if (int($has / 100) > int($wants->{schema} / 100)) {
@@ -404,10 +433,10 @@ sub schema ($self, $r) {
     }
     $report->ok('schema', "version $has, and the module wants $wants->{schema}");
 
-    my $f = json($r->{said}{functions} // '')
-        // return $self->failed_step('functions', $r, 'functions');
-    my @gone = ($f->{missing} // [])->@*;
-    my @no = ($f->{denied} // [])->@*;
+    my $f = $self->answer('functions', $r, 'functions', 'denied') // return;
+    my ($gone, $no) = $f->@{qw(missing denied)};
+    my @gone = @$gone;
+    my @no = @$no;
     return $report->fail('functions', join('; ', @gone ? "missing: @gone" : (),
         @no ? "may not be executed: @no" : ()), 'run sql/install.sql of the release '
         . 'of the module again: it makes and grants them') if @gone || @no;
@@ -415,10 +444,10 @@ sub schema ($self, $r) {
         . ' that the module calls are there, and may be executed');
 }
 
-sub session ($self, $r, $token) {
+sub session ($self, $r, $next, $token) {
     my $report = $self->{report};
-    my $read = json($r->{said}{read} // '')
-        // return $self->failed_step('session', $r, 'set');
+    my $read = $self->answer('session', $r, 'read', 'token') // return;
+    my $again = $self->answer('session', $next, 'again', 'token') // return;
     my @bad = grep { ($read->{$_} // '') ne $SETTINGS{$_} } sort keys %SETTINGS;
 
     return $report->fail('session', join(', ', map {
@@ -431,16 +460,15 @@ sub session ($self, $r, $token) {
     return $report->fail('session', 'it is not ours alone: another one finds what '
         . 'was set in it', 'a pooler must work in session mode (PgBouncer: '
         . 'pool_mode = session)')
-        if ($read->{token} // '') ne $token || ($r->{said}{again} // $token) ne '';
+        if ($read->{token} // '') ne $token || $again->{token} ne '';
     return $report->ok('session', 'all ' . keys(%SETTINGS) . ' settings hold, '
         . 'synchronous_commit among them, and the next session has none of them');
 }
 
 sub months ($self, $r) {
     my $report = $self->{report};
-    return $self->failed_step('months', $r, 'months')
-        if length($r->{errors}{months} // '');
-    my $missing = json($r->{said}{months} || '[]') // [];
+    my $months = $self->answer('months', $r, 'months', 'missing') // return;
+    my $missing = $months->{missing};
     return $report->fail('months', "no partition for @$missing: events of these "
         . 'months go to the journal', 'nginx makes them within minutes if it runs; '
         . 'else SELECT tavus.make_months(), which says why not') if @$missing;
@@ -450,29 +478,45 @@ sub months ($self, $r) {
 
 sub room ($self, $r) {
     my ($report, $nginx, $opt) = $self->@{qw(report nginx opt)};
-    my $room = json($r->{said}{room} // '')
-        // return $self->failed_step('connections', $r, 'room');
+    my $room = $self->answer('connections', $r, 'room', 'max') // return;
     my $nodes = $opt->{nodes} // ($room->{nodes} || 1);
     my $workers = $nginx->count;
     my $each = $workers * SESSIONS + MORE;
     my $needs = $nodes * GENERATIONS * $each;
-    my $has = $room->{max} - $room->{kept} - $room->{others};
-    my $seen = "max_connections $room->{max}, of which $has are left beside "
-        . "$room->{others} sessions of others and $room->{kept} that are kept; "
-        . "$nodes node" . ($nodes == 1 ? '' : 's') . " × $workers workers need "
-        . "$needs while a reload goes on";
-    my $do = 'max_connections = ' . ($needs + $room->{kept} + $room->{others} + 10)
-        . ' or more, or fewer workers; --nodes says how many there are';
+    my $node = $nodes == 1 ? 'node' : 'nodes';
+    my $seen = "$nodes $node × $workers workers need $needs while a reload goes on"
+        . (defined $opt->{nodes} ? '' : ", if there is no more than the $node seen");
+
+    # the narrowest: [left, what is seen, what to do]
+    my ($left) = sort { $a->[0] <=> $b->[0] } bounds($room, $needs);
+    my $has = $left->[0];
+    $seen = "$left->[1]; $seen";
+    my $do = "$left->[2], or fewer workers; --nodes says how many nodes there are";
 
     return $report->fail('connections', $seen, $do) if $has < $needs / 2;
     return $report->warn('connections', $seen, $do) if $has < $needs;
     return $report->ok('connections', $seen);
 }
 
+sub bounds ($room, $needs) {
+    my ($max, $kept, $others, $beside, $role, $database)
+        = $room->@{qw(max kept others beside role database)};
+    my $left = $max - $kept - $others;
+    my @all = [$left, "max_connections $max, of which $left are left beside $others "
+        . "sessions of others and $kept that are kept",
+        'max_connections = ' . ($needs + $kept + $others + 10) . ' or more'];
+    push @all, [$role, "the role may have $role connections",
+        'ALTER ROLE … CONNECTION LIMIT ' . ($needs + 10)] if $role >= 0;
+    push @all, [$database - $beside, "the database may have $database connections, of "
+        . "which $beside are others'",
+        'ALTER DATABASE … CONNECTION LIMIT ' . ($needs + $beside + 10)]
+        if $database >= 0;
+    return @all;
+}
+
 sub safe ($self, $r) {
     my ($report, $conf) = $self->@{qw(report conf)};
-    my $safe = json($r->{said}{safe} // '')
-        // return $self->failed_step('durability', $r, 'safe');
+    my $safe = $self->answer('durability', $r, 'safe', 'standbys') // return;
     my @off = grep { $safe->{$_} ne 'on' } qw(fsync pages);
 
     $report->fail('durability', join(' and ', map {
@@ -491,7 +535,7 @@ sub clock ($self, $r) {
     my $report = $self->{report};
     my ($there, $before, $after) = ($r->{said}{clock} // '')
         =~ /^([\d.]+)\|([\d.]+)\n([\d.]+)$/
-        or return $self->failed_step('clock', $r, 'clock');
+        or return $self->answer('clock', $r, 'clock', 'clock');
     return clock_line($report, 'the database', $there - ($before + $after) / 2,
         ($after - $before) / 2);
 }
@@ -510,8 +554,7 @@ sub clock_line ($report, $whose, $off, $about) {
 # What the database itself complains of.
 sub health ($self, $r) {
     my $report = $self->{report};
-    my $h = json($r->{said}{health} // '')
-        // return $self->failed_step('state', $r, 'health');
+    my $h = $self->answer('state', $r, 'health', 'quarantined') // return;
     my $bad = 0;
     my $warn = sub ($seen, $do) { $bad++; $report->warn('state', $seen, $do) };
 
@@ -525,10 +568,21 @@ sub health ($self, $r) {
         for ($h->{clashing_nodes} // [])->@*;
     $warn->("$h->{quarantined} events in quarantine", 'see /api/admin/quarantine')
         if $h->{quarantined};
+    $warn->("$h->{orders_unknown} orders of which nobody knows what became",
+        'see order_unknown in the runbook') if $h->{orders_unknown};
+    $warn->("what Stripe could not deliver ($_->{mode}) was not fetched $_->{failures} "
+        . 'times in a row', 'see stripe_repair in the runbook')
+        for map { {%$_, mode => $_->{livemode} ? 'live' : 'test'} }
+            grep { $_->{failures} } ($h->{stripe_repair} // [])->@*;
+    my @behind = map { $_->{kind} . ($_->{unread} ? ' (a cursor has not read it)' : '') }
+        grep { $_->{behind} } ($h->{retention} // [])->@*;
+    $warn->('what is to be removed is still there: ' . join(', ', @behind),
+        'see retention in /healthz?full, and the error log for "clean"') if @behind;
     my $log = $h->{log} // {};
     $warn->("nothing is read on for $log->{held_seconds} s: $log->{held_by}",
         'end that transaction') if ($log->{held_seconds} // 0) > 300;
-    $report->ok('state', 'no alert, no silent node, nothing in quarantine')
+    $report->ok('state', 'no alert, no silent node, nothing in quarantine, nothing '
+        . 'that should be gone, no order in doubt')
         unless $bad;
     return;
 }

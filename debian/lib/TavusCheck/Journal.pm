@@ -9,10 +9,13 @@ use Cwd qw(abs_path);
 use File::Basename qw(dirname);
 
 use TavusCheck::Conf;
-use TavusCheck::Run qw(as run);
+use TavusCheck::Run qw(LATE as run);
 
 my %AWAY = map { $_ => 1 } qw(nfs nfs4 cifs smb3 smbfs 9p ceph glusterfs lustre
     afs gfs2 ocfs2 fuse.sshfs fuse.glusterfs fuse.s3fs fuse.rclone);
+# whose fsync is known to be one
+my %LOCAL = map { $_ => 1 } qw(ext2 ext3 ext4 xfs btrfs zfs f2fs jfs reiserfs
+    bcachefs nilfs2);
 
 sub new ($class, %opt) { return bless {%opt}, $class }
 
@@ -30,6 +33,15 @@ sub look ($self) {
     my ($max) = map { /^max_size=(.*)/ ? TavusCheck::Conf::size($1) : () } @$args;
     $max //= 1024 ** 3;
 
+    # who so much as looks into a folder of a server that is gone hangs
+    my ($at, $type) = mounted($dir);
+    return $self->away($dir, $at, $type) if defined $type && $AWAY{$type};
+    my $real = as(undef, sub { abs_path($dir) // $dir });
+    return $report->fail('folder', "$dir: " . LATE . ' of its file system',
+        'see that disk, or what is mounted there') if !defined $real || $real eq LATE;
+    ($at, $type) = mounted($real);
+    return $self->away($dir, $at, $type) if defined $type && $AWAY{$type};
+
     if (!-d $dir) {
         my $above = dirname($dir);
         return $report->fail('folder', "$dir: " . ($nginx->master
@@ -40,7 +52,7 @@ sub look ($self) {
     }
 
     $self->writable($dir) if $nginx->user;
-    $self->disk($dir, $max);
+    $self->disk($dir, $max, $at, $type);
     $self->files($dir);
     return;
 }
@@ -82,9 +94,8 @@ sub writable ($self, $dir) {
     return;
 }
 
-# The mount that the folder is on, and its type.
-sub mounted ($dir) {
-    my $path = abs_path($dir) // $dir;
+# The mount that a path is on, and its type; nothing there is touched.
+sub mounted ($path) {
     open my $in, '<', '/proc/self/mountinfo' or return;
     my ($best, $type) = ('');
     while (<$in>) {
@@ -97,28 +108,39 @@ sub mounted ($dir) {
     return ($best, $type);
 }
 
-sub disk ($self, $dir, $max) {
-    my ($report, $conf) = $self->@{qw(report conf)};
-    my ($at, $type) = mounted($dir);
-    my $sandbox = ($conf->value('tavus_sandbox') // 'off') eq 'on';
-    my $bad = $sandbox ? 'warn' : 'fail';
+# The sandbox is no place for what must not be lost.
+sub bad ($self) {
+    return ($self->{conf}->value('tavus_sandbox') // 'off') eq 'on' ? 'warn' : 'fail';
+}
+
+sub away ($self, $dir, $at, $type) {
+    my $bad = $self->bad;
+    return $self->{report}->$bad('disk', "$dir is on $type, over the network ($at), and "
+        . 'is not looked into', 'use a local disk: fsync and locks are not to be '
+        . 'relied on there');
+}
+
+sub disk ($self, $dir, $max, $at, $type) {
+    my $report = $self->{report};
+    my $bad = $self->bad;
 
     if (!defined $type) {
         $report->skip('disk', 'what it is on cannot be told');
-    } elsif ($AWAY{$type}) {
-        $report->$bad('disk', "$dir is on $type, over the network ($at)",
-            'use a local disk: fsync and locks are not to be relied on there');
     } elsif ($type =~ /^(?:tmpfs|ramfs)\z/) {
         $report->$bad('disk', "$dir is on $type ($at): it does not survive a "
             . 'restart', 'use a disk');
     } elsif ($type eq 'overlay') {
         $report->$bad('disk', "$dir is on overlay ($at): it goes with the "
             . 'container', 'give it a volume of its own');
-    } else {
+    } elsif ($LOCAL{$type}) {
         $report->ok('disk', "$type ($at)");
+    } else {
+        $report->warn('disk', "$dir is on $type ($at), of which this does not know "
+            . 'whether fsync and locks hold', 'use a local disk with ext4 or xfs, or '
+            . 'know that they do');
     }
 
-    my $df = run(['df', '-P', '-k', $dir], env => {LC_ALL => 'C'});
+    my $df = run(['df', '-P', '-k', $dir]);
     my ($free) = $df->{out} =~ /\n\S+\s+\d+\s+\d+\s+(\d+)\s/;
     return $report->skip('space', 'df tells nothing') unless defined $free;
     $free *= 1024;

@@ -49,6 +49,16 @@ sub ask ($self, $method, $path, %opt) {
         defined $self->{opt}{at} ? (connect_to => $self->{opt}{at}) : (), %opt);
 }
 
+# No answer, or none that tells: said once, and true.
+sub unclear ($self, $name, $what, $res) {
+    return 0 unless $res->{error} || $res->{status} =~ /^(?:429|50[234])\z/;
+    $self->{report}->warn($name, "$what: " . ($res->{error} // "answers $res->{status}")
+        . ', so that it cannot be told', $res->{status} == 429
+            ? 'this address has asked too much: try again in a minute'
+            : 'see the error log, and try again');
+    return 1;
+}
+
 sub header ($res, $name) { return join ', ', ($res->{header}{$name} // [])->@* }
 
 # ---- TLS -------------------------------------------------------------------
@@ -63,8 +73,10 @@ sub tls ($self) {
         or return;
     my $old = $self->ask(HEAD => '/', more => ['tls-max', '1.1', 'tlsv1.0', undef,
         'ciphers', 'ALL:@SECLEVEL=0']);
-    $old->{error} ? $report->ok('old TLS', 'TLS 1.1 and older are refused')
-        : $report->fail('old TLS', 'TLS 1.1 is spoken', 'ssl_protocols TLSv1.2 TLSv1.3');
+    !$old->{error} ? $report->fail('old TLS', 'TLS 1.1 is spoken', 'ssl_protocols '
+        . 'TLSv1.2 TLSv1.3')
+        : $old->{error} =~ /alert/i ? $report->ok('old TLS', 'TLS 1.1 and older are refused')
+        : $report->skip('old TLS', "whether it is refused cannot be told: $old->{error}");
 
     return $report->skip('http', 'port 80 is not that of --at') if defined $opt->{at};
     return $report->skip('http', "of port $self->{port} there is no http")
@@ -90,6 +102,8 @@ sub pages ($self, $home) {
 
     my %page = ('/' => $home, '/pricing' => undef, '/no-such-page' => undef);
     $page{$_} //= $self->ask(GET => $_) for keys %page;
+    $self->unclear('headers', $_, $page{$_}) && delete $page{$_}
+        for sort keys %page;
     my (%without, %odd);
     for my $path (sort keys %page) {
         my $has = sub ($name) { header($page{$path}, $name) };
@@ -117,7 +131,7 @@ sub pages ($self, $home) {
     $report->fail('headers', "$_ at @{$odd{$_}}", 'take it out: what the build makes '
         . 'needs no such word (site-csp.conf has the hashes)') for sort keys %odd;
     $report->ok('headers', 'policy, HSTS, sniffing, referrer and permissions, on pages '
-        . 'that are there and on one that is not') unless %without || %odd;
+        . 'that are there and on one that is not') unless %without || %odd || keys %page < 3;
 
     my $server = header($home, 'server');
     $server =~ /\d/ ? $report->warn('server', "says \"$server\"", 'server_tokens off')
@@ -129,16 +143,22 @@ sub pages ($self, $home) {
 sub packed ($self, $home) {
     my $report = $self->{report};
     my ($script) = $home->{body} =~ m{"(/_a/[\w.-]+\.(?:js|css))"};
-    my @plain = grep { !$self->encoded($_) } grep { defined } '/', $script;
-    return $report->fail('compression', "@plain " . (@plain > 1 ? 'come' : 'comes')
-        . ' as it is', 'gzip_static on, and the .gz files that the build made') if @plain;
+    my @plain;
+    for my $path (grep { defined } '/', $script) {
+        my $res = $self->ask(HEAD => $path, headers => ['Accept-Encoding: br, gzip']);
+        return if $self->unclear('compression', $path, $res);
+        return $report->fail('compression', "$path, which / names, answers "
+            . $res->{status}, 'copy the site whole: pages and /_a belong together')
+            if $res->{status} != 200 && $path ne '/';
+        push @plain, $path
+            unless header($res, 'content-encoding') =~ /^(?:br|gzip)\z/;
+    }
+    return $report->fail('compression', "@plain " . (@plain > 1 ? 'come as they are'
+        : 'comes as it is'), 'gzip_static on, and the .gz files that the build made') if @plain;
+    return $report->warn('compression', '/ comes compressed; it names no script or style '
+        . 'of /_a, which could be looked at', 'see whether that is the page that the '
+        . 'build made') unless defined $script;
     return $report->ok('compression', 'pages and scripts come compressed');
-}
-
-sub encoded ($self, $path) {
-    return header($self->ask(HEAD => $path,
-        headers => ['Accept-Encoding: br, gzip']), 'content-encoding')
-        =~ /^(?:br|gzip)\z/;
 }
 
 # ---- what is not for everybody ---------------------------------------------
@@ -160,6 +180,7 @@ sub api ($self) {
                 . 'its location, now');
         } elsif ($res->{status} == 401 && $asks) {
             my $wrong = $self->ask(GET => $path, user => 'tavus-check:not-a-password');
+            next if $wrong->{error} && $self->unclear('admin', $path, $wrong);
             $wrong->{status} =~ /^(?:401|429)\z/
                 ? $report->ok('admin', "$path asks for a login")
                 : $report->fail('admin', "$path answers $wrong->{status} to a wrong "
@@ -169,8 +190,8 @@ sub api ($self) {
                 'try again in a minute');
         } elsif ($res->{status} =~ /^40[34]\z/) {
             $report->ok('admin', "$path answers $res->{status} from here");
-        } else {
-            $report->fail('admin', "$path answers " . ($res->{error} // $res->{status}),
+        } elsif (!$self->unclear('admin', $path, $res)) {
+            $report->fail('admin', "$path answers $res->{status}",
                 'it should ask for a login (401)');
         }
     }
@@ -181,13 +202,13 @@ sub api ($self) {
     } elsif ($metrics->{status} == 200 && $metrics->{body} =~ /^tavus_/m) {
         $report->fail('metrics', "$PATH{metrics} is public", 'allow the addresses that '
             . 'scrape, and deny all');
-    } else {
+    } elsif (!$self->unclear('metrics', $PATH{metrics}, $metrics)) {
         $report->ok('metrics', "$PATH{metrics} answers $metrics->{status}");
     }
 
     my $hook = $self->ask(POST => $PATH{hook}, body => '{}');
     $hook->{status} == 401 ? $report->ok('webhook', 'refuses what is not signed')
-        : $report->fail('webhook', "$PATH{hook} answers "
+        : $self->unclear('webhook', $PATH{hook}, $hook) || $report->fail('webhook', "$PATH{hook} answers "
             . ($hook->{error} // $hook->{status}) . ' to what is not signed',
             'it should be 401: Tavus\'s callbacks would not arrive, or anybody\'s would');
     $self->cors;
@@ -208,16 +229,25 @@ sub cors ($self) {
 
     my $pre = $ask->(OPTIONS => $foreign);
     my $post = $ask->(POST => $foreign);
-    my $open = $let->($pre) =~ /^(?:\*|\Q$foreign\E)\z/
-        || $let->($post) =~ /^(?:\*|\Q$foreign\E)\z/ || $post->{status} != 403;
-    $open ? $report->fail('CORS', "pages of $foreign may make conversations "
-        . "($PATH{create} answers them $post->{status})", 'tavus_cors_origin is to name '
-        . 'your own origins alone; nothing else may add Access-Control-Allow-Origin')
-        : $report->ok('CORS', 'foreign pages are refused');
+    my $named = $let->($pre) =~ /^(?:\*|\Q$foreign\E)\z/
+        || $let->($post) =~ /^(?:\*|\Q$foreign\E)\z/;
+    my $what = "$PATH{create}, asked for $foreign";
+    if (!$named && ($self->unclear('CORS', $what, $pre)
+        || $self->unclear('CORS', $what, $post)))
+    {
+        # said
+    } elsif ($named || $post->{status} != 403) {
+        $report->fail('CORS', "pages of $foreign may make conversations ($PATH{create} "
+            . "answers them $post->{status})", 'tavus_cors_origin is to name your own '
+            . 'origins alone; nothing else may add Access-Control-Allow-Origin');
+    } else {
+        $report->ok('CORS', 'foreign pages are refused');
+    }
 
     my $own = $ask->(OPTIONS => $self->{origin});
     my $good = $own->{status} =~ /^20[04]\z/ && $let->($own) eq $self->{origin};
     return $report->ok('own pages', 'may ask') if $good;
+    return if $self->unclear('own pages', $PATH{create}, $own);
     return $report->fail('own pages', "a preflight of $self->{origin} is answered "
         . "$own->{status}", 'tavus_public_origin, or tavus_cors_origin, is to be exactly '
         . 'that origin');
@@ -233,14 +263,16 @@ sub limits ($self) {
     my $one = $self->ask(POST => $PATH{create}, body => '{');
     my $policy = header($one, 'ratelimit-policy');
     length $policy || $one->{status} == 429
-        ? $report->ok('create', "a conversation costs a token of $policy")
-        : $report->fail('create', 'nothing bounds how often an address may ask for a '
+        ? $report->ok('create', 'a conversation costs a token'
+            . (length $policy ? " of $policy" : ': the bucket is spent'))
+        : $self->unclear('create', $PATH{create}, $one) || $report->fail('create', 'nothing bounds how often an address may ask for a '
             . 'conversation', 'tavus_limit in its location: each costs money');
 
     # of this address alone, unlike the site's
     my ($n, $res) = (0);
-    my ($size) = header($self->ask(POST => $PATH{end}, body => '{'), 'ratelimit-policy')
-        =~ /;q=(\d+)/;
+    my $ends = $self->ask(POST => $PATH{end}, body => '{');
+    my ($size) = header($ends, 'ratelimit-policy') =~ /;q=(\d+)/;
+    return if !defined $size && $self->unclear('429', $PATH{end}, $ends);
     return $report->warn('429', "$PATH{end} has no limit", 'tavus_limit there, too')
         unless defined $size;
     return $report->skip('429', "a bucket of $size is not emptied for this")
@@ -250,6 +282,7 @@ sub limits ($self) {
         $res = $self->ask(POST => $PATH{end}, body => '{');
         last if $res->{error} || $res->{status} == 429;
     }
+    return if $res->{error} && $self->unclear('429', $PATH{end}, $res);
     return $report->fail('429', "$PATH{end}: $n requests at once, and a bucket of $size "
         . 'refuses none', 'see whether requests of one address reach several machines, '
         . 'or the balancer counts as one') if $res->{status} != 429;

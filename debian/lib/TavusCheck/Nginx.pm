@@ -39,8 +39,8 @@ sub look ($self) {
     my $built_in = sub ($name, $default) {
         return $says =~ /--\Q$name\E=(\S+)/ ? $1 : $default;
     };
-    $self->{prefix} = ($opt->{p} // $built_in->('prefix', '/usr/local/nginx'))
-        =~ s{/+\z}{}r;
+    $self->{prefix} = File::Spec->rel2abs($opt->{p}
+        // $built_in->('prefix', '/usr/local/nginx')) =~ s{/+\z}{}r;
     my $file = $opt->{conf} // $built_in->('conf-path', 'conf/nginx.conf');
     $file = defined $opt->{conf} ? File::Spec->rel2abs($file)
         : "$self->{prefix}/$file" unless $file =~ m{^/};
@@ -51,7 +51,9 @@ sub look ($self) {
         unless -r $file;
 
     $self->test($file);
-    $self->workers if $self->{conf};
+    return unless $self->{conf};
+    $self->workers;
+    $self->budget;
     return;
 }
 
@@ -68,7 +70,8 @@ sub test ($self, $file) {
     my $report = $self->{report};
     my @command = ($self->{nginx}, '-T', '-c', $file, '-e', 'stderr',
         defined $self->{opt}{p} ? ('-p', "$self->{prefix}/") : ());
-    my $r = run(\@command, timeout => 60);
+    # as the service starts it: secrets may stand in the environment
+    my $r = run(\@command, timeout => 60, keep_env => 1);
 
     my (%seen, @said);
     for (split /\n/, $r->{err}) {
@@ -102,6 +105,21 @@ sub test ($self, $file) {
         $self->{conf} = undef;
     }
     return;
+}
+
+# What conversations may cost, where there are any.
+sub budget ($self) {
+    my ($report, $conf) = $self->@{qw(report conf)};
+    return unless $conf->locations('tavus_conversation');
+    my $args = $conf->http('tavus_budget');
+    my $do = 'tavus_budget with day=… or minutes=…, as much as a day may cost you';
+
+    return $report->warn('budget', 'there is no tavus_budget: what a day may cost has '
+        . 'no bound', $do) unless $args;
+    return $report->warn('budget', "tavus_budget @$args has neither day nor minutes: "
+        . 'what a day may cost has no bound', $do)
+        unless grep { /^(?:day|minutes)=/ } @$args;
+    return $report->ok('budget', "tavus_budget @$args");
 }
 
 sub advice ($words) {

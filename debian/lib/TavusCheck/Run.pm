@@ -3,9 +3,12 @@ package TavusCheck::Run;
 # Other programs, and curl: each has a deadline, and no secret on its command
 # line.
 #
-#   my $r = run(['psql', …], in => $text, env => {NAME => $value or undef},
+#   my $r = run(['psql', …], in => $text, env => {NAME => $value},
 #       as => $user, timeout => 10);    {exit, out, err, late, missing}
-#   as($user, sub { … })                what it returns (a string), as that user
+#                                       of the environment here it has PATH alone,
+#                                       or with keep_env all
+#   as($user, sub { … })                what it returns (a string), as that user;
+#                                       undef if it died, LATE if it hangs
 #   my $res = http(GET => $url, headers => ['Name: value'], body => $bytes,
 #       …);                             {status, header, body, error, …}
 
@@ -19,9 +22,10 @@ use JSON::PP ();
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 
-our @EXPORT_OK = qw(as http json run);
+our @EXPORT_OK = qw(LATE as http json run);
 
 use constant MOST => 4 * 1024 * 1024;
+use constant LATE => 'no answer in 5 seconds';
 
 sub text ($bytes) { return Encode::decode('UTF-8', $bytes) }
 
@@ -46,23 +50,24 @@ sub run ($command, %opt) {
 
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
-        setpgrp 0, 0;
+        POSIX::setsid();
         become($opt{as});
         chdir '/' if $opt{as};
         open STDIN, '<&', $pipe{in_r};
         open STDOUT, '>&', $pipe{out_w};
         open STDERR, '>&', $pipe{err_w};
         close $_ for values %pipe;
-        for my $name (keys(($opt{env} // {})->%*)) {
-            defined $opt{env}{$name} ? ($ENV{$name} = $opt{env}{$name})
-                : delete $ENV{$name};
-        }
+        # that of who calls may have secrets, which /proc tells to all that runs
+        # as the same user
+        %ENV = (PATH => $ENV{PATH} // '/usr/sbin:/usr/bin:/sbin:/bin',
+            LC_ALL => 'C.UTF-8') unless $opt{keep_env};
+        $ENV{$_} = $opt{env}{$_} for keys(($opt{env} // {})->%*);
         no warnings 'exec';
         exec { $command->[0] } @$command or POSIX::_exit(127);
     }
     close $pipe{$_} for qw(in_r out_w err_w);
 
-    # it is in a group of its own, which no Ctrl-C reaches
+    # it is in a session of its own, which no Ctrl-C reaches, and no terminal
     local $SIG{INT} = local $SIG{TERM} = local $SIG{HUP} = sub {
         kill KILL => -$pid;
         POSIX::_exit(2);
@@ -104,40 +109,50 @@ sub talk ($pid, $pipe, $in, $timeout) {
         }
     }
 
-    my $status;
-    for (;;) {
-        $status = $? if waitpid($pid, WNOHANG) == $pid;
-        last if defined $status;
-        if (time > $until) {
-            $late = 1;
-            kill KILL => -$pid;
-            waitpid $pid, 0;
-            $status = $?;
-            last;
-        }
-        sleep 0.01;
-    }
+    my ($status, $in_time) = ended($pid, $until);
     return {exit => $status & 127 ? 128 + ($status & 127) : $status >> 8,
-        late => $late, out => text($got{out}), err => text($got{err}),
+        late => $late || !$in_time, out => text($got{out}), err => text($got{err}),
         bytes => $got{out}};
 }
 
-# What a function answers when that user calls it; undef if it died.
+# Its status, and whether it ended by itself.  What waits for a file system that
+# is gone cannot even be killed, and is not waited for.
+sub ended ($pid, $until) {
+    my $killed = 0;
+    for (;;) {
+        return ($?, !$killed) if waitpid($pid, WNOHANG) == $pid;
+        if (time > $until) {
+            return (9, 0) if $killed;
+            kill KILL => -$pid, $pid;
+            $killed = 1;
+            $until = time + 1;
+        }
+        sleep 0.01;
+    }
+}
+
+# What a function answers when that user calls it; undef if it died, LATE if it
+# has not ended.
 sub as ($user, $what) {
     pipe my $in, my $out or die "pipe: $!\n";
     my $pid = fork // die "fork: $!\n";
     if (!$pid) {
+        POSIX::setsid();
         close $in;
         become($user);
         my $said = eval { $what->() };
-        print $out $said if defined $said;
+        print $out Encode::encode('UTF-8', $said) if defined $said;
         close $out;
         POSIX::_exit(defined $said ? 0 : 1);
     }
     close $out;
-    my $said = do { local $/; <$in> };
-    waitpid $pid, 0;
-    return $? ? undef : $said // '';
+    my $until = time + 5;
+    my ($said, $read) = ('', IO::Select->new($in));
+    while ((my $left = $until - time) > 0) {
+        last if $read->can_read($left) && !sysread $in, $said, 65536, length $said;
+    }
+    my ($status, $in_time) = ended($pid, $until);
+    return $in_time ? $status ? undef : text($said) : LATE;
 }
 
 # ---- curl ------------------------------------------------------------------

@@ -34,8 +34,9 @@ sub listen_of ($self, $server) {
             push @at, {unix => $1, tls => $tls};
             next;
         }
-        my ($host, $port) = $where =~ /^(\[[^\]]*\]|[^:]*?)(?::?(\d+))?\z/;
-        ($host, $port) = ('', $host) if !defined $port && $host =~ /^\d+\z/;
+        # a port alone, or of a range the first
+        my ($host, $port) = $where =~ /^(\d+)(?:-\d+)?\z/ ? ('', $1)
+            : $where =~ /^(\[[^\]]*\]|[^:]*)(?::(\d+)(?:-\d+)?)?\z/ or next;
         $host = '127.0.0.1' if $host =~ /^(?:|\*|0\.0\.0\.0)\z/;
         $host = '[::1]' if $host eq '[::]';
         push @at, {at => "$host:" . ($port // 80), tls => $tls};
@@ -122,10 +123,14 @@ sub full ($self, $path) {
     my ($report, $admin) = ($self->{report}, $self->{opt}{admin});
     return unless defined $admin;
     my $res = $self->ask(GET => "$path?full", user => $admin);
-    return $report->fail('login', "the admin's user or password is refused",
-        'see tavus_admin_users, and --admin-file') if $res->{status} == 401;
-    my $h = json($res->{body}) // {};
-    return unless $h->{database};
+    my $h = json($res->{body});
+    # without storage it is 503, and tells all the same
+    $self->{login_refused} = $res->{status} == 401;
+    return refused($report, 'sessions', "$path?full", $res)
+        if ref $h ne 'HASH' || $res->{error} || $res->{status} !~ /^(?:200|503)\z/;
+    return $report->warn('sessions', "$path?full tells no more than $path",
+        'tavus_admin_users is to be in force there')
+        if ref $h->{database} ne 'HASH' || ref $h->{journal} ne 'HASH';
     $self->{health} = $h;
 
     my $db = $h->{database};
@@ -137,6 +142,23 @@ sub full ($self, $path) {
         'they are replayed while PostgreSQL is there; see journal_old in the runbook')
         if $h->{journal}{records};
     return $report->ok('sessions', 'a worker commits in time');
+}
+
+# What is no answer of the admin's: why that may be.
+sub refused ($report, $name, $what, $res) {
+    my $status = $res->{status};
+    return $report->fail('login', "$what: the admin's user or password is refused",
+        'see tavus_admin_users, and --admin-file') if $status == 401;
+    my $seen = "$what: " . ($res->{error} // "answers $status"
+        . ($status == 200 ? ', which is not JSON' : ''));
+    return $report->warn($name, $seen, $status == 403
+            ? 'see allow and deny there: this machine is to be let in'
+        : $status == 404 ? 'see that the location is in the server that answers here'
+        : $status == 429 ? 'too many have failed to log in, or asked: try again in a '
+            . 'minute'
+        : $status >= 500 ? 'see the error log, by request id '
+            . ($res->{header}{'x-request-id'} // ['?'])->[0]
+        : 'see the error log, and whether something else answers there');
 }
 
 # ---- by its public name ----------------------------------------------------
@@ -292,19 +314,23 @@ sub round_trip ($self) {
 sub found ($self, $nonce, $sent) {
     my ($report, $database) = $self->@{qw(report database)};
     my $what = TYPE;
-    my $look;
+    my ($look, $why);
 
     if ($database->{primary}) {
         $look = sub {
-            ($database->query("SET ROLE tavus_admin;\nSELECT tavus.admin_events("
-                . "event_type => '$what', limit_ => 50);") // '') =~ /$nonce/;
+            (my $said, $why) = $database->query("SET ROLE tavus_admin;\nSELECT "
+                . "tavus.admin_events(event_type => '$what', limit_ => 50);");
+            ($said // '') =~ /$nonce/;
         };
     } elsif (defined $self->{opt}{admin}) {
         my ($at) = $self->{conf}->locations('tavus_admin');
         my $path = $self->{conf}->path_of($at) // '/api/admin/';
         $look = sub {
-            $self->ask(GET => "${path}events?event_type=$what&limit=50",
-                user => $self->{opt}{admin})->{body} =~ /$nonce/;
+            my $res = $self->ask(GET => "${path}events?event_type=$what&limit=50",
+                user => $self->{opt}{admin});
+            $why = $res->{status} == 200 ? '' : $res->{error}
+                // "${path}events answers $res->{status}";
+            $res->{body} =~ /$nonce/;
         };
     } else {
         return $report->ok('event', "an event $what was accepted; whether it is in the "
@@ -316,6 +342,9 @@ sub found ($self, $nonce, $sent) {
             . 'database; it goes to no destination', $what) if $look->();
         sleep 0.2;
     }
+    return $report->warn('event', "an event $what was accepted; whether it is in the "
+        . "database could not be asked: $why", 'see above, and try again')
+        if length($why // '');
     return $report->fail('event', "an event $what was accepted, but is not in the "
         . 'database: it waits in the journal', 'see the error log: the workers do '
         . 'not reach PostgreSQL, or cannot use it');

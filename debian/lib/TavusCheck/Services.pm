@@ -9,6 +9,7 @@ use utf8;
 
 use TavusCheck::Database;
 use TavusCheck::Run qw(http json);
+use TavusCheck::Server;
 
 use constant STRIPE_VERSION => '2026-10-28.endive';
 
@@ -27,8 +28,9 @@ sub look ($self) {
 }
 
 sub ca ($self) {
-    return $self->{conf}->value('tavus_trusted_certificate',
-        '/etc/ssl/certs/ca-certificates.crt');
+    my $conf = $self->{conf};
+    return $conf->full($conf->value('tavus_trusted_certificate',
+        '/etc/ssl/certs/ca-certificates.crt'), 'conf');
 }
 
 sub get ($self, $url, @headers) {
@@ -88,13 +90,17 @@ sub tavus ($self) {
     $report->fail('key', "$url refuses it with $res->{status}" . words($res),
         'put a valid key where tavus_api_key says, and reload nginx; at Tavus it may '
         . 'be bound to addresses') if $res->{status} =~ /^40[13]\z/;
-    $report->fail('key', "$url answers $res->{status}" . words($res), $res->{status}
-        >= 500 ? 'Tavus has trouble: see its status page, and try again'
-            : 'see tavus_api_url') if $res->{status} !~ /^(?:200|401|403)\z/;
-    $report->ok('key', "$url takes it") if $res->{status} == 200;
+    my $takes = $res->{status} == 200 && ref json($res->{body}) eq 'HASH';
+    $report->warn('key', "$url answers 429" . words($res), 'it asks for patience: try '
+        . 'again in a minute') if $res->{status} == 429;
+    $report->fail('key', "$url answers $res->{status}" . ($res->{status} == 200
+        ? ', which is not JSON' : words($res)), $res->{status} >= 500
+        ? 'Tavus has trouble: see its status page, and try again' : 'see tavus_api_url')
+        if !$takes && $res->{status} !~ /^(?:401|403|429)\z/;
+    $report->ok('key', "$url takes it") if $takes;
 
     $self->clock($res, ($before + time) / 2);
-    return unless $res->{status} == 200;
+    return unless $takes;
     $self->vertical($_, $url, $key) for $conf->http_all('tavus_vertical');
     return;
 }
@@ -128,7 +134,7 @@ sub vertical ($self, $block, $url, $key) {
             return $report->fail($name, "Tavus knows no $what $id" . words($res),
                 "see ${what}_id: it was deleted, or is another account's");
         }
-        if ($res->{status} != 200) {
+        if ($res->{status} != 200 || ref $is ne 'HASH') {
             return $report->warn($name, "$what $id: Tavus answers $res->{status}"
                 . words($res), 'try again');
         }
@@ -214,7 +220,7 @@ sub stripe ($self) {
     my $url = $self->url('tavus_stripe_api_url', 'https://api.stripe.com');
     my @plans = $conf->http_all('tavus_plan');
     my $shown = $self->shown;
-    my $first = 1;
+    my ($known, $asked) = (0, 0);
 
     for my $plan (@plans) {
         my ($price) = $conf->children($plan, 'price') or next;
@@ -232,18 +238,23 @@ sub stripe ($self) {
             next if $self->{seen}{"$_->[0] $_->[1]"}++;
             my $res = $self->get("$url/v1/prices/$_->[1]",
                 "Authorization: Bearer $key", 'Stripe-Version: ' . STRIPE_VERSION);
-            if ($first) {
-                return unless $self->stripe_key($res, $url, $live);
-                $first = 0;
+            $asked++;
+            # one that is not there tells nothing of the key
+            if (!$known && $res->{status} !~ /^40[04]\z/) {
+                return unless $self->stripe_key($res, $url, $live, 'prices');
+                $known = 1;
             }
             $self->price(@$_, $shown, $res, $live);
         }
     }
-    $report->skip('prices', 'there is no tavus_plan') if $first;
+    $report->skip('prices', 'there is no tavus_plan') unless $asked;
+    # what the module itself asks for
+    $self->stripe_key($self->get("$url/v1/events?limit=1", "Authorization: Bearer $key",
+        'Stripe-Version: ' . STRIPE_VERSION), $url, $live, 'events') unless $known;
     return;
 }
 
-sub stripe_key ($self, $res, $url, $live) {
+sub stripe_key ($self, $res, $url, $live, $what) {
     my $report = $self->{report};
     my $mode = $live ? 'live mode' : 'test mode';
     if ($res->{error}) {
@@ -256,13 +267,17 @@ sub stripe_key ($self, $res, $url, $live) {
         return 0;
     }
     if ($res->{status} == 403) {
-        $report->warn('key', 'it may not read prices: these cannot be held against '
-            . "those shown ($mode)", 'a restricted key wants the right to read prices '
-            . 'for this check alone');
+        $report->warn('key', $what eq 'prices' ? 'it may not read prices: these cannot '
+            . "be held against those shown ($mode)" : "it may not read events ($mode)",
+            $what eq 'prices' ? 'a restricted key wants the right to read prices for '
+            . 'this check alone' : 'a restricted key wants the right to read events, if '
+            . 'tavus_stripe_repair is to work');
         return 0;
     }
-    if ($res->{status} == 429 || $res->{status} >= 500) {
-        $report->warn('key', "Stripe answers $res->{status}" . words($res), 'try again');
+    if ($res->{status} != 200 || ref json($res->{body}) ne 'HASH') {
+        $report->warn('key', "$url answers $res->{status}" . ($res->{status} == 200
+            ? ', which is not JSON' : words($res)), $res->{status} == 429
+            || $res->{status} >= 500 ? 'try again' : 'see tavus_stripe_api_url');
         return 0;
     }
     my $origin = $self->{conf}->value('tavus_public_origin') // '';
@@ -295,8 +310,9 @@ sub shown ($self) {
                 for ref $of eq 'HASH' ? grep { ref $of->{$_} eq 'HASH' } keys %$of : ();
         }
     }
+    $shown->{tells} = ref $shown->{plans} eq 'HASH';
     $self->{report}->skip('shown prices', 'the site tells none (/prices.json): they '
-        . 'are not held against Stripe\'s') unless $shown->{plans};
+        . 'are not held against Stripe\'s') unless $shown->{tells};
     return $shown;
 }
 
@@ -322,8 +338,10 @@ sub price ($self, $name, $id, $shows, $every, $shown, $res, $live) {
         : 'no single amount';
     my $pays = ($is->{type} // '') eq 'recurring'
         ? ($is->{recurring}{interval} // 'month') : 'once';
-    return $report->ok($name, "$id costs $cost ($pays); the site tells no price of it")
-        unless $shows;
+    return $shown->{tells} ? $report->warn($name, "$id costs $cost ($pays); the site "
+        . 'tells no price of it', 'see "prices" of /config.json, or take it out of '
+        . 'tavus_plan') : $report->skip($name, "$id costs $cost ($pays); what the site "
+        . 'shows is not known') unless $shows;
 
     my $says = "$shows->{amount} " . uc($shown->{currency} // '?');
     return $report->warn($name, "$id costs $cost, and the site shows $says", 'it has '
@@ -453,13 +471,16 @@ sub to_webhook ($self, $name, $block, $url) {
 # What they made of what was sent, where the admin API may be asked.
 sub told ($self) {
     my ($report, $conf, $server) = $self->@{qw(report conf server)};
-    return unless defined $self->{opt}{admin} && $server->{runs};
+    return unless defined $self->{opt}{admin} && $server->{runs}
+        && !$server->{login_refused};
     my ($at) = $conf->locations('tavus_admin');
     my $path = $conf->path_of($at) // return;
     my $res = $server->ask(GET => "${path}deliveries?limit=1",
         user => $self->{opt}{admin});
     my $is = json($res->{body});
-    return unless ref $is eq 'HASH' && ref $is->{destinations} eq 'ARRAY';
+    return TavusCheck::Server::refused($report, 'told', "${path}deliveries", $res)
+        if $res->{error} || $res->{status} != 200 || ref $is ne 'HASH'
+            || ref $is->{destinations} ne 'ARRAY';
 
     for my $d (grep { $_->{state} =~ /^(?:paused|stopped)\z/ } $is->{destinations}->@*) {
         $report->fail($d->{name}, "$d->{state}: " . ($d->{reason} // '') . ' '

@@ -39,6 +39,7 @@ sub check_test (%opt) {
     $t->configure(
         http => {
             tavus_journal => '%%DIR%%/journal max_size=16m',
+            tavus_budget => 'day=200',
             tavus_stripe_key => 'file:'
                 . $t->secret('stripe.key', $box->stripe_key),
             tavus_stripe_api_url => $box->url,
