@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 
-# A wish that is sent twice is granted once; one of before there was a budget has its
+# A wish that is sent twice is granted once, or not at all; one of before there was a budget has its
 # conversation, without a place.
 
 use lib 't/lib';
@@ -61,6 +61,26 @@ subtest 'committed, and its connection lost' => sub {
     is used($t), 2, 'it has one place';
     refused($t, 'and there are no more', [503, 'at_capacity', undef]);
     is $db->selectrow_array('SELECT calls FROM tavus.budget_days'), 2, 'counted once';
+    done_testing;
+};
+
+subtest 'its connection lost, and refused when it came again' => sub {
+    my $lock = $pg->connect;
+    $lock->begin_work;
+    $lock->do('LOCK TABLE tavus.places IN ACCESS EXCLUSIVE MODE');
+    my $s = $t->socket;
+    $s->send(create_bytes());
+    my $pid;
+    wait_ok { $pid = $db->selectrow_array(q{SELECT pid FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND query LIKE '%record_wishes(%'}) } 'it is judged';
+    $db->do('SELECT pg_terminate_backend(?)', undef, $pid);
+    wait_ok { !$db->selectrow_array('SELECT 1 FROM pg_stat_activity WHERE pid = ?',
+        undef, $pid) } 'the connection is lost';
+    $lock->commit;
+    is $s->response(30)->{status}, 503, 'the second one finds no place';
+    wait_ok { $db->selectrow_array(q{SELECT count(*) FROM tavus.intents
+        WHERE outcome = 'failed' AND reason = 'unrecorded' AND requested_id IS NULL}) == 1 }
+        'the first one, should it come through, has none either';
     done_testing;
 };
 

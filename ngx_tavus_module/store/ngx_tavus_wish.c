@@ -69,6 +69,7 @@ static void ngx_tavus_wish_init(void);
 static void ngx_tavus_wish_post_handler(ngx_event_t *ev);
 static void ngx_tavus_wish_again_handler(ngx_event_t *ev);
 static void ngx_tavus_wish_send(void);
+static void ngx_tavus_wish_unsent(void);
 static ngx_int_t ngx_tavus_wish_params(void);
 static u_char *ngx_tavus_wish_column(u_char *p, ngx_uint_t column);
 static void ngx_tavus_wish_recorded(ngx_tavus_pg_op_t *op, ngx_int_t rc,
@@ -82,6 +83,7 @@ static void ngx_tavus_wish_note(const char *state, const char *message);
 static void ngx_tavus_wish_timer_handler(ngx_event_t *ev);
 static void ngx_tavus_wish_set_timer(void);
 static void ngx_tavus_wish_put_back(void);
+static void ngx_tavus_wish_answer_batch(void);
 static void ngx_tavus_wish_answer(ngx_tavus_wish_row_t *row);
 static void ngx_tavus_wish_free(ngx_tavus_wish_row_t *row);
 
@@ -313,7 +315,7 @@ ngx_tavus_wish_send(void)
     if (ngx_tavus_wish_params() != NGX_OK
         || ngx_tavus_pg_query(ngx_tavus_store.record, &w->op) != NGX_OK)
     {
-        ngx_tavus_wish_put_back();
+        ngx_tavus_wish_unsent();
         return;
     }
 
@@ -323,6 +325,27 @@ ngx_tavus_wish_send(void)
 
     w->busy = 1;
     w->sent_us = ngx_tavus_batch_clock();
+}
+
+
+/* there is no memory, or no room: nobody would come back to them */
+
+static void
+ngx_tavus_wish_unsent(void)
+{
+    ngx_tavus_wishes_t  *w;
+
+    w = &ngx_tavus_wishes;
+
+    if (w->params) {
+        ngx_free(w->params);
+        w->params = NULL;
+    }
+
+    ngx_tavus_wish_answer_batch();
+
+    ngx_tavus_wish_flush();
+    ngx_tavus_wish_set_timer();
 }
 
 
@@ -584,10 +607,8 @@ ngx_tavus_wish_number(cJSON *json, const char *name, ngx_int_t *n)
 static void
 ngx_tavus_wish_refused(PGresult *res)
 {
-    const char            *state, *message;
-    ngx_uint_t             i, n;
-    ngx_tavus_wishes_t    *w;
-    ngx_tavus_wish_row_t  *row;
+    const char          *state, *message;
+    ngx_tavus_wishes_t  *w;
 
     w = &ngx_tavus_wishes;
 
@@ -626,15 +647,7 @@ ngx_tavus_wish_refused(PGresult *res)
 
     ngx_tavus_wish_note(state, message ? message : "");
 
-    n = w->nbatch;
-    w->nbatch = 0;
-
-    for (i = 0; i < n; i++) {
-        row = w->batch[i];
-
-        ngx_tavus_wish_answer(row);
-        ngx_tavus_wish_free(row);
-    }
+    ngx_tavus_wish_answer_batch();
 }
 
 
@@ -790,6 +803,27 @@ ngx_tavus_wish_put_back(void)
 
 
 static void
+ngx_tavus_wish_answer_batch(void)
+{
+    ngx_uint_t             i, n;
+    ngx_tavus_wishes_t    *w;
+    ngx_tavus_wish_row_t  *row;
+
+    w = &ngx_tavus_wishes;
+
+    n = w->nbatch;
+    w->nbatch = 0;
+
+    for (i = 0; i < n; i++) {
+        row = w->batch[i];
+
+        ngx_tavus_wish_answer(row);
+        ngx_tavus_wish_free(row);
+    }
+}
+
+
+static void
 ngx_tavus_wish_answer(ngx_tavus_wish_row_t *row)
 {
     ngx_tavus_fate_e      fate;
@@ -806,7 +840,12 @@ ngx_tavus_wish_answer(ngx_tavus_wish_row_t *row)
     wish->verdict = row->asked.verdict;
 
     fate = wish->verdict.fate;
-    wish->verdict.unknown = row->unknown && fate == NGX_TAVUS_FATE_NONE;
+
+    /* what was sent first may be granted yet, whatever the second was told */
+
+    wish->verdict.unknown = row->unknown
+                            && fate != NGX_TAVUS_FATE_GRANTED
+                            && fate != NGX_TAVUS_FATE_DUPLICATE;
 
     outcome = fate == NGX_TAVUS_FATE_GRANTED ? NGX_TAVUS_STORED
               : fate == NGX_TAVUS_FATE_DUPLICATE ? NGX_TAVUS_DUPLICATE

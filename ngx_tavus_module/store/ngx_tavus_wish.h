@@ -48,7 +48,8 @@ typedef struct {
     ngx_int_t          position;        /* in the line, from 1; 0: not known */
     ngx_int_t          wait;            /* seconds, -1: not known */
     ngx_uint_t         retry_after;     /* seconds, 0: not known */
-    ngx_uint_t         unknown;         /* it may be granted all the same */
+    ngx_uint_t         unknown;         /* it may be granted all the same,
+                                           to a connection that was lost */
 } ngx_tavus_verdict_t;
 
 
