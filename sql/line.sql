@@ -3,10 +3,12 @@
 -- with it is granted, and remembers that one's nonce; it is gone when it was not asked about for 90
 -- seconds.  What is not live is remembered for a day.
 
--- A ticket whose create came to nothing for these reasons waits on, where it was.
+-- A ticket whose create has failed for these reasons waits on, where it was: Tavus had no place, or
+-- was never asked (a timeout that has failed is one before the request was out; else its outcome is unknown).
 CREATE OR REPLACE FUNCTION tavus.line_again(reason text) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN coalesce(reason IN ('at_capacity', 'rate_limited', 'unrecorded'), false);
+RETURN coalesce(reason IN ('at_capacity', 'rate_limited', 'unrecorded', 'abandoned', 'not_sent', 'unreachable',
+                           'timeout'), false);
 
 -- What became of a ticket that was granted: 'again', 'asked' (its create is under way), 'taken' with its
 -- conversation, or 'gone'.  Taken it is for a minute, or until the visitor's own browser tells of the
@@ -59,7 +61,8 @@ END
 $$;
 
 -- Tickets that were not asked about for 90 seconds are gone; that is written down every ten seconds, so
--- it is never sooner.  They stay while nobody could look, and for as long after it; but not for ever.
+-- it is never sooner.  They stay while nobody could look, and for as long after it; but not for ever, and
+-- not those that were overdue when somebody looked last.
 CREATE OR REPLACE FUNCTION tavus.line_lapse(b tavus.budget, at timestamptz) RETURNS void
 LANGUAGE plpgsql
 AS $$
@@ -68,7 +71,10 @@ BEGIN
      WHERE l.nonce IS NULL AND NOT l.gone
        AND l.asked_at < at - CASE WHEN b.looked_at > at - interval '10 seconds'
                                    AND coalesce(b.spare_until <= at, true)
-                                  THEN interval '100 seconds' ELSE interval '15 minutes' END;
+                                  THEN interval '100 seconds'
+                                  WHEN coalesce(b.spare_until <= b.looked_at, true)
+                                  THEN least(at - b.looked_at + interval '100 seconds', interval '15 minutes')
+                                  ELSE interval '15 minutes' END;
 END
 $$;
 
@@ -107,7 +113,8 @@ $$;
 
 -- What a node asks once a second, while somebody waits with it: which tickets are waiting, in their order,
 -- how many places could be given to the first of them now, and after how many seconds there is likely
--- to be another.  Those that it was asked about keep their place.  How long their calls may be is not
+-- to be another.  Those that it was asked about keep their place; those that were granted are marked, too,
+-- so that other nodes learn who has come for a conversation.  How long their calls may be is not
 -- known here: of minutes, one more counts as the shortest that goes on.  Nobody is told that they
 -- are spent because of what is reserved, which comes back.
 CREATE OR REPLACE FUNCTION tavus.line_look(budget jsonb, asked uuid[]) RETURNS jsonb
@@ -135,6 +142,16 @@ BEGIN
 
     SELECT t.* INTO b FROM tavus.budget t;
 
+    UPDATE tavus.line l SET nonce = NULL, granted_at = NULL, asked_at = at
+     WHERE l.ticket = ANY (asked) AND l.nonce IS NOT NULL AND NOT l.gone
+       AND (SELECT f.fate FROM tavus.line_fate(l.nonce, l.granted_at) f) = 'again';
+
+    UPDATE tavus.line l SET asked_at = at
+     WHERE l.ticket = ANY (asked) AND NOT l.gone
+       AND (l.asked_at < at - interval '10 seconds' OR l.asked_at > at);
+
+    PERFORM tavus.line_lapse(b, at);
+
     IF coalesce(b.looked_at < at - interval '10 seconds', true) THEN
         b.spare_until := at + interval '90 seconds';
     END IF;
@@ -143,16 +160,6 @@ BEGIN
         b.looked_at := at;
         UPDATE tavus.budget SET looked_at = b.looked_at, spare_until = b.spare_until;
     END IF;
-
-    UPDATE tavus.line l SET nonce = NULL, granted_at = NULL, asked_at = at
-     WHERE l.ticket = ANY (asked) AND l.nonce IS NOT NULL AND NOT l.gone
-       AND (SELECT f.fate FROM tavus.line_fate(l.nonce, l.granted_at) f) = 'again';
-
-    UPDATE tavus.line l SET asked_at = at
-     WHERE l.ticket = ANY (asked) AND l.nonce IS NULL AND NOT l.gone
-       AND (l.asked_at < at - interval '10 seconds' OR l.asked_at > at);
-
-    PERFORM tavus.line_lapse(b, at);
 
     queue := ARRAY(SELECT l.ticket FROM tavus.line l
                     WHERE l.nonce IS NULL AND NOT l.gone ORDER BY l.pos);
@@ -182,7 +189,10 @@ END
 $$;
 
 -- What has become of a ticket: it waits, and where; its create is under way (asked); it has its
--- conversation (taken), with what Tavus said of it; or it is none (unknown).
+-- conversation (taken), with what Tavus said of it; or it is none (unknown).  One that is taken is told to
+-- the visitor for 50 seconds (repeats), of which the last ones are for the mark of it to arrive here: asked is
+-- whether some node has told them.  A visitor who has left before it was made is marked for a few seconds
+-- after it, and one who was told, for half a minute.
 CREATE OR REPLACE FUNCTION tavus.line_ticket(ticket uuid) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
@@ -213,8 +223,13 @@ BEGIN
                            'state', 'taken', 'conversation_id', f.conversation,
                            'conversation_url', d.doc -> 'conversation_url', 'status', d.doc -> 'status',
                            'vertical', d.doc -> 'vertical', 'nonce', encode(l.nonce, 'hex'),
+                           'repeats', now() <= d.recorded + interval '50 seconds',
+                           'asked', l.asked_at > d.recorded + interval '8 seconds',
                            'event', d.doc)
-                  FROM (SELECT tavus.body_jsonb(e.body) AS doc FROM tavus.events e
+                  FROM (SELECT tavus.body_jsonb(e.body) AS doc,
+                               least(greatest(e.received_at, l.granted_at),
+                                     l.granted_at + interval '1 minute') AS recorded
+                          FROM tavus.events e
                          WHERE e.id = f.announced OFFSET 0) d);
         ELSIF f.fate = 'asked' THEN
             RETURN '{"state": "asked"}';

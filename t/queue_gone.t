@@ -13,13 +13,16 @@ my ($box, $db) = ($t->sandbox, $t->db);
 my $talking = talks($t, 1);
 my %ticket = map { $_ => wait_in_line($t, $_) } 2 .. 4;
 is come($t, 5)->code, 503, 'the line is full';
+wait_ok { $db->selectrow_array('SELECT looked_at FROM tavus.budget') }
+    'a node looks, though none of them has asked';
 
-# all have asked last two minutes ago, and somebody has looked since
-$db->do(q{UPDATE tavus.line SET asked_at = asked_at - interval '2 minutes'
-    WHERE ticket <> (SELECT ticket FROM tavus.line ORDER BY pos DESC LIMIT 1)});
+# all but the last one have asked two minutes ago, and somebody has looked since
+my $away = q{UPDATE tavus.line SET asked_at = asked_at - interval '2 minutes'
+    WHERE ticket <> (SELECT ticket FROM tavus.line ORDER BY pos DESC LIMIT 1)};
 $db->do(q{UPDATE tavus.budget SET looked_at = now(), spare_until = NULL});
 
 wait_ok {
+    $db->do($away);     # a node tells of them for some seconds
     my $res = ask($t, 4, $ticket{4});
     $db->do(q{UPDATE tavus.budget SET spare_until = NULL});
     ($res->json->{position} // 0) == 1;

@@ -85,9 +85,17 @@ subtest 'after a minute' => sub {
 };
 
 subtest 'nobody comes' => sub {
+    my $other = Tavus::Test->new(line_options(budget => 'active=1 line=20',
+        hold => '2s', db => $t->pg, sandbox => $box))->start;
+    $db->do('DELETE FROM tavus.places');
+    my ($elsewhere, $kept) = lost(7);
+    is served($other, 7, $elsewhere)->json->{conversation_id}, $kept,
+        'one comes to another node';
+
     $db->do('DELETE FROM tavus.places');
     my ($ticket, $id) = lost(5);
     wait_ok { ended($id) } 'ended at Tavus', 90;
+    is ended($kept), 0, 'but not whom the other node has told';
     wait_ok { $db->selectrow_array(q{SELECT count(*) FROM tavus.events
         WHERE event_type = 'conversation.ended' AND conversation_id = ?
           AND convert_from(body, 'UTF8') ~ 'abandoned'}, undef, $id) }

@@ -111,14 +111,24 @@ sub wait_in_line_with_cookie {
     return ($set, $res->json->{ticket}, $next - 1);
 }
 
-my ($mine, $own, $n) = wait_in_line_with_cookie();
-is ask($t, $n, $own, Cookie => $mine)->code, 202, 'with the cookie';
+# Wants to talk from an address, with a cookie that is there already.
+sub comes_back {
+    my ($n, $cookie) = @_;
+    return $t->post('/api/tavus/create-conversation', {vertical => 'legal'},
+        {'X-Real-IP' => address($n), Cookie => $cookie});
+}
+
+my ($mine, $first, $n) = wait_in_line_with_cookie();
+is ask($t, $n, $first, Cookie => $mine)->code, 202, 'with the new cookie';
+is ask($t, $n, $first)->code, 202, 'and if a browser has refused it';
+my $own = comes_back($n, $mine)->json->{ticket};
+is ask($t, $n, $own, Cookie => $mine)->code, 202,
+    'with the cookie that came when the ticket was given';
 refused('without it', 403, 'foreign_ticket', $n, $own);
 refused("with somebody else's", 403, 'foreign_ticket', $n, $own,
     Cookie => $cookie);
 is come($t, $n)->code, 503, 'another visitor of that address has no place';
-my $again = $t->post('/api/tavus/create-conversation', {vertical => 'legal'},
-    {'X-Real-IP' => address($n), Cookie => $mine});
+my $again = comes_back($n, $mine);
 is $again->code, 202, 'the same one has theirs';
 is ask($t, $n, $again->json->{ticket}, Cookie => $mine)->json->{position},
     ask($t, $n, $own, Cookie => $mine)->json->{position},

@@ -35,7 +35,7 @@ typedef struct {
 
     /* for the waiting line, where there is one; else empty */
     ngx_str_t                 asked;        /* JSON, as the browser sent it */
-    ngx_str_t                 visitor;      /* id of the visitor's cookie */
+    ngx_str_t                 visitor;      /* id of the cookie that came */
 
     ngx_tavus_conversation_main_conf_t  *cmcf;
 } ngx_tavus_create_t;

@@ -7,6 +7,7 @@
 
 #include "endpoint/ngx_tavus_conversation.h"
 #include "guard/ngx_tavus_ticket.h"
+#include "jobs/ngx_tavus_line.h"
 #include "http/ngx_tavus_response.h"
 #include "core/tavus_json.h"
 
@@ -26,6 +27,10 @@ ngx_tavus_create_pending(ngx_http_request_t *r, ngx_tavus_create_t *c)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    /* who never asks is to be looked for, too, or would not lapse */
+
+    (void) ngx_tavus_line_asked(v->ticket);
 
     return ngx_tavus_pending_send(r, &ticket, v->position, v->wait);
 }

@@ -59,7 +59,9 @@ ngx_tavus_create_wish(ngx_http_request_t *r, ngx_tavus_create_t *c,
 
 /*
  * Whoever clears their cookies still comes from their address, and whoever
- * changes that may still have their cookie.
+ * changes that may still have their cookie.  One that goes out with this
+ * answer is counted, but no ticket is bound to it, as it may never come back:
+ * the browser may refuse it, or the page be of another origin.
  */
 
 static ngx_int_t
@@ -79,22 +81,28 @@ ngx_tavus_create_who(ngx_http_request_t *r, ngx_tavus_create_t *c)
         return NGX_ERROR;
     }
 
-    id = c->memory.visitor;
-
-    if (id.len == 0
-        && (c->memory.consent == NGX_TAVUS_CONSENT_DENIED
-            || ngx_tavus_visitor_known(r, &id) != NGX_OK))
+    if (c->memory.visitor.len == 0
+        && c->memory.consent == NGX_TAVUS_CONSENT_DENIED)
     {
         return NGX_OK;
     }
 
-    /* it may be in the memory of the request */
+    if (ngx_tavus_visitor_known(r, &id) == NGX_OK) {
 
-    c->visitor.len = id.len;
-    c->visitor.data = ngx_pstrdup(c->call->pool, &id);
+        /* it may be in the memory of the request */
 
-    if (c->visitor.data == NULL) {
-        return NGX_ERROR;
+        c->visitor.len = id.len;
+        c->visitor.data = ngx_pstrdup(c->call->pool, &id);
+
+        if (c->visitor.data == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    id = c->memory.visitor.len ? c->memory.visitor : c->visitor;
+
+    if (id.len == 0) {
+        return NGX_OK;
     }
 
     wish->has_visitor = 1;

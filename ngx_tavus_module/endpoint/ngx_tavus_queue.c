@@ -376,6 +376,8 @@ ngx_tavus_queue_fail(ngx_tavus_queue_t *group,
         ngx_tavus_finalize(r, ngx_tavus_call_send_problem(r, answer));
     }
 
+    ngx_tavus_line_forget(group->waiter.id);
+
     group->busy--;
 }
 

@@ -18,7 +18,11 @@
 /* seconds until somebody who was not held is to ask again */
 #define NGX_TAVUS_QUEUE_RETRY  5
 
-/* ms that a conversation is kept for a visitor who was not there for it */
+/*
+ * ms that a conversation is kept for a visitor who was not there for it: less
+ * than a ticket is known to have it, 60 seconds, and more than it is repeated
+ * for, 50, as what another node has told is noted a few seconds later.
+ */
 #define NGX_TAVUS_QUEUE_KEEP   58000
 
 

@@ -308,7 +308,10 @@ ngx_tavus_queue_timer_handler(ngx_event_t *ev)
 }
 
 
-/* another worker, or another node, may have told them meanwhile */
+/*
+ * Another worker may have told them meanwhile; or another node, whose looks
+ * note it in the database.
+ */
 
 static void
 ngx_tavus_queue_check_kept(ngx_tavus_queue_kept_t *kept)
@@ -352,7 +355,9 @@ ngx_tavus_queue_kept_told(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
     state = cJSON_GetObjectItemCaseSensitive(json, "state");
 
     taken = cJSON_IsString(state)
-            && ngx_strcmp(state->valuestring, "taken") == 0;
+            && ngx_strcmp(state->valuestring, "taken") == 0
+            && cJSON_IsFalse(cJSON_GetObjectItemCaseSensitive(json,
+                                                              "asked"));
 
     cJSON_Delete(json);
 

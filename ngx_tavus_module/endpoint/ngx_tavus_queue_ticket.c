@@ -120,7 +120,10 @@ ngx_tavus_queue_judge(ngx_tavus_queue_t *group, cJSON *json)
     } else if (ngx_strcmp(state, "asked") == 0) {
         group->doubtful = 1;
 
-    } else if (ngx_strcmp(state, "taken") == 0) {
+    } else if (ngx_strcmp(state, "taken") == 0
+               && cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json,
+                                                                "repeats")))
+    {
         ngx_tavus_queue_repeat(group, json);
 
     } else {

@@ -21,16 +21,20 @@
 
 /*
  * Tickets lapse after 90 seconds, as long as somebody looks: so the node that
- * was asked last goes on for that long, but not as often.
+ * was asked last goes on until the last of them has lapsed, but not as often.
+ * The database adds ten seconds, a mark is told for five, and a look may fail.
  */
 
-#define NGX_TAVUS_LINE_AFTER    100000
+#define NGX_TAVUS_LINE_AFTER    130000
 #define NGX_TAVUS_LINE_SLOW     5000
 
 #define NGX_TAVUS_LINE_SLOTS    2048        /* twice the tickets, at least */
 #define NGX_TAVUS_LINE_PROBES   32
 #define NGX_TAVUS_LINE_TOLD     256
 #define NGX_TAVUS_LINE_KEEP     120000
+
+/* ms for which the database is told that a ticket has its conversation */
+#define NGX_TAVUS_LINE_NOTE     30000
 
 
 typedef struct {
@@ -98,6 +102,7 @@ static void ngx_tavus_line_turn(void);
 static void ngx_tavus_line_look(void);
 static u_char *ngx_tavus_line_collect(ngx_tavus_line_sh_t *sh,
     ngx_msec_t since);
+static u_char *ngx_tavus_line_list(u_char *p, const uint8_t *id);
 static void ngx_tavus_line_looked(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static ngx_int_t ngx_tavus_line_take(const char *text, size_t len);
@@ -147,7 +152,7 @@ ngx_tavus_line_exit_process(void)
 
     p = &ngx_tavus_line;
 
-    p->line = NULL;
+    /* who is answered from here on, by the floors below, is still told of */
 
     if (p->timer.timer_set) {
         ngx_del_timer(&p->timer);
@@ -201,6 +206,10 @@ ngx_tavus_line_asked(const uint8_t id[TAVUS_UUID_LEN])
 
     line = ngx_tavus_line.line;
 
+    if (line == NULL) {
+        return 0;
+    }
+
     ngx_shmtx_lock(line->mutex);
     ngx_tavus_line_mark(line->sh, id);
     ngx_shmtx_unlock(line->mutex);
@@ -208,6 +217,26 @@ ngx_tavus_line_asked(const uint8_t id[TAVUS_UUID_LEN])
     ngx_tavus_line_refresh();
 
     return ngx_tavus_line_find(id);
+}
+
+
+void
+ngx_tavus_line_forget(const uint8_t id[TAVUS_UUID_LEN])
+{
+    ngx_uint_t         i;
+    ngx_tavus_line_t  *line;
+
+    line = ngx_tavus_line.line;
+
+    ngx_shmtx_lock(line->mutex);
+
+    for (i = 0; i < NGX_TAVUS_LINE_SLOTS; i++) {
+        if (ngx_memcmp(line->sh->slots[i].id, id, TAVUS_UUID_LEN) == 0) {
+            line->sh->slots[i].at = 0;
+        }
+    }
+
+    ngx_shmtx_unlock(line->mutex);
 }
 
 
@@ -554,24 +583,34 @@ ngx_tavus_line_look(void)
 }
 
 
-/* those of the last seconds too, of which a look that failed was to tell */
+/*
+ * Those of the last seconds too, of which a look that failed was to tell; and
+ * those that have been told of their conversation, so that another node, which
+ * made it, learns that somebody has it.
+ */
 
 static u_char *
 ngx_tavus_line_collect(ngx_tavus_line_sh_t *sh, ngx_msec_t since)
 {
-    char        text[TAVUS_UUID_TEXT_LEN];
     u_char     *asked, *p;
     ngx_uint_t  i, n;
 
-    asked = ngx_alloc(NGX_TAVUS_LINE_MAX * (TAVUS_UUID_TEXT_LEN + 1) + 3,
+    asked = ngx_alloc((NGX_TAVUS_LINE_MAX + NGX_TAVUS_LINE_TOLD)
+                      * (TAVUS_UUID_TEXT_LEN + 1) + 3,
                       ngx_cycle->log);
     if (asked == NULL) {
         return NULL;
     }
 
     p = asked;
-    *p++ = '{';
+    *p = '{';
     n = 0;
+
+    for (i = 0; i < NGX_TAVUS_LINE_TOLD; i++) {
+        if (ngx_tavus_line_fresh(sh->tells[i].at, NGX_TAVUS_LINE_NOTE)) {
+            p = ngx_tavus_line_list(p, sh->tells[i].id);
+        }
+    }
 
     for (i = 0; i < NGX_TAVUS_LINE_SLOTS && n < NGX_TAVUS_LINE_MAX; i++) {
 
@@ -582,18 +621,34 @@ ngx_tavus_line_collect(ngx_tavus_line_sh_t *sh, ngx_msec_t since)
             continue;
         }
 
-        if (n++) {
-            *p++ = ',';
-        }
-
-        tavus_uuid_format(sh->slots[i].id, text);
-        p = ngx_cpymem(p, text, TAVUS_UUID_TEXT_LEN);
+        p = ngx_tavus_line_list(p, sh->slots[i].id);
+        n++;
     }
+
+    /* the last comma, or nothing */
+
+    p += (p == asked);
 
     *p++ = '}';
     *p = '\0';
 
     return asked;
+}
+
+
+/* behind the comma, or bracket, that p is at; then p is at the next comma */
+
+static u_char *
+ngx_tavus_line_list(u_char *p, const uint8_t *id)
+{
+    char  text[TAVUS_UUID_TEXT_LEN];
+
+    tavus_uuid_format(id, text);
+
+    p = ngx_cpymem(p + 1, text, TAVUS_UUID_TEXT_LEN);
+    *p = ',';
+
+    return p;
 }
 
 
@@ -608,10 +663,6 @@ ngx_tavus_line_looked(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 
     ngx_free(p->asked);
     p->asked = NULL;
-
-    if (p->line == NULL) {
-        return;
-    }
 
     if (rc == NGX_OK
         && PQntuples(res) == 1

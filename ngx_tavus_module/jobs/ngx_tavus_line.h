@@ -84,8 +84,17 @@ void ngx_tavus_line_exit_process(void);
 void ngx_tavus_line_join(ngx_tavus_line_waiter_t *w);
 void ngx_tavus_line_leave(ngx_tavus_line_waiter_t *w);
 
-/* It was asked about once; its position, if that is known, else 0. */
+/*
+ * It was asked about once, or is in the line from now on; its position, if
+ * that is known, else 0.
+ */
 ngx_uint_t ngx_tavus_line_asked(const uint8_t id[TAVUS_UUID_LEN]);
+
+/*
+ * Who waited with it was told that it is lost.  If it could wait on, it does
+ * so when somebody asks, but not because somebody did just now.
+ */
+void ngx_tavus_line_forget(const uint8_t id[TAVUS_UUID_LEN]);
 
 /* What this worker has read of the last look. */
 const ngx_tavus_line_view_t *ngx_tavus_line_view(void);

@@ -1,7 +1,7 @@
 -- The waiting line: who comes first is served first, who does not ask loses the place.
 \ir setup.sql
 \ir wishes.psql
-SELECT plan(88);
+SELECT plan(101);
 
 CREATE FUNCTION pg_temp.look(asked jsonb DEFAULT '[]', budget jsonb DEFAULT '{"active":1,"line":3}') RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', l ->> 'free', (SELECT string_agg(ltrim(replace(t #>> '{}', '-', ''), '0'), ',' ORDER BY o)
@@ -15,6 +15,14 @@ $$;
 CREATE FUNCTION pg_temp.state(t int) RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', s ->> 'state', s ->> 'position', s ->> 'conversation_id')
       FROM tavus.line_ticket(pg_temp.ticket(to_jsonb(t))) s
+$$;
+CREATE FUNCTION pg_temp.told(t int) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', s ->> 'repeats', s ->> 'asked')
+      FROM tavus.line_ticket(pg_temp.ticket(to_jsonb(t))) s
+$$;
+CREATE PROCEDURE pg_temp.passed(i interval) LANGUAGE sql AS $$
+    UPDATE tavus.line SET granted_at = granted_at - i, asked_at = asked_at - i;
+    UPDATE tavus.events SET received_at = received_at - i WHERE event_type = 'conversation.created';
 $$;
 
 SELECT is(pg_temp.look(), '1', 'nobody waits');
@@ -52,7 +60,7 @@ SELECT is(pg_temp.line('[{"n":17,"t":2},{"n":17,"v":2,"t":17}]', '{"active":9,"l
 SELECT is(pg_temp.created(14), 's', 'created');
 SELECT is(tavus.line_ticket(pg_temp.ticket('2')) - 'event'::text,
     '{"state": "taken", "conversation_id": "c14", "conversation_url": "https://room/14", "status": "active",
-      "vertical": "general", "nonce": "00000000000000000000000000000014"}', 'taken');
+      "vertical": "general", "nonce": "00000000000000000000000000000014", "repeats": true, "asked": false}', 'taken');
 SELECT is(tavus.line_ticket(pg_temp.ticket('2')) #>> '{event,conversation_url}', 'https://room/14', 'with all that is known');
 SELECT is(pg_temp.line('[{"n":18,"t":2}]', '{"active":9,"line":3}'), 'taken c14', 'however often');
 SELECT is(pg_temp.look(), '0', 'it waits no more');
@@ -60,7 +68,13 @@ SELECT is(pg_temp.rec('[{"i":100,"s":"browser","k":2,"t":"page_view","c":"c14"}]
           'till the visitor is there');
 SELECT is(pg_temp.line('[{"n":18,"t":2}]', '{"active":9,"line":3}'), 'unknown_ticket', 'then it is used');
 SELECT is(pg_temp.created(13) || pg_temp.state(3), 'staken c13', 'another');
-UPDATE tavus.line SET granted_at = granted_at - interval '59 seconds';
+SELECT is(pg_temp.look('[3]') || pg_temp.told(3), '0true false', 'whoever asks just then may be gone already');
+CALL pg_temp.passed('49 seconds');
+SELECT is(pg_temp.told(3), 'true false', 'it is repeated');
+SELECT is(pg_temp.look('[3]') || pg_temp.told(3), '0true true', 'which a node has noted here');
+CALL pg_temp.passed('2 seconds');
+SELECT is(pg_temp.told(3), 'false true', 'but not to its very end');
+CALL pg_temp.passed('8 seconds');
 SELECT is(pg_temp.state(3), 'taken c13', 'for a minute');
 SELECT is((SELECT count(*) FROM tavus.events WHERE event_type = 'conversation.created'
               AND received_at > now() - interval '1 hour'), 2::bigint, 'of its record');
@@ -94,6 +108,18 @@ SELECT is(pg_temp.rec(jsonb_build_array(jsonb_build_object('id', overlay(gen_ran
 SELECT pg_sleep(0.01) \g /dev/null
 SELECT is(pg_temp.look('[31]', '{"active":3,"line":3}'), '3 31,33', 'there are places again');
 
+-- ---- Tavus was not asked
+DELETE FROM tavus.line;
+DELETE FROM tavus.places;
+SELECT is(pg_temp.line('[{"n":37},{"n":38,"v":38,"t":38}]'), 'granted, waits 38 1', 'one waits');
+DELETE FROM tavus.places;
+SELECT is(pg_temp.line(format('[{"n":%s,"v":38,"t":%1$s}]', n)::jsonb) || pg_temp.failed(n, reason) || pg_temp.look('[38]'),
+          'granteds1 38', reason || ': it waits on')
+  FROM unnest(ARRAY['abandoned', 'not_sent', 'unreachable', 'timeout']) WITH ORDINALITY AS u (reason, o),
+       LATERAL (SELECT 40 + o::int AS n OFFSET 0) x;
+SELECT is(pg_temp.line('[{"n":45,"v":38,"t":45}]') || pg_temp.failed(45, 'refused') || pg_temp.state(38),
+          'grantedsunknown', 'refused: it does not');
+
 -- ---- who does not ask
 DELETE FROM tavus.line;
 DELETE FROM tavus.places;
@@ -114,7 +140,16 @@ SELECT is(pg_temp.look(), '0 53,55', 'none is lost');
 SELECT is(pg_temp.look(), '0 53,55', 'nor at once after it');
 UPDATE tavus.budget SET spare_until = now();
 SELECT is(pg_temp.look(), '0 55', 'but then');
-UPDATE tavus.line SET asked_at = asked_at - interval '16 minutes';
+UPDATE tavus.line SET asked_at = asked_at - interval '10 minutes';
+UPDATE tavus.budget SET looked_at = looked_at - interval '8 minutes', spare_until = NULL;
+SELECT is(pg_temp.line('[{"n":58,"t":58}]', '{"active":2,"line":3}'), 'granted',
+          'who was overdue before nobody looked is in nobody''s way');
+DELETE FROM tavus.places WHERE nonce = pg_temp.num('58');
+SELECT is(pg_temp.line('[{"n":59,"t":59}]') || pg_temp.look(), 'waits 59 10 59', 'nor is there');
+UPDATE tavus.line SET asked_at = asked_at - interval '10 minutes';
+UPDATE tavus.budget SET looked_at = looked_at - interval '8 minutes', spare_until = looked_at - interval '7 minutes';
+SELECT is(pg_temp.look(), '0 59', 'but for those that were spared then');
+UPDATE tavus.line SET asked_at = asked_at - interval '6 minutes';
 UPDATE tavus.budget SET looked_at = looked_at - interval '16 minutes';
 SELECT is(pg_temp.line('[{"n":56,"t":56}]'), 'waits 56 1', 'nor for ever');
 SELECT is((SELECT count(*) FROM tavus.line WHERE asked_at > now() - interval '1 second'), 1::bigint, 'one');
