@@ -625,9 +625,11 @@ ngx_tavus_line_collect(ngx_tavus_line_sh_t *sh, ngx_msec_t since)
         n++;
     }
 
-    /* the last comma, or nothing */
+    /* over the last comma, if there is one */
 
-    p += (p == asked);
+    if (p == asked) {
+        p++;
+    }
 
     *p++ = '}';
     *p = '\0';
