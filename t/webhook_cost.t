@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
-# What a forged webhook costs.
-# alone: it is measured in CPU time of the worker.
+# alone
+# What a forged webhook costs, in CPU time of the worker.
 # Without a proof nobody's body is waited for, where it cannot be in the body;
 # with a wrong one nothing is parsed.
 
@@ -49,13 +49,19 @@ sub cpu {
     return (split ' ', readline $fh)[0] / 1e6;
 }
 
-sub cost ($path, $body, %headers) {
-    return min map {
-        my $from = cpu();
-        my $code = $t->post($path, $body, \%headers)->code;
-        is $code, 401 if $code != 401;
-        cpu() - $from;
-    } 1 .. 5;
+# The least of some tries, in turns, as the machine may be slow for a while.
+sub cost (@what) {
+    my @least;
+    for (1 .. 8) {
+        for my $i (0 .. $#what) {
+            my ($path, $body, %headers) = $what[$i]->@*;
+            my $from = cpu();
+            my $code = $t->post($path, $body, \%headers)->code;
+            is $code, 401 if $code != 401;
+            $least[$i] = min($least[$i] // 'inf', cpu() - $from);
+        }
+    }
+    return @least;
 }
 
 my %proof = (
@@ -69,17 +75,16 @@ my %proof = (
 
 for my $name (sort keys %proof) {
     my ($path, %headers) = $proof{$name}->@*;
-    my $hard = cost($path, '{"a":[' . '1,' x $n . '1]}', %headers);
-    my $easy = cost($path, '{"a":["' . 'x' x (2 * $n - 1) . '"]}', %headers);
-    cmp_ok $hard, '<', 1.5 * $easy + 2, "$name: nothing is parsed";
+    my ($hard, $easy) = cost([$path, '{"a":[' . '1,' x $n . '1]}', %headers],
+        [$path, '{"a":["' . 'x' x (2 * $n - 1) . '"]}', %headers]);
+    cmp_ok $hard, '<', 2 * $easy + 2, "$name: nothing is parsed";
     diag sprintf '%s: %.1f and %.1f ms', $name, $hard, $easy;
 }
 
 # one in the body is looked for, and that is all
-my $member = cost('/api/tavus/webhook', '{"a":[' . '1,' x $n
-    . qq(1],"signature":"$zeros"}));
-my $header = cost('/api/tavus/webhook', '{"a":[' . '1,' x $n . '1]}',
-    'X-Tavus-Signature' => $zeros);
+my ($member, $header) = cost(['/api/tavus/webhook', '{"a":[' . '1,' x $n
+    . qq(1],"signature":"$zeros"})], ['/api/tavus/webhook', '{"a":[' . '1,' x $n . '1]}',
+    'X-Tavus-Signature' => $zeros]);
 diag sprintf 'a member: %.1f and %.1f ms', $member, $header;
 cmp_ok $member, '<', 3 * $header + 2, 'a member is found without a parser';
 

@@ -34,9 +34,22 @@ sub hurry {
         WHERE due_at > now() AND nonce = decode(?, 'hex')}, {}, $nonce);
 }
 
+# Tavus ends what nobody joins.
+sub unjoined {
+    my ($nonce) = @_;
+    my ($id) = $db->selectrow_array(q{SELECT conversation_id FROM tavus.intents
+        WHERE nonce = decode(?, 'hex')}, {}, $nonce);
+    return leave($id);
+}
+sub leave {
+    my ($id) = @_;
+    $t->ua->post($box->url . "/v2/conversations/$id/end", {'x-api-key' => $box->api_key});
+    return end_call($t, $id);
+}
+
 my $made = 0;
 sub killed {
-    my ($name, $begin, $reached, $at_tavus) = @_;
+    my ($name, $begin, $reached, $at_tavus, $announced) = @_;
     subtest $name => sub {
         $begin->();
         my $s = $t->socket;
@@ -58,17 +71,14 @@ sub killed {
         $made++;
         is asked($t), $made, 'Tavus was asked so often';
 
+        unjoined($dead) if $announced;
         wait_ok { hurry($dead); used($t) == 1 } 'the place of the dead is found free', 60;
         is scalar($box->conversations('active')), 1, 'and nothing of it is left at Tavus';
         my $other = granted($t, 'somebody else has it');
         $made++;
         refused($t, 'and no third', [503, 'at_capacity', undef]);
 
-        for ($id, $other) {
-            $t->ua->post($box->url . "/v2/conversations/$_/end",
-                {'x-api-key' => $box->api_key});
-            end_call($t, $_);
-        }
+        leave($_) for $id, $other;
         is used($t), 0, 'all are free';
         done_testing;
     };
@@ -90,7 +100,7 @@ killed('while what Tavus answered is committed', sub {
 }, sub {
     hold('nobody') if asked($t) == $made + 1;
     waits('record');
-}, 1);
+}, 1, 1);
 
 is $db->selectrow_array(q{SELECT count(*) FROM tavus.events
     WHERE event_type = 'conversation.create_failed'
