@@ -53,7 +53,7 @@ wait_ok { $waiting->() == 5 } 'webhooks wait';
 $pid = $t->pid;
 $t->signal('QUIT');
 is_deeply {answers(@webhooks)}, {503 => 5}, 'webhooks';
-wait_ok { !alive($pid) } 'and none waits for it', 10;
+wait_ok { !alive($pid) } 'and none waits for it', 30;
 $t->pg->thaw;
 $t->stop;
 
