@@ -51,6 +51,9 @@ my $made = 0;
 sub killed {
     my ($name, $begin, $reached, $at_tavus, $announced) = @_;
     subtest $name => sub {
+        # what a worker begins with has been committed
+        wait_ok { $t->webhook(tavus_event('system.replica_joined', $name))->code == 200 }
+            'the worker stores';
         $begin->();
         my $s = $t->socket;
         $s->send(create_bytes());
