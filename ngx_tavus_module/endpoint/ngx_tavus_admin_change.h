@@ -45,7 +45,7 @@ char *ngx_tavus_admin_change_text(ngx_tavus_admin_change_t *change,
  * returns NULL, 503 if it cannot be made; finalizes the request.
  *
  * The statement is a call of tavus.trail_changed() around that of the change,
- * so that the event that tells of it, of the type given ("admin.…"), is of the
+ * so that the event that tells of it, of the type given ("admin.*"), is of the
  * same transaction; its last value is made here.  object is what was changed,
  * ids and words alone, and is freed.
  */
