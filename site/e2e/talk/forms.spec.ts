@@ -192,6 +192,29 @@ test.describe('pricing', () => {
     await expect(page.locator('[data-total]')).toHaveText('$1,619');
   });
 
+  for (const width of [390, 1280]) {
+    test(`what is pressed as the form wakes is pressed, ${width} wide`, async ({ page }) => {
+      let wake = () => {};
+      const sleeps = new Promise<void>((done) => { wake = done; });
+      const button = page.getByRole('button', { name: 'Choose it' });
+
+      await page.setViewportSize({ width, height: 800 });
+      await page.route(/\/_a\/Pricing\.[^/]*\.js$/, async (r) => { await sleeps; await r.continue(); });
+      await page.goto('/pricing');
+      await page.getByLabel('Conversations a month').fill('2000');
+      await button.hover();
+      const before = (await button.boundingBox())!.y;
+      await page.mouse.down();
+      wake();
+      await page.waitForLoadState('networkidle');
+      await page.mouse.up();
+      await expect(page.locator('[data-best]')).toContainText('Scale and 3');
+      await expect(page.locator('[data-total]')).toHaveText('$1,619');
+      // nor does the estimate move it
+      expect((await button.boundingBox())!.y).toBeCloseTo(before, 0);
+    });
+  }
+
   test('a checkout that does not open says why, and charges nobody', async ({ page }) => {
     let answer: Parameters<Route['fulfill']>[0] | 'gone' = 'gone';
     const sent: Record<string, unknown>[] = [];

@@ -175,14 +175,14 @@ export function Pricing() {
             {best
               ? <>
                   <p className="text-muted">minutes a month. They cost least with</p>
-                  <p className="mt-3 text-lg" data-best>
+                  <p className="mt-3 min-h-[3lh] text-lg sm:min-h-[2lh]" data-best>
                     <b className="font-bold">{planName(best.plan)}</b>
                     {best.packs > 0 && <> and {best.packs} × 1,000 more minutes</>}, <b className="font-bold">{cost(best.amount)}</b> {best.packs > 0 ? 'in such a month' : 'a month'}
                   </p>
                 </>
               : <>
                   <p className="text-muted">minutes a month. That is more than the plans below hold.</p>
-                  <p className="mt-3 text-lg" data-best><a className="link" href="/contact">Write to us</a>, and we find a way.</p>
+                  <p className="mt-3 min-h-[3lh] text-lg sm:min-h-[2lh]" data-best><a className="link" href="/contact">Write to us</a>, and we find a way.</p>
                 </>}
           </div>
           <Button variant="outline" size="sm" className="needs-js mt-5" disabled={!best} onClick={choose}>Choose it</Button>
