@@ -9,7 +9,8 @@ use Tavus::Test::Budget;
 use Tavus::Test::Process qw(alive);
 
 my $t = Tavus::Test->new(http => {tavus_budget => 'active=1',
-    tavus_store_timeout => '5s', tavus_journal => '%%DIR%%/journal'})->start;
+    # less than the lock_timeout of what is recorded
+    tavus_store_timeout => '3s', tavus_journal => '%%DIR%%/journal'})->start;
 my ($db, $lock) = ($t->db, $t->pg->connect);
 my $judged = q{SELECT count(*) FROM pg_stat_activity
     WHERE wait_event_type = 'Lock' AND query LIKE '%record_wishes(%'};
