@@ -61,7 +61,8 @@ RETURN CASE WHEN verification = '{"method":"repair"}' THEN ',"repaired":true' EL
 -- (a conversation, or one of the rarer sources or types) narrows the scan; what none can is
 -- looked for in steps, bounded in rows and in bytes of bodies, while there is time (50 ms).  Then
 -- the page ends early, with a cursor to go on from and how far it came: a short page is the last
--- one only if next_cursor is null.
+-- one only if next_cursor is null.  What admins have looked at, which includes this, is shown to who asks for
+-- it by event_type.
 CREATE OR REPLACE FUNCTION tavus.admin_events(
     type text DEFAULT NULL, event_type text DEFAULT NULL, source text DEFAULT NULL,
     conversation_id text DEFAULT NULL, q text DEFAULT NULL, from_ timestamptz DEFAULT NULL,
@@ -149,6 +150,10 @@ BEGIN
 
     IF far = '' THEN
         chunk := wanted + 1;
+    END IF;
+
+    IF NOT coalesce(tavus.trails('server', event_type), false) THEN
+        far := far || ' AND NOT tavus.looks(s.source, s.event_type)';
     END IF;
 
     LOOP

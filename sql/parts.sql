@@ -86,6 +86,11 @@ CREATE OR REPLACE FUNCTION tavus.trails(source text, event_type text) RETURNS bo
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN source = 'server' AND starts_with(event_type, 'admin.');
 
+-- Whether it tells what an admin has looked at, which is in no list but of just these.
+CREATE OR REPLACE FUNCTION tavus.looks(source text, event_type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN source = 'server' AND event_type = 'admin.viewed';
+
 -- What tells that somebody, or something, was erased: by its id alone.
 CREATE OR REPLACE FUNCTION tavus.erased_type(what text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

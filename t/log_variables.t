@@ -97,7 +97,7 @@ logs('webhook', sub { $t->webhook(tavus_event('x.y', 'c1')) }, status => 200,
     verify => 'signature', key_id => 'k1');
 logs('webhook, forged', sub { $t->webhook('{}', unsigned => 1) },
     status => 401, verify => 'missing');
-logs('admin', sub { $t->admin('/api/admin/events') }, status => 200);
+logs('admin', sub { $t->admin('/api/admin/events') }, status => 200, @stored);
 logs('health', sub { $t->get('/health') }, status => 200);
 logs('metrics', sub { $t->get('/metrics') }, status => 200);
 logs('a file', sub { $t->get('/') }, status => 200);

@@ -19,7 +19,8 @@ my $from = time;
 
 my @events = map { tavus_event('system.replica_joined', "c$_") } 1 .. 20;
 my (%status, @sockets);
-my $admin = $t->socket->send("GET /api/admin/events HTTP/1.1\r\nHost: x\r\n"
+# what is no look, or it would be what is in flight
+my $admin = $t->socket->send("GET /api/admin/alerts HTTP/1.1\r\nHost: x\r\n"
     . "Authorization: " . $t->admin_headers->{Authorization} . "\r\n\r\n");
 my $first = $t->socket->send(webhook_bytes($t, $events[0]));
 is $first->response->{status}, 503, 'in flight';

@@ -38,6 +38,10 @@ for (
     ['subscriptions?ours=true&to=2026-12-01T00:00:00Z', 200, 'subscriptions',
         {ours => 'true', to => '2026-12-01'}],
     ['quarantine', 200, 'quarantine'],
+    ['events', 200, 'events'],
+    ['events?q=ada&source=browser&type=error', 200, 'events',
+        {q => true, source => 'browser', type => 'error'}],
+    ['conversations?status=active', 200, 'conversations', {status => 'active'}],
     ['conversations/c1', 404, 'conversations/{id}', {id => 'c1'}],
     ["events/$id", 404, 'events/{id}', {id => $id}],
 ) {
@@ -61,9 +65,19 @@ is_deeply [trail()], [], 'no other look';
 look('leads?handled=1', 400);
 look('leads?q=1', 400);
 look('events/x', 404);
-look($_) for qw(alerts deliveries conversations events events?q=ada);
+look('events?q=ada&sort=1', 400);
+look($_) for qw(alerts deliveries budget);
 is $t->get('/api/admin/leads?handled=false')->code, 401, 'who is nobody';
 is_deeply [trail()], [], 'nothing of it';
+
+# ---- looks are listed where they are asked for
+sub listed { return $t->admin("/api/admin/events$_[0]")->json->{events}->@* }
+is_deeply [map { scalar grep { $_->{event_type} eq 'admin.viewed' } listed($_) }
+    '', '?source=server', '?event_type=conversation.*'], [0, 0, 0], 'no look among what happened';
+for ('?event_type=admin.viewed', '?event_type=admin.*&q=leads') {
+    ok scalar listed($_), "a look in $_";
+}
+trail();
 
 # ---- a HEAD is as good as a look
 is $t->request(HEAD => '/api/admin/leads?handled=false', '',

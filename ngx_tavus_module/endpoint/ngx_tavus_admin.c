@@ -127,7 +127,7 @@ static ngx_uint_t ngx_tavus_admin_prefix(ngx_http_core_loc_conf_t *clcf);
 static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
 
     { ngx_string("events"),
-      ngx_tavus_stmt_admin_events, 0, NULL,
+      ngx_tavus_stmt_admin_events, 0, "events",
       { { "type", 16, ngx_tavus_arg_type },
         { "event_type", 200, ngx_tavus_arg_text },
         { "source", 32, ngx_tavus_arg_text },
@@ -143,7 +143,7 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
       { { "id", 36, ngx_tavus_arg_uuid } } },
 
     { ngx_string("conversations"),
-      ngx_tavus_stmt_admin_conversations, 0, NULL,
+      ngx_tavus_stmt_admin_conversations, 0, "conversations",
       { { "status", 16, ngx_tavus_arg_status },
         { "vertical", 32, ngx_tavus_arg_text },
         { "from", 64, ngx_tavus_arg_time },

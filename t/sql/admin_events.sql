@@ -1,6 +1,6 @@
 -- Pages, filters and single events, as the admin API shows them.
 \ir setup.sql
-SELECT plan(37);
+SELECT plan(40);
 
 -- numbers of the events of a page, and pages followed to the end
 CREATE TEMP TABLE numbers AS SELECT n, pg_temp.id(n) AS id FROM generate_series(1, 2000) n;
@@ -112,6 +112,16 @@ SELECT is(tavus.admin_quarantine(1)::jsonb #>> '{events,0,id}', pg_temp.id(51)::
 SELECT is(tavus.admin_quarantine(1, (tavus.admin_quarantine(1)::jsonb ->>
     'next_cursor')::bigint)::jsonb
           #>> '{events,0,id}', pg_temp.id(50)::text, 'page by page');
+
+-- what admins looked at is listed by itself alone
+SELECT is(pg_temp.rec((SELECT jsonb_agg(jsonb_build_object('i', n, 's', 'server',
+    't', CASE WHEN n % 2 = 0 THEN 'admin.lead_handled' ELSE 'admin.viewed' END))
+    FROM generate_series(1001, 1006) n)), repeat('s', 6), 'looks, and what was done');
+SELECT is(pg_temp.nums(p.page) || pg_temp.nums(tavus.admin_events(
+              cursor_ => (p.page::jsonb ->> 'next_cursor')::uuid, limit_ => 1)),
+          '{1006,1004,1002}', 'what was done, page by page')
+  FROM (SELECT tavus.admin_events(limit_ => 2) AS page) p;
+SELECT is(pg_temp.nums(tavus.admin_events(event_type => 'admin.viewed')), '{1005,1003,1001}', 'looks');
 
 -- what the API sends, in pieces of bytes: no character is too wide to be cut
 SELECT is((SELECT convert_from(string_agg(p, ''), 'UTF8')
