@@ -358,7 +358,8 @@ BEGIN
             spot := array_position(queue, mine);
         END IF;
 
-        turn := coalesce(spot, cardinality(queue) + 1);
+        -- who waits for a line that was taken out has no claim
+        turn := CASE WHEN line_ > 0 THEN coalesce(spot, cardinality(queue) + 1) ELSE 1 END;
 
         LOOP
             full_ := line_ > 0 AND tavus.budget_full(b, at);

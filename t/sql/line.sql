@@ -1,7 +1,7 @@
 -- The waiting line: who comes first is served first, who does not ask loses the place.
 \ir setup.sql
 \ir wishes.psql
-SELECT plan(101);
+SELECT plan(103);
 
 CREATE FUNCTION pg_temp.look(asked jsonb DEFAULT '[]', budget jsonb DEFAULT '{"active":1,"line":3}') RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', l ->> 'free', (SELECT string_agg(ltrim(replace(t #>> '{}', '-', ''), '0'), ',' ORDER BY o)
@@ -35,6 +35,9 @@ SELECT is(pg_temp.line('[{"n":6,"t":6}]', '{"active":1}'), 'busy', 'and where no
 SELECT is(pg_temp.places() || pg_temp.day(), '11 600', 'no place for them');
 SELECT is((SELECT count(*) FROM tavus.events), 1::bigint, 'no event either');
 SELECT is(pg_temp.look(), '0 2,3,4', 'in their order');
+SELECT is(pg_temp.line('[{"n":20,"a":20,"t":20}]', '{"active":2}') || pg_temp.line('[{"n":21,"a":21,"t":2}]', '{"active":2}'),
+          'grantedwaits 2 1', 'the line was taken out: who waits holds no place');
+SELECT is(pg_temp.failed(20, 'refused') || pg_temp.look(), 's0 2,3,4', 'and it was put back');
 SELECT is(pg_temp.state(2) || ', ' || pg_temp.state(4) || ', ' || pg_temp.state(5), 'waits 1, waits 3, unknown', 'each knows its own');
 
 -- ---- one place a visitor, one an address
