@@ -64,6 +64,7 @@ typedef struct {
     void                           *state;      /* the handler's own */
     void                           *body;       /* of ngx_tavus_request.c */
     void                           *auth;       /* of ngx_tavus_auth.c */
+    void                           *stream;     /* of ngx_tavus_stream.c */
 
     unsigned                        guarded:1;
     unsigned                        cors:1;     /* origins are judged */
