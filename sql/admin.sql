@@ -281,45 +281,6 @@ AS $$
      GROUP BY w.n
 $$;
 
--- One Conversation: the seed's names, and what we know beyond it.  Where conversation.created has
--- not come (yet), the intent that its nonce binds speaks for it; persona and replica that neither
--- tells are as Tavus has told them.
-CREATE OR REPLACE FUNCTION tavus.conversation_json(c tavus.conversations) RETURNS jsonb
-LANGUAGE sql STABLE
-AS $$
-    SELECT jsonb_build_object(
-               'id', c.id,
-               'url', c.url,
-               'personaId', coalesce(CASE WHEN k.known THEN c.persona_id
-                                          ELSE i.persona_id END, c.told_persona),
-               'replicaId', coalesce(CASE WHEN k.known THEN c.replica_id
-                                          ELSE i.replica_id END, c.told_replica),
-               'vertical', CASE WHEN k.known THEN c.vertical ELSE i.vertical END,
-               'memoryStores', coalesce(CASE WHEN k.known THEN c.memory_stores
-                                             ELSE i.memory_stores END, '{}'),
-               'documentTags', coalesce(CASE WHEN k.known THEN c.document_tags
-                                             ELSE i.document_tags END, '{}'),
-               'status', CASE WHEN c.ended THEN 'ended' ELSE 'active' END,
-               'createdAt', tavus.iso(tavus.uuid_time(c.created_id)))
-           || jsonb_strip_nulls(jsonb_build_object(
-               'endedAt', tavus.iso(tavus.uuid_time(
-                   coalesce(least(c.shutdown_id, c.closed_id),
-                            CASE WHEN c.announced_ended THEN c.announced_id END))),
-               'started_at', tavus.iso(tavus.uuid_time(c.started_id)),
-               'shutdown_reason', coalesce(c.shutdown_reason, c.closed_reason),
-               'session_id', CASE WHEN k.known THEN c.session_id ELSE i.session_id END,
-               'utm_source', CASE WHEN k.known THEN c.utm_source ELSE i.utm_source END,
-               'utm_medium', CASE WHEN k.known THEN c.utm_medium ELSE i.utm_medium END,
-               'utm_campaign', CASE WHEN k.known THEN c.utm_campaign ELSE i.utm_campaign END,
-               'consent', CASE WHEN k.known THEN c.consent ELSE i.consent END,
-               'user_id', CASE WHEN k.known THEN c.user_id ELSE i.user_id END,
-               'transcript_event_id', c.transcript_id,
-               'recording_event_id', c.recording_id,
-               'perception_event_id', c.perception_id))
-      FROM (SELECT c.announced_id IS NOT NULL AS known) k
-      LEFT JOIN tavus.intents i ON NOT k.known AND i.nonce = c.nonce
-$$;
-
 -- A page of conversations, newest first by createdAt; cursor_ is the next_cursor of the page
 -- before (22023 if it is not one).  As with events, a filter that no index answers is looked for
 -- while there is time.
@@ -391,7 +352,7 @@ BEGIN
              SELECT (SELECT count(*) FROM s),
                     (SELECT (s.c).created_id FROM s ORDER BY s.n DESC LIMIT 1),
                     (SELECT (s.c).id FROM s ORDER BY s.n DESC LIMIT 1),
-                    ARRAY(SELECT tavus.conversation_json(f.c)::text FROM f ORDER BY f.n),
+                    ARRAY(SELECT tavus.conversation_full(f.c)::text FROM f ORDER BY f.n),
                     ARRAY(SELECT (f.c).created_id || '':'' || (f.c).id FROM f ORDER BY f.n)',
             near, far)
            INTO seen, hi, hi_id, page, keys
@@ -417,56 +378,6 @@ BEGIN
     RETURN concat('{"conversations":[', array_to_string(all_rows[:wanted], ','),
                   '],"next_cursor":', coalesce(to_json(next_)::text, 'null'),
                   ',"searched_to":"' || searched || '"', '}');
-END
-$$;
-
--- A conversation with its timeline (oldest first, at most 1,000 events, of which 4 MiB are shown as
--- in a list, and then only bodies of up to 2 KiB) and the transcript: what people said, and apart
--- from it all other rows; NULL if there is no such conversation.  What browsers have relayed takes
--- the places and bytes that others leave: who holds an end token can push nothing out but more of the
--- same.
-CREATE OR REPLACE FUNCTION tavus.admin_conversation(id text) RETURNS text
-LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, tavus, pg_temp
-SET enable_seqscan = off
-SET enable_bitmapscan = off
-SET jit = off
-AS $$
-DECLARE
-    c      tavus.conversations;
-    events text;
-    said   text;
-    other  text;
-BEGIN
-    SELECT k.* INTO c FROM tavus.conversations k WHERE k.id = $1 AND NOT k.erased;
-    IF NOT FOUND THEN
-        RETURN NULL;
-    END IF;
-
-    SELECT string_agg(tavus.event_json(t.id, t.received_at, t.kind, t.source, t.event_type,
-                                       t.conversation_id, t.body,
-                                       CASE WHEN t.upto <= 4194304 THEN 65536 ELSE 2048 END)
-                      || tavus.repaired(t.verification) || '}', ',' ORDER BY t.id)
-      INTO events
-      FROM (SELECT l.*, sum(least(octet_length(l.body), 65536))
-                            OVER (ORDER BY l.relayed, l.id) AS upto
-              FROM (-- by the index of timelines, not the one of sources: hence the texts
-                    (SELECT e.*, false AS relayed FROM tavus.events e
-                      WHERE e.conversation_id = $1 AND e.source || '' <> 'browser'
-                      ORDER BY e.id LIMIT 1000)
-                    UNION ALL
-                    (SELECT e.*, true FROM tavus.events e
-                      WHERE e.conversation_id = $1 AND e.source || '' = 'browser'
-                      ORDER BY e.id LIMIT 1000)
-                    ORDER BY relayed, id LIMIT 1000) l) t;
-
-    SELECT t.said, t.other INTO said, other
-      FROM tavus.events e, tavus.transcript(e.body, tavus.uuid_time(c.started_id)) t
-     WHERE e.id = c.transcript_id;
-
-    RETURN concat(left(tavus.conversation_json(c)::text, -1), ',"events":[', events,
-                  '],"transcript":', coalesce(said, 'null'), ',"transcript_other":' || other,
-                  '}');
 END
 $$;
 

@@ -43,9 +43,7 @@ AS $$
            CASE o.over WHEN 'failed' THEN 0
                        WHEN 'ended' THEN
                             CASE WHEN c.ended_id IS NULL THEN 0
-                                 ELSE least(greatest(ceil(extract(epoch FROM
-                                          tavus.uuid_time(c.ended_id) - tavus.uuid_time(c.created_id))),
-                                      0), p.seconds)::int END
+                                 ELSE least(tavus.call_seconds(c.created_id, c.ended_id, NULL), p.seconds) END
                        ELSE p.seconds END,
            i.conversation_id, i.reason, i.failed_id, c.ended_id
       FROM tavus.places p

@@ -54,6 +54,7 @@ GRANT EXECUTE ON FUNCTION
     tavus.admin_quarantine(int, bigint),
     tavus.admin_conversations(text, text, timestamptz, timestamptz, int, text),
     tavus.admin_conversation(text),
+    tavus.admin_conversation(text, text, uuid, uuid, int, int),
     tavus.admin_deliveries(text, text, int, bigint),
     tavus.admin_orders(text, text, boolean, timestamptz, timestamptz, int, uuid),
     tavus.admin_subscriptions(text, boolean, timestamptz, timestamptz, int, uuid),

@@ -295,6 +295,7 @@ SET LOCAL lock_timeout = '300ms';
 \ir mail.sql
 \ir alerts.sql
 \ir trail.sql
+\ir conversations.sql
 \ir admin.sql
 \ir access.sql
 \ir grants.sql

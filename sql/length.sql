@@ -12,6 +12,15 @@ AS $$
              WHERE e.id = event OFFSET 0) d
 $$;
 
+-- For how many seconds a conversation counts, for the budget, in statistics and in lists, from these of its
+-- columns: from its creation, as Tavus counts, to the first end that is known, rounded up; NULL while none
+-- is known.
+CREATE OR REPLACE FUNCTION tavus.call_seconds(created_id uuid, shutdown_id uuid, closed_id uuid) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN coalesce(shutdown_id, closed_id) IS NOT NULL
+            THEN least(greatest(ceil(extract(epoch FROM tavus.uuid_time(least(shutdown_id, closed_id))
+                                                        - tavus.uuid_time(created_id))), 0), 2147483647)::int END;
+
 -- Tells the owner, once each, of those among these conversations that Tavus ended for their length
 -- well before the length that was asked for: its plan allows no more, and it says so nowhere.  What
 -- counts is the time since the create, the longest that may be meant; half a minute is for clocks that

@@ -85,40 +85,81 @@ BEGIN
 END
 $$;
 
--- The transcript in the body of an event, of 10,000 rows at most, as two lists in JSON: what people
--- said, in the order that Tavus gives, and all other rows: the system's, tools' and their calls, and
--- empty ones.  Each row is as it came but for these: its place in the whole ("n", from 0), of what was
--- said the role (user or assistant, whatever Tavus calls them) and the content (text), and the time
--- ("at"), if it has one in any form: its own, or of its seconds from the start, which the first row
--- with both tells, or else started_.  NULL if there is no list.
+-- Who says it, whatever Tavus calls the two; NULL of a row of the system or a tool.
+CREATE OR REPLACE FUNCTION tavus.speaker(item jsonb) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN lower(tavus.str(item, 'role')) IN ('user', 'visitor', 'participant') THEN 'user'
+            WHEN lower(tavus.str(item, 'role')) IN ('assistant', 'pal', 'replica', 'persona', 'face')
+            THEN 'assistant' END;
+
+-- What the visitor said first, out of the transcript in the body of an event: 200 characters of it at most,
+-- in one line; NULL if nothing.
+CREATE OR REPLACE FUNCTION tavus.first_question(body bytea) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+AS $$
+DECLARE
+    list jsonb := tavus.body_jsonb(body) #> '{properties,transcript}';
+    item jsonb;
+    said text;
+BEGIN
+    IF jsonb_typeof(list) IS DISTINCT FROM 'array' THEN
+        RETURN NULL;
+    END IF;
+
+    FOR item IN SELECT e.item FROM jsonb_array_elements(list) WITH ORDINALITY AS e (item, ord)
+                 WHERE e.ord <= 10000 AND jsonb_typeof(e.item) = 'object' ORDER BY e.ord
+    LOOP
+        CONTINUE WHEN tavus.speaker(item) IS DISTINCT FROM 'user';
+
+        -- of one that goes on for long no more is looked at than can be shown
+        said := btrim(regexp_replace(left(tavus.spoken(item -> 'content'), 2000), '[[:space:]]+', ' ', 'g'));
+
+        IF said <> '' THEN
+            RETURN CASE WHEN length(said) > 200 THEN left(said, 199) || '…' ELSE said END;
+        END IF;
+    END LOOP;
+
+    RETURN NULL;
+END
+$$;
+
+-- The transcript in the body of an event, from its row from_ on, of 10,000 rows at most, or so many as have
+-- room_ bytes in all, one at least, as two lists in JSON: what people said, in the order that Tavus gives,
+-- and all other rows: the system's, tools' and their calls, and empty ones.  Each row is as it came but for
+-- these: its place in the whole ("n", from 0), of what was said the role (user or assistant, whatever Tavus
+-- calls them) and the content (text), and the time ("at"), if it has one in any form: its own, or of its
+-- seconds from the start, which the first row with both tells, or else started_.  next_ is the row to go on
+-- from, NULL if that was all.  NULL if there is no list.
 CREATE OR REPLACE FUNCTION tavus.transcript(
-    body bytea, started_ timestamptz, OUT said text, OUT other text)
+    body bytea, started_ timestamptz, from_ int, room_ int, OUT said text, OUT other text, OUT next_ int)
 LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
     list jsonb := tavus.body_jsonb(body) #> '{properties,transcript}';
+    upto int := least(from_::bigint + 10000, 2147483647);
 BEGIN
     IF jsonb_typeof(list) IS DISTINCT FROM 'array' THEN
         RETURN;
     END IF;
 
-    WITH item AS MATERIALIZED (
-        SELECT i.item, i.ord - 1 AS n,
-               CASE WHEN i.role IN ('user', 'visitor', 'participant') THEN 'user'
-                    WHEN i.role IN ('assistant', 'pal', 'replica', 'persona', 'face')
-                    THEN 'assistant' END AS role,
-               tavus.spoken(i.item -> 'content') AS content,
-               CASE WHEN jsonb_typeof(i.item -> 'timestamp') IN ('string', 'number')
-                    THEN tavus.moment(i.item ->> 'timestamp') END AS at,
-               CASE WHEN i.item ->> 'seconds_from_start' ~ '^[0-9]{1,7}([.][0-9]{1,20})?$'
-                    THEN (i.item ->> 'seconds_from_start')::float8 END AS seconds
-          FROM (SELECT e.item, e.ord, lower(tavus.str(e.item, 'role')) AS role
-                  FROM jsonb_array_elements(list) WITH ORDINALITY AS e (item, ord)
-                 WHERE jsonb_typeof(e.item) = 'object' AND e.ord <= 10000) i
+    WITH every AS MATERIALIZED (
+        SELECT e.item, (e.ord - 1)::int AS n,
+               CASE WHEN jsonb_typeof(e.item -> 'timestamp') IN ('string', 'number')
+                    THEN tavus.moment(e.item ->> 'timestamp') END AS at,
+               CASE WHEN e.item ->> 'seconds_from_start' ~ '^[0-9]{1,7}([.][0-9]{1,20})?$'
+                    THEN (e.item ->> 'seconds_from_start')::float8 END AS seconds
+          FROM jsonb_array_elements(list) WITH ORDINALITY AS e (item, ord)
+         WHERE jsonb_typeof(e.item) = 'object' AND e.ord <= upto
     ), begun AS MATERIALIZED (
-        SELECT coalesce((SELECT i.at - make_interval(secs => i.seconds) FROM item i
+        SELECT coalesce((SELECT i.at - make_interval(secs => i.seconds) FROM every i
                           WHERE i.at IS NOT NULL AND i.seconds IS NOT NULL
                           ORDER BY i.n LIMIT 1), started_) AS at
+    ), weighed AS MATERIALIZED (
+        SELECT i.*, sum(pg_column_size(i.item)) OVER (ORDER BY i.n) - pg_column_size(i.item) AS before_
+          FROM every i WHERE i.n >= from_
+    ), item AS MATERIALIZED (
+        SELECT w.*, tavus.speaker(w.item) AS role, tavus.spoken(w.item -> 'content') AS content
+          FROM weighed w WHERE w.before_ < room_
     ), line AS (
         SELECT i.n, i.item, i.role, i.content,
                i.role IS NOT NULL AND i.content IS NOT NULL AS said,
@@ -135,8 +176,18 @@ BEGIN
                                        || l.place)::text, ',')
                                FILTER (WHERE NOT l.said
                                           OR jsonb_typeof(l.item -> 'tool_calls') = 'array'
-                                             AND l.item -> 'tool_calls' <> '[]'), '') || ']'
-      INTO said, other
+                                             AND l.item -> 'tool_calls' <> '[]'), '') || ']',
+           coalesce((SELECT min(w.n) FROM weighed w WHERE w.before_ >= room_),
+                    CASE WHEN jsonb_array_length(list) > upto THEN upto END)
+      INTO said, other, next_
       FROM line l;
 END
+$$;
+
+-- All of one, of 10,000 rows.
+CREATE OR REPLACE FUNCTION tavus.transcript(
+    body bytea, started_ timestamptz, OUT said text, OUT other text)
+LANGUAGE sql STABLE
+AS $$
+    SELECT t.said, t.other FROM tavus.transcript(body, started_, 0, 2147483647) t
 $$;

@@ -71,6 +71,58 @@ is_deeply [$got->@{qw(id status vertical shutdown_reason)}],
     [$id, 'ended', 'healthcare', 'done'];
 is $got->{transcript_event_id}, $got->{events}[3]{id};
 
+# ---- what became of it
+is_deeply [$got->@{qw(outcome first_question)}],
+    ['talked', $said[2]{content}], 'as people mean it';
+cmp_ok $got->{length}, '>=', 10, 'from when the agent came';
+cmp_ok $got->{minutes}, '>', 0, 'minutes';
+my ($listed) = grep { $_->{id} eq $id }
+    $t->admin('/api/admin/conversations')->json->{conversations}->@*;
+is_deeply [$listed->@{qw(outcome length minutes first_question)}],
+    [$got->@{qw(outcome length minutes first_question)}], 'in the list as well';
+
+# ---- the timeline in pages, both ways
+sub page {
+    my ($query) = @_;
+    my $res = $t->admin("/api/admin/conversations/$id?$query");
+    is $res->code, 200, $query or diag $res->to_string;
+    return $res->json;
+}
+sub types { return join ' ', map { $_->{event_type} =~ s/.*\.//r } @_ }
+my @ids = map { $_->{id} } $got->{events}->@*;
+my $page = page('limit=2');
+is types($page->{events}->@*), 'created replica_joined', 'the oldest';
+is_deeply [$page->@{qw(events_before events_after)}], [undef, $ids[1]];
+is types($page->{events_beyond}->@*), 'shutdown transcription_ready',
+    'what is beyond it';
+ok exists $page->{transcript}, 'with the transcript';
+$page = page("limit=2&after=$page->{events_after}");
+is types($page->{events}->@*), 'shutdown transcription_ready', 'and on';
+is_deeply [$page->@{qw(events_before events_after)}], [$ids[2], undef];
+ok !exists $page->{$_}, "no $_" for qw(transcript transcript_other events_beyond);
+is types(page("limit=2&before=$page->{events_before}")->{events}->@*),
+    'created replica_joined', 'and back';
+is types(page('order=desc&limit=1')->{events}->@*), 'transcription_ready',
+    'the newest';
+is types(page("after=$ids[0]&before=$ids[3]&order=desc")->{events}->@*),
+    'shutdown replica_joined', 'what lies between';
+is_deeply [map { $_->{n} } page("after=$ids[0]&transcript_from=3")
+    ->{transcript}->@*], [6], 'a part of the transcript';
+for my $odd (qw(order=up order=ASC before=x after=1 limit=0 limit=201
+    transcript_from=-1 transcript_from=x transcript_from=999999999))
+{
+    my $res = $t->admin("/api/admin/conversations/$id?$odd");
+    is_deeply [$res->code, $res->json->@{qw(code parameter)}],
+        [400, 'invalid_parameter', $odd =~ s/=.*//r], $odd
+        or diag $res->to_string;
+}
+is $t->admin("/api/admin/conversations/$id?cursor=$ids[0]")->json->{code},
+    'unknown_parameter', 'no such';
+is_deeply $t->db->selectcol_arrayref(q{SELECT convert_from(body, 'UTF8')::jsonb
+    ->> 'object' FROM tavus.events WHERE event_type = 'admin.viewed'
+    AND convert_from(body, 'UTF8')::jsonb #>> '{object,id}' = $1},
+    undef, $id), [qq({"id": "$id"})], 'all pages are one look';
+
 # no transcripts
 for my $odd ({}, {transcript => {}}, {transcript => 'x'},
     {transcript => undef})

@@ -47,6 +47,7 @@ typedef enum {
     ngx_tavus_arg_text = 0,
     ngx_tavus_arg_time,
     ngx_tavus_arg_limit,
+    ngx_tavus_arg_most,             /* the same, whose default is SQL's */
     ngx_tavus_arg_number,
     ngx_tavus_arg_uuid,
     ngx_tavus_arg_personal,         /* a text that the trail must not hold */
@@ -58,6 +59,7 @@ typedef enum {
     /* one of ngx_tavus_admin_words */
     ngx_tavus_arg_type,
     ngx_tavus_arg_status,
+    ngx_tavus_arg_sort,
     ngx_tavus_arg_delivery,
     ngx_tavus_arg_alert,
     ngx_tavus_arg_order,
@@ -153,7 +155,12 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
 
     { ngx_string("conversations/"),
       ngx_tavus_stmt_admin_conversation, 1, "conversations/{id}",
-      { { "id", 200, ngx_tavus_arg_text } } },
+      { { "id", 200, ngx_tavus_arg_text },
+        { "order", 8, ngx_tavus_arg_sort },
+        { "before", 36, ngx_tavus_arg_uuid },
+        { "after", 36, ngx_tavus_arg_uuid },
+        { "transcript_from", 8, ngx_tavus_arg_number },
+        { "limit", 8, ngx_tavus_arg_most } } },
 
     { ngx_string("quarantine"),
       ngx_tavus_stmt_admin_quarantine, 0, "quarantine",
@@ -231,6 +238,8 @@ static const char  *ngx_tavus_admin_words[][NGX_TAVUS_ADMIN_MAX_WORDS + 1] = {
     [ngx_tavus_arg_type] = { "webhook", "error", "info", "conversion" },
 
     [ngx_tavus_arg_status] = { "active", "ended" },
+
+    [ngx_tavus_arg_sort] = { "asc", "desc" },
 
     [ngx_tavus_arg_delivery] = { "waiting", "dead" },
 
@@ -591,8 +600,11 @@ ngx_tavus_admin_told(ngx_tavus_admin_query_t *query,
     char    day[sizeof("2026-11-29")];
     u_char  hash[EVP_MAX_MD_SIZE], hex[2 * 8 + 1];
 
-    if (arg->kind == ngx_tavus_arg_limit
-        || ngx_strcmp(arg->name, "cursor") == 0)
+    if (arg->kind == ngx_tavus_arg_limit || arg->kind == ngx_tavus_arg_most
+        || arg->kind == ngx_tavus_arg_sort || arg->kind == ngx_tavus_arg_number
+        || ngx_strcmp(arg->name, "cursor") == 0
+        || ngx_strcmp(arg->name, "before") == 0
+        || ngx_strcmp(arg->name, "after") == 0)
     {
         return;
     }
@@ -645,6 +657,7 @@ ngx_tavus_admin_value(ngx_tavus_admin_query_t *query, ngx_uint_t n,
         return tavus_uuid_parse(uuid, value, len) == 0 ? NGX_OK : NGX_ERROR;
 
     case ngx_tavus_arg_limit:
+    case ngx_tavus_arg_most:
         return tavus_query_number(value, len, 1, NGX_TAVUS_ADMIN_MAX_LIMIT,
                                   &number)
                == 0 ? NGX_OK : NGX_ERROR;

@@ -262,8 +262,10 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
 
     [ngx_tavus_stmt_admin_conversation] =
     { ngx_tavus_stmt(admin_conversation),
-      "SELECT tavus.pieces(tavus.admin_conversation($1))",
-      { NGX_TAVUS_OID_TEXT } },
+      "SELECT tavus.pieces(tavus.admin_conversation($1, $2, $3, $4, $5, "
+      "$6))",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_UUID,
+        NGX_TAVUS_OID_UUID, NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_INT4 } },
 
     [ngx_tavus_stmt_admin_quarantine] =
     { ngx_tavus_stmt(admin_quarantine),

@@ -62,7 +62,8 @@ SELECT is(tavus.admin_conversation('c1')::jsonb - 'events', jsonb_build_object(
     'memoryStores', '["m"]'::jsonb, 'documentTags', '["d"]'::jsonb, 'status', 'ended',
     'createdAt', pg_temp.at(3), 'endedAt', pg_temp.at(8), 'started_at', pg_temp.at(2),
     'shutdown_reason', 'max_call_duration', 'session_id', 's1', 'utm_source', 'ad',
-    'transcript_event_id', pg_temp.id(12),
+    'transcript_event_id', pg_temp.id(12), 'outcome', 'timed_out', 'length', 6, 'minutes', 0.08,
+    'first_question', 'hi', 'events_before', NULL, 'events_after', NULL,
     'transcript', '[{"n":1,"role":"user","content":"hi"}]'::jsonb,
     'transcript_other', '[{"n":0,"role":"system","content":"secret"}]'::jsonb),
           'as the API shows it');

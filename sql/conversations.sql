@@ -1,0 +1,322 @@
+-- Conversations as people mean them: what became of each, what it was about, and what came of it.
+
+-- One Conversation: the seed's names, and what we know beyond it.  Where conversation.created has
+-- not come (yet), the intent that its nonce binds speaks for it; persona and replica that neither
+-- tells are as Tavus has told them.
+CREATE OR REPLACE FUNCTION tavus.conversation_json(c tavus.conversations) RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+    SELECT jsonb_build_object(
+               'id', c.id,
+               'url', c.url,
+               'personaId', coalesce(CASE WHEN k.known THEN c.persona_id
+                                          ELSE i.persona_id END, c.told_persona),
+               'replicaId', coalesce(CASE WHEN k.known THEN c.replica_id
+                                          ELSE i.replica_id END, c.told_replica),
+               'vertical', CASE WHEN k.known THEN c.vertical ELSE i.vertical END,
+               'memoryStores', coalesce(CASE WHEN k.known THEN c.memory_stores
+                                             ELSE i.memory_stores END, '{}'),
+               'documentTags', coalesce(CASE WHEN k.known THEN c.document_tags
+                                             ELSE i.document_tags END, '{}'),
+               'status', CASE WHEN c.ended THEN 'ended' ELSE 'active' END,
+               'createdAt', tavus.iso(tavus.uuid_time(c.created_id)))
+           || jsonb_strip_nulls(jsonb_build_object(
+               'endedAt', tavus.iso(tavus.uuid_time(
+                   coalesce(least(c.shutdown_id, c.closed_id),
+                            CASE WHEN c.announced_ended THEN c.announced_id END))),
+               'started_at', tavus.iso(tavus.uuid_time(c.started_id)),
+               'shutdown_reason', coalesce(c.shutdown_reason, c.closed_reason),
+               'session_id', CASE WHEN k.known THEN c.session_id ELSE i.session_id END,
+               'utm_source', CASE WHEN k.known THEN c.utm_source ELSE i.utm_source END,
+               'utm_medium', CASE WHEN k.known THEN c.utm_medium ELSE i.utm_medium END,
+               'utm_campaign', CASE WHEN k.known THEN c.utm_campaign ELSE i.utm_campaign END,
+               'consent', CASE WHEN k.known THEN c.consent ELSE i.consent END,
+               'user_id', CASE WHEN k.known THEN c.user_id ELSE i.user_id END,
+               'transcript_event_id', c.transcript_id,
+               'recording_event_id', c.recording_id,
+               'perception_event_id', c.perception_id))
+      FROM (SELECT c.announced_id IS NOT NULL AS known) k
+      LEFT JOIN tavus.intents i ON NOT k.known AND i.nonce = c.nonce
+$$;
+
+-- How a conversation ended, in a word of ours, out of what Tavus or we gave as the reason; where that only
+-- says that it was asked to end, or is none that is known, by what is known of it.  spoke: the visitor has
+-- said something.
+CREATE OR REPLACE FUNCTION tavus.call_outcome(c tavus.conversations, spoke boolean) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN (
+    SELECT CASE
+           WHEN NOT c.ended THEN 'active'
+           -- made to be over at once
+           WHEN c.announced_ended AND c.shutdown_id IS NULL AND c.closed_id IS NULL THEN 'test'
+           WHEN r.ours = 'visitor' THEN 'ended_by_visitor'
+           WHEN r.ours = 'admin' THEN 'ended_by_owner'
+           WHEN r.ours = 'overdue' THEN 'timed_out'
+           WHEN r.ours = 'abandoned' THEN 'nobody_came'
+           WHEN r.ours IN ('late', 'unrecorded', 'unusable') THEN 'failed'
+           WHEN starts_with(r.theirs, 'participant_absent') THEN 'nobody_came'
+           WHEN starts_with(r.theirs, 'participant_left') THEN 'ended_by_visitor'
+           WHEN starts_with(r.theirs, 'max_call_duration') THEN 'timed_out'
+           WHEN starts_with(r.theirs, 'exception_') OR starts_with(r.theirs, 'internal_error') THEN 'failed'
+           WHEN spoke THEN 'talked'
+           WHEN num_nonnulls(c.started_id, c.transcript_id, c.perception_id) > 0 THEN 'ended'
+           -- that was looked for, and never given to a visitor
+           WHEN r.ours = 'unsettled' THEN 'failed'
+           ELSE 'never_joined' END
+      FROM (SELECT t.theirs,
+                   -- a wish of ours comes back as one of these
+                   CASE WHEN t.theirs IS NULL OR t.theirs IN ('end_conversation_endpoint_hit',
+                                                              'daily_room_has_been_deleted')
+                             OR starts_with(t.theirs, 'bot_could_not_join_meeting')
+                        THEN c.closed_reason END AS ours
+              FROM (SELECT regexp_replace(lower(btrim(c.shutdown_reason)), '[ -]+', '_', 'g') AS theirs) t) r);
+
+-- How long the agent was there until the end, in seconds; 0 if nobody, or no agent, came.
+CREATE OR REPLACE FUNCTION tavus.call_lasted(c tavus.conversations, outcome text) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN NOT c.ended THEN NULL
+            WHEN outcome IN ('test', 'never_joined', 'nobody_came') OR c.started_id IS NULL THEN 0
+            ELSE coalesce(tavus.call_seconds(c.started_id, c.shutdown_id, c.closed_id), 0) END;
+
+-- The visitor's first words, of a transcript of up to 64 KiB.
+CREATE OR REPLACE FUNCTION tavus.call_question(c tavus.conversations) RETURNS text
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    IF c.transcript_id IS NULL THEN
+        RETURN NULL;
+    END IF;
+
+    RETURN (SELECT tavus.first_question(e.body) FROM tavus.events e
+             WHERE e.id = c.transcript_id AND octet_length(e.body) <= 65536);
+END
+$$;
+
+-- Whether something of it was fetched, as its callback did not come: of what marks it, which is all that
+-- Tavus is asked for.
+CREATE OR REPLACE FUNCTION tavus.call_repaired(c tavus.conversations) RETURNS boolean
+LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    RETURN c.repair_answers > 0
+           AND EXISTS (SELECT FROM tavus.events e
+                        WHERE e.id = ANY (ARRAY[c.started_id, c.shutdown_id, c.transcript_id, c.recording_id,
+                                                c.perception_id])
+                          AND tavus.repaired(e.verification) <> '');
+END
+$$;
+
+-- What came of a conversation beside itself: leads and orders that name it, ten of each at most, whether it
+-- is about to be erased, and what of these events waits to be delivered, or is dead.
+CREATE OR REPLACE FUNCTION tavus.call_effects(c tavus.conversations, events uuid[]) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    leads_  uuid[];
+    orders_ jsonb;
+    sent    jsonb;
+    erasing boolean;
+BEGIN
+    leads_ := ARRAY(SELECT l.id FROM tavus.leads l WHERE l.conversation_id = c.id ORDER BY l.id DESC LIMIT 10);
+
+    SELECT jsonb_agg(jsonb_build_object('id', o.id, 'state', o.state) ORDER BY o.id DESC) INTO orders_
+      FROM (SELECT r.id, r.state FROM tavus.orders r
+             WHERE r.conversation_id = c.id ORDER BY r.id DESC LIMIT 10) o;
+
+    IF EXISTS (SELECT FROM tavus.deliveries) THEN
+        SELECT jsonb_agg(jsonb_build_object('destination', v.destination, 'waiting', v.waiting, 'dead', v.dead)
+                         ORDER BY v.destination) INTO sent
+          FROM (SELECT d.name AS destination, v.waiting, v.dead
+                  FROM tavus.destinations d
+                  CROSS JOIN LATERAL (
+                       SELECT count(*) FILTER (WHERE NOT t.dead) AS waiting,
+                              count(*) FILTER (WHERE t.dead) AS dead
+                         FROM tavus.deliveries t
+                        WHERE t.destination = d.name AND t.event_id = ANY (events || leads_)) v
+                 WHERE v.waiting + v.dead > 0) v;
+    END IF;
+
+    SELECT true INTO erasing FROM tavus.erasures e
+     WHERE e.done_at IS NULL
+       AND e.keys && (ARRAY['c ' || c.id, 's ' || c.session_id, 'u ' || c.user_id]
+                      || ARRAY(SELECT 'm ' || m.store FROM unnest(c.memory_stores) AS m (store)))
+     LIMIT 1;
+
+    RETURN jsonb_strip_nulls(jsonb_build_object(
+        'leads', nullif(to_jsonb(leads_), '[]'), 'orders', orders_, 'deliveries', sent,
+        'erasure_pending', erasing));
+END
+$$;
+
+-- The same with what is not in its row: the question with which it began, how it ended and how long it was,
+-- and what came of it; where it is one of many, of the events that mark it.  By look-ups alone.
+CREATE OR REPLACE FUNCTION tavus.conversation_full(c tavus.conversations, events uuid[] DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    question text := tavus.call_question(c);
+    outcome  text := tavus.call_outcome(c, question IS NOT NULL);
+BEGIN
+    RETURN tavus.conversation_json(c)
+           || jsonb_build_object('outcome', outcome)
+           || jsonb_strip_nulls(jsonb_build_object(
+                'length', tavus.call_lasted(c, outcome),
+                'minutes', CASE WHEN c.ended
+                                THEN round(coalesce(tavus.call_seconds(c.created_id, c.shutdown_id, c.closed_id), 0)
+                                           / 60.0, 2) END,
+                'first_question', question,
+                'repaired', nullif(tavus.call_repaired(c), false)))
+           || tavus.call_effects(c, coalesce(events, array_remove(ARRAY[
+                c.announced_id, c.started_id, c.shutdown_id, c.closed_id, c.transcript_id, c.recording_id,
+                c.perception_id], NULL)));
+END
+$$;
+
+-- A page of a conversation's timeline, as members of a JSON object, behind a comma: its events in the order
+-- of their time or, for order_ 'desc', the other way round, as many as limit_ says, or so many as show a
+-- mebibyte, one at least.  It begins behind after_ and goes on from there; with before_ alone it is what lies
+-- next before that; with neither it begins where the order does.  events_before and events_after are what to
+-- go on with in each direction, NULL where there is no more now.
+--
+-- What browsers relay can fill a page.  So the first one also has, apart, what others tell of beyond it, 200
+-- at most, and what marks the conversation: of that nothing is ever out of sight.
+CREATE OR REPLACE FUNCTION tavus.timeline(
+    c tavus.conversations, order_ text, before_ uuid, after_ uuid, limit_ int)
+RETURNS text
+LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    wanted int := least(greatest(coalesce(limit_, 200), 1), 200);
+    lo     uuid := coalesce(after_, '00000000-0000-0000-0000-000000000000');
+    hi     uuid := coalesce(before_, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    down   boolean := coalesce(order_ = 'desc', false);
+    back   boolean := CASE WHEN num_nonnulls(before_, after_) = 1 THEN before_ IS NOT NULL ELSE down END;
+    ids    uuid[];
+    shown  uuid[];
+    rows_  text[];
+    edge   uuid;
+    more   boolean;
+    other  boolean;
+    beyond text;
+BEGIN
+    IF back THEN
+        ids := ARRAY(SELECT e.id FROM tavus.events e
+                      WHERE e.conversation_id = c.id AND e.id > lo AND e.id < hi
+                      ORDER BY e.id DESC LIMIT wanted + 1);
+    ELSE
+        ids := ARRAY(SELECT e.id FROM tavus.events e
+                      WHERE e.conversation_id = c.id AND e.id > lo AND e.id < hi
+                      ORDER BY e.id LIMIT wanted + 1);
+    END IF;
+
+    SELECT array_agg(t.id ORDER BY t.n), array_agg(t.row_ ORDER BY CASE WHEN back = down THEN t.n ELSE -t.n END)
+      INTO shown, rows_
+      FROM (SELECT w.id, w.n,
+                   tavus.event_json(w.id, w.received_at, w.kind, w.source, w.event_type, w.conversation_id,
+                                    w.body, 65536) || tavus.repaired(w.verification) || '}' AS row_
+              FROM (SELECT e.*, i.n, least(octet_length(e.body), 65536) AS bytes,
+                           sum(least(octet_length(e.body), 65536)) OVER (ORDER BY i.n) AS upto
+                      FROM unnest(ids[:wanted]) WITH ORDINALITY AS i (id, n)
+                      JOIN tavus.events e ON e.id = i.id) w
+             WHERE w.upto - w.bytes < 1048576) t;
+
+    more := cardinality(ids) > coalesce(cardinality(shown), 0);
+    edge := shown[cardinality(shown)];
+
+    IF back THEN
+        other := EXISTS (SELECT FROM tavus.events e
+                          WHERE e.conversation_id = c.id AND e.id > shown[1] LIMIT 1);
+    ELSE
+        other := EXISTS (SELECT FROM tavus.events e
+                          WHERE e.conversation_id = c.id AND e.id < shown[1] LIMIT 1);
+    END IF;
+
+    IF more AND num_nonnulls(before_, after_) = 0 THEN
+        SELECT string_agg(tavus.event_json(w.id, w.received_at, w.kind, w.source, w.event_type,
+                                           w.conversation_id, w.body,
+                                           CASE WHEN w.upto <= 1048576 THEN 65536 ELSE 2048 END)
+                          || tavus.repaired(w.verification) || '}', ','
+                          ORDER BY CASE WHEN back THEN -w.n ELSE w.n END)
+          INTO beyond
+          FROM (SELECT l.*, row_number() OVER (ORDER BY l.id) AS n,
+                       sum(least(octet_length(l.body), 65536)) OVER (ORDER BY l.id) AS upto
+                  FROM (-- by the index of timelines, not the one of sources: hence the texts
+                        (SELECT e.* FROM tavus.events e
+                          WHERE NOT back AND e.conversation_id = c.id AND e.id > edge
+                            AND e.source || '' <> 'browser'
+                          ORDER BY e.id LIMIT 200)
+                        UNION
+                        (SELECT e.* FROM tavus.events e
+                          WHERE back AND e.conversation_id = c.id AND e.id < edge
+                            AND e.source || '' <> 'browser'
+                          ORDER BY e.id DESC LIMIT 200)
+                        UNION
+                        SELECT e.* FROM tavus.events e
+                         WHERE e.id = ANY (ARRAY[c.announced_id, c.started_id, c.shutdown_id, c.closed_id,
+                                                 c.transcript_id, c.recording_id, c.perception_id])
+                           AND e.conversation_id = c.id AND e.id <> ALL (shown)) l) w;
+    END IF;
+
+    RETURN concat(',"events":[', array_to_string(rows_, ','),
+                  '],"events_before":', coalesce('"' || CASE
+                      WHEN CASE WHEN back THEN more ELSE other END
+                      THEN CASE WHEN back THEN edge ELSE shown[1] END END || '"', 'null'),
+                  ',"events_after":', coalesce('"' || CASE
+                      WHEN CASE WHEN back THEN other ELSE more END
+                      THEN CASE WHEN back THEN shown[1] ELSE edge END END || '"', 'null'),
+                  ',"events_beyond":[' || beyond || ']');
+END
+$$;
+
+-- A conversation with a page of its timeline and the transcript, up to a mebibyte of it, from its row
+-- from_ on: what people said, and apart from it all other rows; that only with the first page, or if it is
+-- asked for.  NULL if there is no such conversation.
+CREATE OR REPLACE FUNCTION tavus.admin_conversation(
+    id text, order_ text, before_ uuid, after_ uuid, from_ int, limit_ int)
+RETURNS text
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+DECLARE
+    c     tavus.conversations;
+    said  text;
+    other text;
+    next_ int;
+BEGIN
+    SELECT k.* INTO c FROM tavus.conversations k WHERE k.id = $1 AND NOT k.erased;
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+
+    IF from_ IS NOT NULL OR num_nonnulls(before_, after_) = 0 THEN
+        SELECT t.said, t.other, t.next_ INTO said, other, next_
+          FROM tavus.events e,
+               tavus.transcript(e.body, tavus.uuid_time(c.started_id), coalesce(from_, 0), 1048576) t
+         WHERE e.id = c.transcript_id;
+
+        other := concat(',"transcript":', coalesce(said, 'null'), ',"transcript_other":' || other,
+                        ',"transcript_next":' || next_);
+    END IF;
+
+    -- all of it that can be delivered, as far as anybody counts
+    RETURN concat(left(tavus.conversation_full(c, ARRAY(
+                           SELECT e.id FROM tavus.events e WHERE e.conversation_id = c.id
+                            ORDER BY e.id LIMIT 5000))::text, -1),
+                  tavus.timeline(c, order_, before_, after_, limit_), other, '}');
+END
+$$;
+
+-- What modules ask for that have not been upgraded yet.
+CREATE OR REPLACE FUNCTION tavus.admin_conversation(id text) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+    SELECT tavus.admin_conversation(id, NULL, NULL, NULL, NULL, NULL)
+$$;
