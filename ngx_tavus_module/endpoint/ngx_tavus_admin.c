@@ -6,9 +6,11 @@
 
 
 #include "endpoint/ngx_tavus_admin.h"
+#include "endpoint/ngx_tavus_admin_args.h"
 #include "endpoint/ngx_tavus_admin_deliveries.h"
 #include "endpoint/ngx_tavus_admin_documents.h"
 #include "endpoint/ngx_tavus_admin_erase.h"
+#include "endpoint/ngx_tavus_admin_failed.h"
 #include "endpoint/ngx_tavus_admin_leads.h"
 #include "endpoint/ngx_tavus_admin_trail.h"
 #include "guard/ngx_tavus_users.h"
@@ -21,60 +23,10 @@
 #include "store/ngx_tavus_statements.h"
 #include "store/ngx_tavus_store.h"
 #include "event/ngx_tavus_pg.h"
-#include "core/tavus_event.h"
 #include "core/tavus_json.h"
-#include "core/tavus_query.h"
-#include "core/tavus_uuid.h"
-
-#include <openssl/hmac.h>
-#include <openssl/rand.h>
 
 
-#define NGX_TAVUS_ADMIN_TIMEOUT    5000
-#define NGX_TAVUS_ADMIN_RETRY      5
-#define NGX_TAVUS_ADMIN_MAX_ARGS   10
-#define NGX_TAVUS_ADMIN_MAX_WORDS  8
-#define NGX_TAVUS_ADMIN_MAX_LIMIT  200
-#define NGX_TAVUS_ADMIN_LIMIT      "50"
-
-/* catalog/pg_type.dat */
-
-/* microseconds from 1970 to PostgreSQL's epoch, 2000-01-01 */
-#define NGX_TAVUS_ADMIN_EPOCH      946684800000000
-
-
-typedef enum {
-    ngx_tavus_arg_text = 0,
-    ngx_tavus_arg_time,
-    ngx_tavus_arg_limit,
-    ngx_tavus_arg_most,             /* the same, whose default is SQL's */
-    ngx_tavus_arg_number,
-    ngx_tavus_arg_uuid,
-    ngx_tavus_arg_personal,         /* a text that the trail must not hold */
-    ngx_tavus_arg_key,              /* nor this: but one is not another */
-
-    /* not the client's to give: the last one of a route */
-    ngx_tavus_arg_budget,
-
-    /* one of ngx_tavus_admin_words */
-    ngx_tavus_arg_type,
-    ngx_tavus_arg_status,
-    ngx_tavus_arg_sort,
-    ngx_tavus_arg_delivery,
-    ngx_tavus_arg_alert,
-    ngx_tavus_arg_order,
-    ngx_tavus_arg_boolean,
-    ngx_tavus_arg_visitor
-} ngx_tavus_arg_e;
-
-
-/* an argument of a route, in the order of its function's parameters */
-
-typedef struct {
-    const char              *name;
-    size_t                   max;
-    ngx_uint_t               kind;          /* ngx_tavus_arg_e */
-} ngx_tavus_admin_arg_t;
+#define NGX_TAVUS_ADMIN_TIMEOUT  5000
 
 
 typedef struct {
@@ -111,17 +63,11 @@ static ngx_int_t ngx_tavus_admin_args(ngx_http_request_t *r,
     ngx_tavus_admin_query_t *query, ngx_tavus_admin_route_t *route,
     ngx_int_t *sent);
 static const char *ngx_tavus_admin_budget(ngx_http_request_t *r);
-static void ngx_tavus_admin_told(ngx_tavus_admin_query_t *query,
-    ngx_tavus_admin_arg_t *arg, const char *value);
-static ngx_int_t ngx_tavus_admin_value(ngx_tavus_admin_query_t *query,
-    ngx_uint_t n, ngx_tavus_admin_arg_t *arg, const char *value, size_t len);
 static void ngx_tavus_admin_answer(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_admin_gone(void *data, ngx_http_request_t *r);
 static ngx_int_t ngx_tavus_admin_send(ngx_http_request_t *r, PGresult *res);
 static void ngx_tavus_admin_clear(void *data);
-static ngx_int_t ngx_tavus_admin_failed(ngx_http_request_t *r, ngx_int_t rc,
-    PGresult *res);
 
 static ngx_uint_t ngx_tavus_admin_prefix(ngx_http_core_loc_conf_t *clcf);
 
@@ -130,13 +76,7 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
 
     { ngx_string("events"),
       ngx_tavus_stmt_admin_events, 0, "events",
-      { { "type", 16, ngx_tavus_arg_type },
-        { "event_type", 200, ngx_tavus_arg_text },
-        { "source", 32, ngx_tavus_arg_text },
-        { "conversation_id", 200, ngx_tavus_arg_text },
-        { "q", 200, ngx_tavus_arg_personal },
-        { "from", 64, ngx_tavus_arg_time },
-        { "to", 64, ngx_tavus_arg_time },
+      { NGX_TAVUS_ADMIN_EVENTS_FILTER,
         { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 36, ngx_tavus_arg_uuid } } },
 
@@ -226,31 +166,6 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
       { { "id", 36, ngx_tavus_arg_uuid } } },
 
     { ngx_null_string, 0, 0, NULL, { { NULL, 0, 0 } } }
-};
-
-
-/* of a configuration: what it hides is guessed by nobody later */
-
-static u_char  ngx_tavus_admin_salt[16];
-
-static const char  *ngx_tavus_admin_words[][NGX_TAVUS_ADMIN_MAX_WORDS + 1] = {
-
-    [ngx_tavus_arg_type] = { "webhook", "error", "info", "conversion" },
-
-    [ngx_tavus_arg_status] = { "active", "ended" },
-
-    [ngx_tavus_arg_sort] = { "asc", "desc" },
-
-    [ngx_tavus_arg_delivery] = { "waiting", "dead" },
-
-    [ngx_tavus_arg_alert] = { "open", "ended" },
-
-    [ngx_tavus_arg_order] = { "new", "unknown", "failed", "open",
-                              "processing", "paid", "unpaid", "expired" },
-
-    [ngx_tavus_arg_boolean] = { "true", "false" },
-
-    [ngx_tavus_arg_visitor] = { "session", "user", "memory_store", "email" }
 };
 
 
@@ -379,8 +294,8 @@ ngx_tavus_admin_run(ngx_http_request_t *r, ngx_tavus_admin_route_t *route,
         ngx_cpystrn(p, id->data, id->len + 1);
 
         if (id->len > route->args[0].max
-            || ngx_tavus_admin_value(query, 0, &route->args[0], (char *) p,
-                                     id->len)
+            || ngx_tavus_admin_args_value(pool, &route->args[0], &query->op,
+                                          0, (char *) p, id->len)
                != NGX_OK)
         {
             /* what is given elsewhere is unknown, a visitor's key is wrong */
@@ -400,7 +315,8 @@ ngx_tavus_admin_run(ngx_http_request_t *r, ngx_tavus_admin_route_t *route,
     }
 
     if (route->item && route->looks) {
-        ngx_tavus_admin_told(query, &route->args[0], query->op.values[0]);
+        ngx_tavus_admin_args_told(&query->object, &route->args[0],
+                                  query->op.values[0]);
     }
 
     query->op.stmt = &ngx_tavus_statements[route->stmt];
@@ -505,24 +421,19 @@ ngx_tavus_admin_ask(ngx_http_request_t *r, ngx_tavus_admin_query_t *query,
 
     (void) ngx_tavus_detach(&query->wait);
 
-    *sent = ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                   "storage_unavailable",
-                                   NGX_TAVUS_ADMIN_RETRY,
-                                   "The database cannot be asked now.");
+    *sent = ngx_tavus_admin_failed(r, NGX_BUSY, NULL);
 
     return NGX_DECLINED;
 }
 
 
-/* NGX_OK; NGX_DECLINED if a problem was sent, *sent is what came of it */
+/* as ngx_tavus_admin_args_read() */
 
 static ngx_int_t
 ngx_tavus_admin_args(ngx_http_request_t *r, ngx_tavus_admin_query_t *query,
     ngx_tavus_admin_route_t *route, ngx_int_t *sent)
 {
-    const char         *value;
-    ngx_uint_t          i, n;
-    tavus_query_arg_t   table[NGX_TAVUS_ADMIN_MAX_ARGS];
+    ngx_uint_t  n;
 
     n = ngx_tavus_pg_params(&ngx_tavus_statements[route->stmt]);
 
@@ -530,48 +441,10 @@ ngx_tavus_admin_args(ngx_http_request_t *r, ngx_tavus_admin_query_t *query,
         query->op.values[--n] = ngx_tavus_admin_budget(r);
     }
 
-    ngx_memzero(table, sizeof(table));
-
-    for (i = route->item; i < n; i++) {
-        table[i].name = route->args[i].name;
-        table[i].max = route->args[i].max;
-    }
-
-    if (ngx_tavus_args_read(r, query->pool, table + route->item,
-                            n - route->item, sent)
-        != NGX_OK)
-    {
-        return NGX_DECLINED;
-    }
-
-    for (i = route->item; i < n; i++) {
-
-        value = table[i].len ? table[i].value : NULL;
-
-        if (value == NULL && route->args[i].kind == ngx_tavus_arg_limit) {
-            value = NGX_TAVUS_ADMIN_LIMIT;
-            table[i].len = sizeof(NGX_TAVUS_ADMIN_LIMIT) - 1;
-        }
-
-        if (value == NULL) {
-            query->op.values[i] = NULL;
-            continue;
-        }
-
-        if (ngx_tavus_admin_value(query, i, &route->args[i], value,
-                                  table[i].len)
-            != NGX_OK)
-        {
-            *sent = ngx_tavus_args_invalid(r, route->args[i].name);
-            return NGX_DECLINED;
-        }
-
-        if (route->looks) {
-            ngx_tavus_admin_told(query, &route->args[i], value);
-        }
-    }
-
-    return NGX_OK;
+    return ngx_tavus_admin_args_read(r, query->pool, route->args,
+                                     route->item, n, &query->op,
+                                     route->looks ? &query->object : NULL,
+                                     sent);
 }
 
 
@@ -585,137 +458,6 @@ ngx_tavus_admin_budget(ngx_http_request_t *r)
     budget = ngx_http_get_module_main_conf(r, ngx_tavus_budget_module);
 
     return budget->json.len ? (char *) budget->json.data : "{}";
-}
-
-
-/*
- * What the trail has of an argument.  A page is the look that its first one
- * is, a time that goes with the clock is its day.
- */
-
-static void
-ngx_tavus_admin_told(ngx_tavus_admin_query_t *query,
-    ngx_tavus_admin_arg_t *arg, const char *value)
-{
-    char    day[sizeof("2026-11-29")];
-    u_char  hash[EVP_MAX_MD_SIZE], hex[2 * 8 + 1];
-
-    if (arg->kind == ngx_tavus_arg_limit || arg->kind == ngx_tavus_arg_most
-        || arg->kind == ngx_tavus_arg_sort || arg->kind == ngx_tavus_arg_number
-        || ngx_strcmp(arg->name, "cursor") == 0
-        || ngx_strcmp(arg->name, "before") == 0
-        || ngx_strcmp(arg->name, "after") == 0)
-    {
-        return;
-    }
-
-    if (query->object == NULL) {
-        query->object = cJSON_CreateObject();
-    }
-
-    if (arg->kind == ngx_tavus_arg_personal) {
-        (void) cJSON_AddTrueToObject(query->object, arg->name);
-        return;
-    }
-
-    if (arg->kind == ngx_tavus_arg_key) {
-        (void) HMAC(EVP_sha256(), ngx_tavus_admin_salt,
-                    sizeof(ngx_tavus_admin_salt), (u_char *) value,
-                    ngx_strlen(value), hash, NULL);
-        *ngx_hex_dump(hex, hash, 8) = '\0';
-
-        (void) cJSON_AddStringToObject(query->object, "hash", (char *) hex);
-        return;
-    }
-
-    if (arg->kind == ngx_tavus_arg_time) {
-        ngx_cpystrn((u_char *) day, (u_char *) value, sizeof(day));
-        value = day;
-    }
-
-    (void) cJSON_AddStringToObject(query->object, arg->name, value);
-}
-
-
-static ngx_int_t
-ngx_tavus_admin_value(ngx_tavus_admin_query_t *query, ngx_uint_t n,
-    ngx_tavus_admin_arg_t *arg, const char *value, size_t len)
-{
-    u_char       *p;
-    int64_t       number;
-    uint8_t       uuid[TAVUS_UUID_LEN];
-    ngx_uint_t    i;
-    const char  **word;
-
-    query->op.values[n] = value;
-    query->op.lengths[n] = (int) len;
-    query->op.formats[n] = 0;
-
-    switch (arg->kind) {
-
-    case ngx_tavus_arg_uuid:
-        return tavus_uuid_parse(uuid, value, len) == 0 ? NGX_OK : NGX_ERROR;
-
-    case ngx_tavus_arg_limit:
-    case ngx_tavus_arg_most:
-        return tavus_query_number(value, len, 1, NGX_TAVUS_ADMIN_MAX_LIMIT,
-                                  &number)
-               == 0 ? NGX_OK : NGX_ERROR;
-
-    case ngx_tavus_arg_number:
-        return tavus_query_number(value, len, 1, INT64_MAX, &number) == 0
-               ? NGX_OK : NGX_ERROR;
-
-    case ngx_tavus_arg_time:
-        /* no number: senders mean seconds by it, but people a year */
-
-        if (len < 5 || value[4] != '-'
-            || tavus_event_time(value, len, &number) != 0)
-        {
-            return NGX_ERROR;
-        }
-
-        /* in binary, so that no session's time zone has a say */
-
-        p = ngx_pnalloc(query->pool, 8);
-        if (p == NULL) {
-            return NGX_ERROR;
-        }
-
-        number -= NGX_TAVUS_ADMIN_EPOCH;
-
-        for (i = 0; i < 8; i++) {
-            p[i] = (u_char) ((uint64_t) number >> (56 - 8 * i));
-        }
-
-        query->op.values[n] = (char *) p;
-        query->op.lengths[n] = 8;
-        query->op.formats[n] = 1;
-
-        break;
-
-    case ngx_tavus_arg_text:
-    case ngx_tavus_arg_personal:
-    case ngx_tavus_arg_key:
-        /* a path is not checked by now as arguments are */
-
-        if (ngx_strlen(value) != len || !tavus_utf8_valid(value, len)) {
-            return NGX_ERROR;
-        }
-
-        break;
-
-    default:
-        for (word = ngx_tavus_admin_words[arg->kind]; *word; word++) {
-            if (ngx_strcmp(value, *word) == 0) {
-                return NGX_OK;
-            }
-        }
-
-        return NGX_ERROR;
-    }
-
-    return NGX_OK;
 }
 
 
@@ -824,63 +566,6 @@ ngx_tavus_admin_clear(void *data)
 }
 
 
-static ngx_int_t
-ngx_tavus_admin_failed(ngx_http_request_t *r, ngx_int_t rc, PGresult *res)
-{
-    const char  *state, *message;
-
-    if (rc == NGX_ABORT || rc == NGX_BUSY) {
-        return ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      "storage_unavailable",
-                                      NGX_TAVUS_ADMIN_RETRY,
-                                      "The database cannot be asked now.");
-    }
-
-    state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
-
-    /* invalid_parameter_value: the only one that SQL itself judges */
-
-    if (state && ngx_strcmp(state, "22023") == 0) {
-        return ngx_tavus_args_invalid(r, "cursor");
-    }
-
-    message = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)
-                  : NULL;
-
-    ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                  "database refused a query: %s %s", state ? state : "",
-                  message ? message : "unexpected answer");
-
-    /* query_canceled: its statement_timeout */
-
-    if (state && ngx_strcmp(state, "57014") == 0) {
-        return ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      "query_timeout", 0,
-                                      "The query takes too long: narrow "
-                                      "its filter.");
-    }
-
-    /* no schema or not all of it, no right to it, no resources, no server */
-
-    if (state
-        && (ngx_strncmp(state, "3F", 2) == 0
-            || ngx_strncmp(state, "42", 2) == 0
-            || ngx_strncmp(state, "53", 2) == 0
-            || ngx_strncmp(state, "57", 2) == 0))
-    {
-        return ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                      "storage_unusable",
-                                      NGX_TAVUS_ADMIN_RETRY,
-                                      "The database is there, but cannot be "
-                                      "used: the error log says why.");
-    }
-
-    return ngx_tavus_send_problem(r, NGX_HTTP_INTERNAL_SERVER_ERROR,
-                                  "internal_error", 0,
-                                  "The query failed.");
-}
-
-
 ngx_int_t
 ngx_tavus_admin_check(ngx_conf_t *cf, ngx_tavus_location_t *location)
 {
@@ -894,7 +579,7 @@ ngx_tavus_admin_check(ngx_conf_t *cf, ngx_tavus_location_t *location)
         return NGX_ERROR;
     }
 
-    if (RAND_bytes(ngx_tavus_admin_salt, sizeof(ngx_tavus_admin_salt)) != 1) {
+    if (ngx_tavus_admin_args_init() != NGX_OK) {
         return NGX_ERROR;
     }
 
