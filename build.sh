@@ -59,7 +59,7 @@ die() {
 # ---- packages --------------------------------------------------------------
 
 PKG_MODULE=(nginx nginx-dev build-essential libcurl4-openssl-dev libpq-dev
-            libcjson-dev libssl-dev)
+            libcjson-dev libssl-dev libyaml-libyaml-perl)
 PKG_DB=(postgresql-15 postgresql-client-15 openssl)
 PKG_SANDBOX=(libmojolicious-perl)
 PKG_TEST=(postgresql-15-pgtap libio-socket-ssl-perl libdbd-pg-perl
@@ -157,7 +157,7 @@ build_module() {
 
     # the makefile knows the sources by name: it is made anew when one comes
     # or goes, and make does the rest
-    stamp=$({ cat config "$NGINX_SRC/conf_flags"; ls sql; "$NGINX" -v 2>&1
+    stamp=$({ cat config config.make "$NGINX_SRC/conf_flags"; ls sql; "$NGINX" -v 2>&1
               find ngx_tavus_module -name '*.[ch]' | LC_ALL=C sort
               printf '%s\n' "$ROOT" "$flags" "${WARNINGS[*]}"; } | sha256sum)
 
@@ -220,20 +220,21 @@ site_modules() {
         && cp site/package-lock.json site/node_modules/.stamp
 }
 
-# The libraries that senders of webhooks give away, for the tests.
-sender_modules() {
-    local dir=$BUILD/senders
+# What t/senders and t/lint take from npm: the libraries that senders of
+# webhooks give away, and a linter for OpenAPI.
+test_modules() {
+    local name=$1 dir=$BUILD/$1
 
     site_node || return
-    ! cmp -s t/senders/package-lock.json "$dir/stamp" || return 0
+    ! cmp -s "t/$name/package-lock.json" "$dir/stamp" || return 0
 
-    say "installing the senders' packages"
+    say "installing the packages of t/$name"
     rm -rf "${dir:?}"
     mkdir -p "$dir"
-    cp t/senders/{package.json,package-lock.json,.npmrc} "$dir/"
+    cp "t/$name"/{package.json,package-lock.json,.npmrc} "$dir/"
     npm ci --prefix "$dir" --cache "$BUILD/npm-cache" --ignore-scripts \
         --no-audit --no-fund --loglevel=error >&2 \
-        && cp t/senders/package-lock.json "$dir/stamp"
+        && cp "t/$name/package-lock.json" "$dir/stamp"
 }
 
 # What the pages are made of, by content.
@@ -271,7 +272,8 @@ build_all() {
 # all that comes from npm, for tests too
 build_npm() {
     site_modules
-    sender_modules
+    test_modules senders
+    test_modules lint
 }
 
 
@@ -334,6 +336,7 @@ cmd_test() {
 cmd_lint() {
     need "${PKG_MODULE[@]}" "${PKG_LINT[@]}"
     build_module
+    test_modules lint
     exec t/lint/run
 }
 

@@ -12,6 +12,7 @@
 #include "endpoint/ngx_tavus_admin_erase.h"
 #include "endpoint/ngx_tavus_admin_failed.h"
 #include "endpoint/ngx_tavus_admin_leads.h"
+#include "endpoint/ngx_tavus_admin_openapi.h"
 #include "endpoint/ngx_tavus_admin_trail.h"
 #include "guard/ngx_tavus_users.h"
 #include "http/ngx_tavus_args.h"
@@ -196,6 +197,12 @@ ngx_tavus_admin_handler(ngx_http_request_t *r)
     if (path.len && path.data[0] == '/') {
         path.data++;
         path.len--;
+    }
+
+    rc = ngx_tavus_admin_openapi(r, &path);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
     }
 
     rc = ngx_tavus_admin_documents(r, &path);

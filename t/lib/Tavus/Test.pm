@@ -35,6 +35,7 @@ package Tavus::Test;
                "}" is a block
     locations  {'= /path' => text | undef}
     defaults   0: neither directives nor locations but those given
+    openapi    0: answers under /api are not those of docs/openapi.yaml
 
 In all texts %%PORT%%, %%DIR%%, %%SECRETS%%, %%HTML%%, %%CONNINFO%%, %%PGDIR%%
 (of the socket), %%PGPORT%% and %%SANDBOX%% are replaced.
@@ -80,6 +81,7 @@ use Scalar::Util qw(weaken);
 use Test::More ();
 
 use Tavus::Test::Nginx;
+use Tavus::Test::OpenApi;
 use Tavus::Test::Process qw(slurp spew wait_for);
 use Tavus::Test::Sandbox;
 use Tavus::Test::Sign;
@@ -185,7 +187,7 @@ sub location_defaults ($self) {
 
 sub new ($class, %opt) {
     my $self = bless {
-        module => 1, db => 1, sandbox => 1, defaults => 1,
+        module => 1, db => 1, sandbox => 1, defaults => 1, openapi => 1,
         allowed => [], owner => $$, %opt,
     }, $class;
 
@@ -320,6 +322,8 @@ sub finish ($self) {
             or $tb->diag('it had to be killed');
     }
 
+    finish_openapi($self, $tb) if $self->{openapi} && $self->{module};
+
     my @lines = split /\n/, $self->error_log;
     my @bad = grep { /\[(?:alert|emerg)\]/ } @lines;
     for my $pattern ($self->{allowed}->@*) {
@@ -334,6 +338,20 @@ sub finish ($self) {
         or $tb->diag(join "\n", grep { defined } @sanitizer[0 .. 40]);
 }
 
+# Said of each kind once.
+sub finish_openapi ($self, $tb) {
+    my %said;
+    my @wrong = grep { !$said{s{\A\S+ \S+?(?:\?\S*)?, answered (\d+)[^:]*}{$1}r}++ }
+        ($self->{wrong} // [])->@*;
+
+    # until all routes are in it, no test fails by it
+    $tb->ok(!@wrong || !$ENV{TAVUS_OPENAPI_STRICT},
+        "answers are what docs/openapi.yaml says");
+    $tb->diag(join "\n", map { "openapi: $_" } grep { defined } @wrong[0 .. 19])
+        if @wrong;
+    Tavus::Test::OpenApi->keep_seen;
+}
+
 # At global destruction the order is anybody's.
 END {
     local ($?, $!, $@);
@@ -344,8 +362,30 @@ END {
 # ---- clients ---------------------------------------------------------------
 
 sub ua ($self) {
-    return $self->{ua} //= Mojo::UserAgent->new(max_redirects => 0,
-        connect_timeout => 5, inactivity_timeout => 30, max_response_size => 0);
+    return $self->{ua} //= do {
+        my $ua = Mojo::UserAgent->new(max_redirects => 0, connect_timeout => 5,
+            inactivity_timeout => 30, max_response_size => 0);
+        weaken(my $t = $self);
+        $ua->on(start => sub ($ua, $tx) {
+            $tx->on(finish => sub ($tx) { $t->look($tx) if $t });
+        }) if $self->{openapi} && $self->{module};
+        $ua;
+    };
+}
+
+# An exchange with this server that docs/openapi.yaml knows otherwise.
+sub look ($self, $tx) {
+    return if ($tx->req->url->port // 0) != $self->port;
+    my @wrong = Tavus::Test::OpenApi->document->look($tx) or return;
+
+    my $n = 0;
+    my @at;
+    while (my @frame = caller $n++) {
+        @at = @frame[1, 2] if $frame[1] =~ /\.t\z/ && !@at;
+    }
+    push $self->{wrong}->@*, sprintf "%s %s, answered %d%s: %s",
+        $tx->req->method, $tx->req->url->path_query, $tx->res->code,
+        @at ? " ($at[0] line $at[1])" : "", join "; ", @wrong;
 }
 
 sub url ($self, $path = '/') { return $self->{nginx}->url . $path }
