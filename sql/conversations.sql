@@ -320,3 +320,24 @@ SET jit = off
 AS $$
     SELECT tavus.admin_conversation(id, NULL, NULL, NULL, NULL, NULL)
 $$;
+
+-- Whether a conversation has ended, and the nonce of its create, for who is to end it, as JSON; NULL if there
+-- is none.  The trail is as tavus.trail_changed() has it, without its type: of one that goes on it says that
+-- its end is asked for, of any other that this is all.
+CREATE OR REPLACE FUNCTION tavus.end_asked(id text, trail jsonb) RETURNS text
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    answer jsonb;
+BEGIN
+    SELECT jsonb_strip_nulls(jsonb_build_object('ended', k.ended, 'nonce', encode(k.nonce, 'hex'))) INTO answer
+      FROM tavus.conversations k WHERE k.id = $1 AND NOT k.erased;
+
+    RETURN tavus.trail_changed(answer::text, trail || CASE
+        WHEN answer -> 'ended' = 'false' THEN '{"type":"admin.conversation_end_asked","outcome":"asked"}'
+        ELSE '{"type":"admin.conversation_ended"}' END::jsonb);
+END
+$$;

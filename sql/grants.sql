@@ -44,6 +44,7 @@ GRANT EXECUTE ON FUNCTION
     tavus.erase_visitor(text, jsonb, text),
     tavus.erase_conversation(text, jsonb),
     tavus.erase_step(uuid),
+    tavus.end_asked(text, jsonb),
     tavus.trail_changed(text, jsonb)
 TO tavus_app;
 

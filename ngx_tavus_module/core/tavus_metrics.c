@@ -145,7 +145,7 @@ static const tavus_label_t  tavus_label_checkout = {
 
 static const tavus_label_t  tavus_label_end = {
     "reason", { "visitor", "abandoned", "unrecorded", "unusable", "late",
-                "other" }
+                "admin", "other" }
 };
 
 static const tavus_label_t  tavus_label_connection = {

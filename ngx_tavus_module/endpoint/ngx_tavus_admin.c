@@ -9,6 +9,7 @@
 #include "endpoint/ngx_tavus_admin_args.h"
 #include "endpoint/ngx_tavus_admin_deliveries.h"
 #include "endpoint/ngx_tavus_admin_documents.h"
+#include "endpoint/ngx_tavus_admin_end.h"
 #include "endpoint/ngx_tavus_admin_erase.h"
 #include "endpoint/ngx_tavus_admin_failed.h"
 #include "endpoint/ngx_tavus_admin_leads.h"
@@ -218,6 +219,12 @@ ngx_tavus_admin_handler(ngx_http_request_t *r)
     }
 
     rc = ngx_tavus_admin_lead(r, &path);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_tavus_admin_end(r, &path);
 
     if (rc != NGX_DECLINED) {
         return rc;

@@ -202,6 +202,11 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
         NGX_TAVUS_OID_TEXT } },
 
+    [ngx_tavus_stmt_end_asked] =
+    { ngx_tavus_stmt(end_asked),
+      "SELECT tavus.end_asked($1, $2::jsonb)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
     [ngx_tavus_stmt_erase_visitor] =
     { ngx_tavus_stmt(erase_visitor),
       "SELECT tavus.erase_visitor($1, $2::jsonb, $3)",

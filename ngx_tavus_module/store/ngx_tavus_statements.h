@@ -60,6 +60,7 @@ typedef enum {
     ngx_tavus_stmt_deliver_settle,
     ngx_tavus_stmt_deliver_retry,
     ngx_tavus_stmt_lead_handled,
+    ngx_tavus_stmt_end_asked,
     ngx_tavus_stmt_erase_visitor,
     ngx_tavus_stmt_erase_conversation,
     ngx_tavus_stmt_erase_step,
