@@ -59,16 +59,19 @@ RETURN CASE WHEN verification = '{"method":"repair"}' THEN ',"repaired":true' EL
 
 -- A page of events, newest first by id; cursor_ is the last id seen.  What an index can answer
 -- (a conversation, or one of the rarer sources or types) narrows the scan; what none can is
--- looked for in steps, bounded in rows and in bytes of bodies, while there is time (50 ms).  Then
--- the page ends early, with a cursor to go on from and how far it came: a short page is the last
--- one only if next_cursor is null.  What admins have looked at, which includes this, is shown to who asks for
--- it by event_type.
-CREATE OR REPLACE FUNCTION tavus.admin_events(
-    type text DEFAULT NULL, event_type text DEFAULT NULL, source text DEFAULT NULL,
-    conversation_id text DEFAULT NULL, q text DEFAULT NULL, from_ timestamptz DEFAULT NULL,
-    to_ timestamptz DEFAULT NULL, limit_ int DEFAULT NULL, cursor_ uuid DEFAULT NULL)
-RETURNS text
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+-- looked for in steps, bounded in rows and in bytes of bodies, while there is time.  Then the page
+-- ends early: next_ is where to go on, NULL at the end, and searched is set if that is no row's id.
+-- What admins have looked at, which includes this, is shown to who asks for it by event_type.
+--
+-- The form is json, ndjson or csv; bodies of more than limit_ bytes are told by their size.  A page
+-- has at most so many rows, and, if most is no NULL, bytes of bodies, of which the last row may be
+-- beyond.  What was stored after a position of the log, until_, is left out.
+CREATE OR REPLACE FUNCTION tavus.events_page(
+    type text, event_type text, source text, conversation_id text, q text, from_ timestamptz,
+    to_ timestamptz, cursor_ uuid, wanted int, patience interval, form text, limit_ int, most int,
+    until_ bigint,
+    OUT made text[], OUT next_ uuid, OUT searched uuid)
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, tavus, pg_temp
 SET enable_seqscan = off
 SET enable_bitmapscan = off
@@ -78,29 +81,32 @@ DECLARE
     lo       uuid := coalesce(tavus.uuid_floor(from_), '00000000-0000-0000-0000-000000000000');
     hi       uuid := least(tavus.uuid_floor(to_), cursor_,
                            'ffffffff-ffff-ffff-ffff-ffffffffffff');
-    wanted   int := least(greatest(coalesce(limit_, 50), 1), 500);
     kind     int := array_position('{webhook,error,info,conversion}'::text[], type) - 1;
     pattern  text := '%' || replace(replace(replace(q, '\', '\\'), '%', '\%'), '_', '\_') || '%';
     body     text := 'convert_from(s.body, ''UTF8'')';
     near     text := '';    -- conditions that an index answers
     far      text := '';    -- conditions that rows are tested for
     weight   text := '0';   -- of a row, in bytes that are looked through
+    row_     text := 'tavus.event_json(f.id, f.received_at, f.kind, f.source, f.event_type,
+                                       f.conversation_id, f.body, $11)
+                      || tavus.repaired(f.verification) || ''}''';
     chunk    int := 500;    -- rows of a step
     room     int := 1048576;    -- bytes of a step, of which the last row may be beyond
+    late     uuid[];
     found    int;
     seen     int;
+    cut      boolean;
     edge     uuid;
     keys     uuid[];
     page     text[];
     all_keys uuid[] := '{}';
-    all_rows text[] := '{}';
-    next_    uuid;
-    searched text;
     begun    timestamptz := clock_timestamp();
     lap      timestamptz;
 BEGIN
+    made := '{}';
+
     IF type IS NOT NULL AND kind IS NULL THEN
-        RETURN '{"events":[],"next_cursor":null}';
+        RETURN;
     END IF;
 
     IF conversation_id IS NOT NULL THEN
@@ -156,6 +162,22 @@ BEGIN
         far := far || ' AND NOT tavus.looks(s.source, s.event_type)';
     END IF;
 
+    -- the ids of a row of the log are in order
+    IF until_ IS NOT NULL THEN
+        late := ARRAY(SELECT i.id FROM tavus.log l CROSS JOIN LATERAL unnest(l.ids) AS i (id)
+                       WHERE l.pos > until_ AND l.ids[1] < hi AND i.id < hi AND i.id >= lo);
+        IF late <> '{}' THEN
+            far := far || ' AND s.id <> ALL ($12)';
+        END IF;
+    END IF;
+
+    IF form = 'csv' THEN
+        row_ := 'tavus.event_csv(f.id, f.received_at, f.kind, f.source, f.event_type,
+                                 f.conversation_id, f.verification, f.body, $11)';
+    ELSIF form = 'ndjson' THEN
+        row_ := 'tavus.one_line(' || row_ || ')';
+    END IF;
+
     LOOP
         lap := clock_timestamp();
         BEGIN
@@ -168,19 +190,23 @@ BEGIN
                                              sum(%2$s) OVER (ORDER BY c.id DESC) AS upto
                                         FROM c) w
                       WHERE w.upto - w.bytes < $10 ORDER BY w.id DESC
-                 ), f AS MATERIALIZED (
+                 ), t AS MATERIALIZED (
                      SELECT s.* FROM s WHERE true %3$s LIMIT $9
+                 ), f AS MATERIALIZED (
+                     SELECT w.* FROM (SELECT t.*, least(octet_length(t.body), $11) AS size,
+                                             sum(least(octet_length(t.body), $11))
+                                                 OVER (ORDER BY t.id DESC) AS sizes
+                                        FROM t) w
+                      WHERE $13 IS NULL OR w.sizes - w.size < $13 ORDER BY w.id DESC
                  )
                  SELECT (SELECT count(*) FROM c), (SELECT count(*) FROM s),
                         (SELECT s.id FROM s ORDER BY s.id LIMIT 1),
-                        ARRAY(SELECT f.id FROM f),
-                        ARRAY(SELECT tavus.event_json(f.id, f.received_at, f.kind, f.source,
-                                         f.event_type, f.conversation_id, f.body, 65536)
-                                         || tavus.repaired(f.verification) || ''}''
-                                FROM f)', near, weight, far)
-               INTO found, seen, edge, keys, page
+                        ARRAY(SELECT f.id FROM f), ARRAY(SELECT %4$s FROM f),
+                        (SELECT count(*) FROM f) < (SELECT count(*) FROM t),
+                        $13 - (SELECT max(f.sizes) FROM f)', near, weight, far, row_)
+               INTO found, seen, edge, keys, page, cut, most
               USING lo, hi, conversation_id, source, kind, event_type, pattern, chunk,
-                    wanted + 1 - cardinality(all_keys), room;
+                    wanted + 1 - cardinality(all_keys), room, limit_, late, most;
         EXCEPTION WHEN data_exception THEN
             -- a body that is not UTF-8 stands in the way: take the slow, careful conversion
             IF strpos(far, 'convert_from') = 0 THEN
@@ -191,19 +217,25 @@ BEGIN
         END;
 
         all_keys := all_keys || keys;
-        all_rows := all_rows || page;
+        made := made || page;
 
         IF cardinality(all_keys) > wanted THEN
             next_ := all_keys[wanted];
-            all_rows := all_rows[:wanted];
+            made := made[:wanted];
+            EXIT;
+        ELSIF cut THEN
+            next_ := all_keys[cardinality(all_keys)];
             EXIT;
         END IF;
 
         EXIT WHEN found < chunk AND seen = found;
 
-        IF clock_timestamp() - begun > interval '50 ms' THEN
+        -- the rest of an export's page is not worth a step
+        IF clock_timestamp() - begun > patience OR most <= 0
+           OR most IS NOT NULL AND cardinality(all_keys) > wanted / 2
+        THEN
             next_ := edge;
-            searched := tavus.iso(tavus.uuid_time(edge));
+            searched := edge;
             EXIT;
         END IF;
 
@@ -217,10 +249,76 @@ BEGIN
             room := greatest(room / 2, 65536);
         END IF;
     END LOOP;
+END
+$$;
 
-    RETURN concat('{"events":[', array_to_string(all_rows, ','), '],"next_cursor":',
-                  coalesce('"' || next_ || '"', 'null'), ',"searched_to":"' || searched || '"',
-                  '}');
+-- The page as the list answers it: with a cursor to go on from, and how far it came if it ended early.  A
+-- short page is the last one only if next_cursor is null.
+CREATE OR REPLACE FUNCTION tavus.admin_events(
+    type text DEFAULT NULL, event_type text DEFAULT NULL, source text DEFAULT NULL,
+    conversation_id text DEFAULT NULL, q text DEFAULT NULL, from_ timestamptz DEFAULT NULL,
+    to_ timestamptz DEFAULT NULL, limit_ int DEFAULT NULL, cursor_ uuid DEFAULT NULL)
+RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET jit = off
+AS $$
+    SELECT concat('{"events":[', array_to_string(p.made, ','), '],"next_cursor":',
+                  coalesce('"' || p.next_ || '"', 'null'),
+                  ',"searched_to":"' || tavus.iso(tavus.uuid_time(p.searched)) || '"', '}')
+      FROM tavus.events_page(type, event_type, source, conversation_id, q, from_, to_, cursor_,
+                             least(greatest(coalesce(limit_, 50), 1), 500), interval '50 ms',
+                             'json', 65536, NULL, NULL) p
+$$;
+
+-- A cell of CSV, without its quotes.  What a spreadsheet would take for a formula becomes a text by an
+-- apostrophe before it.
+CREATE OR REPLACE FUNCTION tavus.csv_cell(value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN left(ltrim(value, E' \t\r\n\f\v'), 1) = ANY ('{=,+,-,@,＝,＋,－,＠}')
+                 OR left(value, 1) = ANY (ARRAY[E'\t', E'\r', E'\n'])
+            THEN '''' ELSE '' END || replace(value, '"', '""');
+
+-- JSON without line ends, which stand between its tokens alone.
+CREATE OR REPLACE FUNCTION tavus.one_line(value text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN replace(replace(value, E'\n', ' '), E'\r', ' ');
+
+-- One SystemEvent as a row of CSV (RFC 4180), without the quote and the line end that close it.
+CREATE OR REPLACE FUNCTION tavus.event_csv(
+    id uuid, received_at timestamptz, kind smallint, source text, event_type text,
+    conversation_id text, verification text, body bytea, limit_ int)
+RETURNS text
+LANGUAGE sql STABLE
+AS $$
+    SELECT concat('"', id, '","', tavus.iso(tavus.uuid_time(id)), '","', tavus.type_name(kind),
+                  '","', tavus.csv_cell(source), '","', tavus.csv_cell(conversation_id),
+                  '","', tavus.csv_cell(event_type), '","', tavus.iso(received_at),
+                  '","', CASE WHEN tavus.repaired(verification) <> '' THEN 'true' END,
+                  '","', CASE WHEN octet_length(body) > limit_
+                              THEN '{""truncated"":true,""bytes"":' || octet_length(body) || '}'
+                              ELSE tavus.csv_cell(tavus.text_json(tavus.body_text(body))) END)
+$$;
+
+-- A page of an export: rows as CSV or as lines, without what ends the last one, before which white space
+-- may still come; how many; where to go on, NULL at the end.  until_ is where the log was when the export
+-- began: what was stored later is not in it.  NULL: it begins now, and bound says where that is.
+CREATE OR REPLACE FUNCTION tavus.admin_export(
+    type text, event_type text, source text, conversation_id text, q text, from_ timestamptz,
+    to_ timestamptz, format text, cursor_ uuid, until_ bigint,
+    OUT page text, OUT n int, OUT next_ uuid, OUT bound bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET jit = off
+AS $$
+BEGIN
+    SELECT least(until_, s.last_value) INTO bound FROM tavus.log_pos s;
+
+    SELECT array_to_string(p.made, CASE format WHEN 'csv' THEN E'"\r\n' ELSE E'\n' END),
+           cardinality(p.made), p.next_
+      INTO page, n, next_
+      FROM tavus.events_page(type, event_type, source, conversation_id, q, from_, to_, cursor_,
+                             2000, interval '25 ms', format, 1048576, 524288, bound) p;
 END
 $$;
 

@@ -51,6 +51,7 @@ TO tavus_app;
 GRANT EXECUTE ON FUNCTION
     tavus.schema_version(),
     tavus.admin_events(text, text, text, text, text, timestamptz, timestamptz, int, uuid),
+    tavus.admin_export(text, text, text, text, text, timestamptz, timestamptz, text, uuid, bigint),
     tavus.admin_event(uuid),
     tavus.admin_quarantine(int, bigint),
     tavus.admin_conversations(text, text, timestamptz, timestamptz, int, text),

@@ -11,6 +11,7 @@
 #include "endpoint/ngx_tavus_admin_documents.h"
 #include "endpoint/ngx_tavus_admin_end.h"
 #include "endpoint/ngx_tavus_admin_erase.h"
+#include "endpoint/ngx_tavus_admin_export.h"
 #include "endpoint/ngx_tavus_admin_failed.h"
 #include "endpoint/ngx_tavus_admin_leads.h"
 #include "endpoint/ngx_tavus_admin_openapi.h"
@@ -231,6 +232,12 @@ ngx_tavus_admin_handler(ngx_http_request_t *r)
     }
 
     rc = ngx_tavus_admin_erase(r, &path);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_tavus_admin_export(r, &path);
 
     if (rc != NGX_DECLINED) {
         return rc;

@@ -252,6 +252,15 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
         NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4,
         NGX_TAVUS_OID_UUID } },
 
+    [ngx_tavus_stmt_admin_export] =
+    { ngx_tavus_stmt(admin_export),
+      "SELECT e.* FROM tavus.admin_export($1, $2, $3, $4, $5, $6, $7, $8, "
+      "$9, $10) e",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TIMESTAMPTZ,
+        NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_UUID,
+        NGX_TAVUS_OID_INT8 } },
+
     [ngx_tavus_stmt_admin_event] =
     { ngx_tavus_stmt(admin_event),
       "SELECT tavus.pieces(tavus.admin_event($1))",

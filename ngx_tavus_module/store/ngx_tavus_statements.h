@@ -70,6 +70,7 @@ typedef enum {
     ngx_tavus_stmt_order_by_session,
 
     ngx_tavus_stmt_admin_events,
+    ngx_tavus_stmt_admin_export,
     ngx_tavus_stmt_admin_event,
     ngx_tavus_stmt_admin_conversations,
     ngx_tavus_stmt_admin_conversation,
