@@ -401,9 +401,9 @@ DECLARE
     far      text := '';
     chunk    int := 500;
     seen     int;
-    page     text[];
+    page     tavus.conversations[];
     keys     text[];
-    all_rows text[] := '{}';
+    all_rows tavus.conversations[] := '{}';
     all_keys text[] := '{}';
     next_    text;
     searched text;
@@ -450,7 +450,7 @@ BEGIN
              SELECT (SELECT count(*) FROM s),
                     (SELECT (s.c).created_id FROM s ORDER BY s.n DESC LIMIT 1),
                     (SELECT (s.c).id FROM s ORDER BY s.n DESC LIMIT 1),
-                    ARRAY(SELECT tavus.conversation_full(f.c)::text FROM f ORDER BY f.n),
+                    ARRAY(SELECT f.c FROM f ORDER BY f.n),
                     ARRAY(SELECT (f.c).created_id || '':'' || (f.c).id FROM f ORDER BY f.n)',
             near, far)
            INTO seen, hi, hi_id, page, keys
@@ -473,7 +473,7 @@ BEGIN
         END IF;
     END LOOP;
 
-    RETURN concat('{"conversations":[', array_to_string(all_rows[:wanted], ','),
+    RETURN concat('{"conversations":[', array_to_string(tavus.conversations_full(all_rows[:wanted]), ','),
                   '],"next_cursor":', coalesce(to_json(next_)::text, 'null'),
                   ',"searched_to":"' || searched || '"', '}');
 END

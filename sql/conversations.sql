@@ -1,176 +1,179 @@
 -- Conversations as people mean them: what became of each, what it was about, and what came of it.
 
--- One Conversation: the seed's names, and what we know beyond it.  Where conversation.created has
--- not come (yet), the intent that its nonce binds speaks for it; persona and replica that neither
--- tells are as Tavus has told them.
+-- A reason as Tavus writes it, and older ones did: in small letters, with underscores; and the one that we
+-- have for an end, where Tavus's only says that somebody asked for it, as we do.
+CREATE OR REPLACE FUNCTION tavus.reason_word(reason text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN regexp_replace(lower(btrim(reason)), '[ -]+', '_', 'g');
+
+CREATE OR REPLACE FUNCTION tavus.reason_ours(theirs text, closed_reason text) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN theirs IS NULL OR theirs IN ('end_conversation_endpoint_hit', 'daily_room_has_been_deleted')
+                 OR starts_with(theirs, 'bot_could_not_join_meeting')
+            THEN closed_reason END;
+
+-- How a conversation ended, in a word of ours: by Tavus's reason or else ours, as the two above have them, and
+-- where neither says it by what is known.  born_ended: it was made to be over; signs: how many signs there
+-- are of the agent; spoke: the visitor has said something.
+CREATE OR REPLACE FUNCTION tavus.outcome(
+    ended boolean, born_ended boolean, theirs text, ours text, signs int, spoke boolean)
+RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN NOT ended THEN 'active'
+            WHEN born_ended THEN 'test'
+            WHEN ours = 'visitor' THEN 'ended_by_visitor'
+            WHEN ours = 'admin' THEN 'ended_by_owner'
+            WHEN ours = 'overdue' THEN 'timed_out'
+            WHEN ours = 'abandoned' THEN 'nobody_came'
+            WHEN ours IN ('late', 'unrecorded', 'unusable') THEN 'failed'
+            WHEN starts_with(theirs, 'participant_absent') THEN 'nobody_came'
+            WHEN starts_with(theirs, 'participant_left') THEN 'ended_by_visitor'
+            WHEN starts_with(theirs, 'max_call_duration') THEN 'timed_out'
+            WHEN starts_with(theirs, 'exception_') OR starts_with(theirs, 'internal_error') THEN 'failed'
+            WHEN spoke THEN 'talked'
+            WHEN signs > 0 THEN 'ended'
+            -- that was looked for, and never given to a visitor
+            WHEN ours = 'unsettled' THEN 'failed'
+            ELSE 'never_joined' END;
+
+-- The visitor's first words, out of an event with a transcript of up to 64 KiB.
+CREATE OR REPLACE FUNCTION tavus.call_question(transcript uuid) RETURNS text
+LANGUAGE plpgsql STABLE STRICT
+AS $$
+BEGIN
+    RETURN (SELECT tavus.first_question(e.body) FROM tavus.events e
+             WHERE e.id = transcript AND octet_length(e.body) <= 65536);
+END
+$$;
+
+-- Conversations, each as the text of a JSON object, in order: the seed's names, and what we know beyond it.
+-- Where conversation.created has not come (yet), the intent that its nonce binds speaks for it; persona and
+-- replica that neither tells are as Tavus has told them.  Then what is not in its row: the question with which
+-- it began, how it ended and how long it was, and what came of it: leads and orders that name it, ten of each
+-- at most, and what waits to be delivered, or is dead, of these events, or else of those that mark it.  One
+-- statement for all, of look-ups alone: a page of the list has 20 ms.
+CREATE OR REPLACE FUNCTION tavus.conversations_full(cs tavus.conversations[], events uuid[] DEFAULT NULL)
+RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan
+AS $$
+DECLARE
+    sends   boolean := EXISTS (SELECT FROM tavus.deliveries);
+    erasing boolean := EXISTS (SELECT FROM tavus.erasures e WHERE e.done_at IS NULL);
+BEGIN
+    RETURN ARRAY(
+        SELECT concat(
+               left(json_build_object(
+                   'id', c.id,
+                   'url', c.url,
+                   'personaId', coalesce(CASE WHEN k.known THEN c.persona_id ELSE i.persona_id END, c.told_persona),
+                   'replicaId', coalesce(CASE WHEN k.known THEN c.replica_id ELSE i.replica_id END, c.told_replica),
+                   'vertical', CASE WHEN k.known THEN c.vertical ELSE i.vertical END,
+                   'memoryStores', coalesce(CASE WHEN k.known THEN c.memory_stores ELSE i.memory_stores END, '{}'),
+                   'documentTags', coalesce(CASE WHEN k.known THEN c.document_tags ELSE i.document_tags END, '{}'),
+                   'status', CASE WHEN c.ended THEN 'ended' ELSE 'active' END,
+                   'createdAt', tavus.iso(tavus.uuid_time(c.created_id)))::text, -1),
+               ',', substr(json_strip_nulls(json_build_object(
+                   'endedAt', tavus.iso(tavus.uuid_time(
+                       coalesce(k.end_id, CASE WHEN c.announced_ended THEN c.announced_id END))),
+                   'started_at', tavus.iso(tavus.uuid_time(c.started_id)),
+                   'shutdown_reason', coalesce(c.shutdown_reason, c.closed_reason),
+                   'session_id', CASE WHEN k.known THEN c.session_id ELSE i.session_id END,
+                   'utm_source', CASE WHEN k.known THEN c.utm_source ELSE i.utm_source END,
+                   'utm_medium', CASE WHEN k.known THEN c.utm_medium ELSE i.utm_medium END,
+                   'utm_campaign', CASE WHEN k.known THEN c.utm_campaign ELSE i.utm_campaign END,
+                   'consent', CASE WHEN k.known THEN c.consent ELSE i.consent END,
+                   'user_id', CASE WHEN k.known THEN c.user_id ELSE i.user_id END,
+                   'transcript_event_id', c.transcript_id,
+                   'recording_event_id', c.recording_id,
+                   'perception_event_id', c.perception_id,
+                   'outcome', o.outcome,
+                   'length', CASE WHEN NOT c.ended THEN NULL
+                                  WHEN o.outcome IN ('test', 'never_joined', 'nobody_came') OR c.started_id IS NULL
+                                  THEN 0
+                                  ELSE coalesce(tavus.call_seconds(c.started_id, k.end_id, NULL), 0) END,
+                   'minutes', CASE WHEN c.ended
+                                   THEN round(coalesce(tavus.call_seconds(c.created_id, k.end_id, NULL), 0)
+                                              / 60.0, 2) END,
+                   'first_question', q.question,
+                   'repaired', nullif(p.repaired, false),
+                   'leads', CASE WHEN l.ids <> '{}' THEN l.ids END,
+                   'orders', s.orders,
+                   'deliveries', d.deliveries,
+                   'erasure_pending', e.pending))::text, 2))
+          FROM unnest(cs) WITH ORDINALITY AS c
+          CROSS JOIN LATERAL (
+               SELECT c.announced_id IS NOT NULL AS known, least(c.shutdown_id, c.closed_id) AS end_id,
+                      tavus.reason_word(c.shutdown_reason) AS theirs
+               OFFSET 0) k
+          LEFT JOIN LATERAL (
+               SELECT t.persona_id, t.replica_id, t.vertical, t.memory_stores, t.document_tags, t.session_id,
+                      t.utm_source, t.utm_medium, t.utm_campaign, t.consent, t.user_id
+                 FROM tavus.intents t WHERE NOT k.known AND t.nonce = c.nonce OFFSET 0) i ON true
+          CROSS JOIN LATERAL (SELECT tavus.call_question(c.transcript_id) AS question OFFSET 0) q
+          CROSS JOIN LATERAL (
+               SELECT tavus.outcome(c.ended, c.announced_ended AND k.end_id IS NULL, k.theirs,
+                                    tavus.reason_ours(k.theirs, c.closed_reason),
+                                    num_nonnulls(c.started_id, c.transcript_id, c.perception_id),
+                                    q.question IS NOT NULL) AS outcome
+               OFFSET 0) o
+          -- of what Tavus is asked for, which marks it
+          CROSS JOIN LATERAL (
+               SELECT CASE WHEN c.repair_answers > 0
+                           THEN EXISTS (SELECT FROM tavus.events v
+                                         WHERE v.id = ANY (ARRAY[c.started_id, c.shutdown_id, c.transcript_id,
+                                                                 c.recording_id, c.perception_id])
+                                           AND tavus.repaired(v.verification) <> '') END AS repaired
+               OFFSET 0) p
+          CROSS JOIN LATERAL (
+               SELECT ARRAY(SELECT t.id FROM tavus.leads t WHERE t.conversation_id = c.id
+                             ORDER BY t.id DESC LIMIT 10) AS ids
+               OFFSET 0) l
+          CROSS JOIN LATERAL (
+               SELECT json_agg(json_build_object('id', t.id, 'state', t.state) ORDER BY t.id DESC) AS orders
+                 FROM (SELECT r.id, r.state FROM tavus.orders r WHERE r.conversation_id = c.id
+                        ORDER BY r.id DESC LIMIT 10) t
+               OFFSET 0) s
+          LEFT JOIN LATERAL (
+               SELECT json_agg(json_build_object('destination', t.name, 'waiting', t.waiting, 'dead', t.dead)
+                               ORDER BY t.name) AS deliveries
+                 FROM (SELECT n.name, w.waiting, w.dead
+                         FROM tavus.destinations n
+                         CROSS JOIN LATERAL (
+                              SELECT count(*) FILTER (WHERE NOT v.dead) AS waiting,
+                                     count(*) FILTER (WHERE v.dead) AS dead
+                                FROM tavus.deliveries v
+                               WHERE v.destination = n.name
+                                 AND v.event_id = ANY (l.ids || coalesce(events, ARRAY[
+                                         c.announced_id, c.started_id, c.shutdown_id, c.closed_id, c.transcript_id,
+                                         c.recording_id, c.perception_id]))) w
+                        WHERE w.waiting + w.dead > 0) t
+               OFFSET 0) d ON sends
+          LEFT JOIN LATERAL (
+               SELECT true AS pending
+                 FROM tavus.erasures t
+                WHERE t.done_at IS NULL
+                  AND t.keys && (ARRAY['c ' || c.id, 's ' || c.session_id, 'u ' || c.user_id]
+                                 || ARRAY(SELECT 'm ' || m.store FROM unnest(c.memory_stores) AS m (store)))
+                LIMIT 1) e ON erasing
+         ORDER BY c.ordinality);
+END
+$$;
+
+-- One of them.
+CREATE OR REPLACE FUNCTION tavus.conversation_full(c tavus.conversations, events uuid[] DEFAULT NULL)
+RETURNS jsonb
+LANGUAGE sql STABLE
+AS $$
+    SELECT (tavus.conversations_full(ARRAY[c], events))[1]::jsonb
+$$;
+
+-- The same as its row has it, for who gets all that is held.
 CREATE OR REPLACE FUNCTION tavus.conversation_json(c tavus.conversations) RETURNS jsonb
 LANGUAGE sql STABLE
 AS $$
-    SELECT jsonb_build_object(
-               'id', c.id,
-               'url', c.url,
-               'personaId', coalesce(CASE WHEN k.known THEN c.persona_id
-                                          ELSE i.persona_id END, c.told_persona),
-               'replicaId', coalesce(CASE WHEN k.known THEN c.replica_id
-                                          ELSE i.replica_id END, c.told_replica),
-               'vertical', CASE WHEN k.known THEN c.vertical ELSE i.vertical END,
-               'memoryStores', coalesce(CASE WHEN k.known THEN c.memory_stores
-                                             ELSE i.memory_stores END, '{}'),
-               'documentTags', coalesce(CASE WHEN k.known THEN c.document_tags
-                                             ELSE i.document_tags END, '{}'),
-               'status', CASE WHEN c.ended THEN 'ended' ELSE 'active' END,
-               'createdAt', tavus.iso(tavus.uuid_time(c.created_id)))
-           || jsonb_strip_nulls(jsonb_build_object(
-               'endedAt', tavus.iso(tavus.uuid_time(
-                   coalesce(least(c.shutdown_id, c.closed_id),
-                            CASE WHEN c.announced_ended THEN c.announced_id END))),
-               'started_at', tavus.iso(tavus.uuid_time(c.started_id)),
-               'shutdown_reason', coalesce(c.shutdown_reason, c.closed_reason),
-               'session_id', CASE WHEN k.known THEN c.session_id ELSE i.session_id END,
-               'utm_source', CASE WHEN k.known THEN c.utm_source ELSE i.utm_source END,
-               'utm_medium', CASE WHEN k.known THEN c.utm_medium ELSE i.utm_medium END,
-               'utm_campaign', CASE WHEN k.known THEN c.utm_campaign ELSE i.utm_campaign END,
-               'consent', CASE WHEN k.known THEN c.consent ELSE i.consent END,
-               'user_id', CASE WHEN k.known THEN c.user_id ELSE i.user_id END,
-               'transcript_event_id', c.transcript_id,
-               'recording_event_id', c.recording_id,
-               'perception_event_id', c.perception_id))
-      FROM (SELECT c.announced_id IS NOT NULL AS known) k
-      LEFT JOIN tavus.intents i ON NOT k.known AND i.nonce = c.nonce
-$$;
-
--- How a conversation ended, in a word of ours, out of what Tavus or we gave as the reason; where that only
--- says that it was asked to end, or is none that is known, by what is known of it.  spoke: the visitor has
--- said something.
-CREATE OR REPLACE FUNCTION tavus.call_outcome(c tavus.conversations, spoke boolean) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN (
-    SELECT CASE
-           WHEN NOT c.ended THEN 'active'
-           -- made to be over at once
-           WHEN c.announced_ended AND c.shutdown_id IS NULL AND c.closed_id IS NULL THEN 'test'
-           WHEN r.ours = 'visitor' THEN 'ended_by_visitor'
-           WHEN r.ours = 'admin' THEN 'ended_by_owner'
-           WHEN r.ours = 'overdue' THEN 'timed_out'
-           WHEN r.ours = 'abandoned' THEN 'nobody_came'
-           WHEN r.ours IN ('late', 'unrecorded', 'unusable') THEN 'failed'
-           WHEN starts_with(r.theirs, 'participant_absent') THEN 'nobody_came'
-           WHEN starts_with(r.theirs, 'participant_left') THEN 'ended_by_visitor'
-           WHEN starts_with(r.theirs, 'max_call_duration') THEN 'timed_out'
-           WHEN starts_with(r.theirs, 'exception_') OR starts_with(r.theirs, 'internal_error') THEN 'failed'
-           WHEN spoke THEN 'talked'
-           WHEN num_nonnulls(c.started_id, c.transcript_id, c.perception_id) > 0 THEN 'ended'
-           -- that was looked for, and never given to a visitor
-           WHEN r.ours = 'unsettled' THEN 'failed'
-           ELSE 'never_joined' END
-      FROM (SELECT t.theirs,
-                   -- a wish of ours comes back as one of these
-                   CASE WHEN t.theirs IS NULL OR t.theirs IN ('end_conversation_endpoint_hit',
-                                                              'daily_room_has_been_deleted')
-                             OR starts_with(t.theirs, 'bot_could_not_join_meeting')
-                        THEN c.closed_reason END AS ours
-              FROM (SELECT regexp_replace(lower(btrim(c.shutdown_reason)), '[ -]+', '_', 'g') AS theirs) t) r);
-
--- How long the agent was there until the end, in seconds; 0 if nobody, or no agent, came.
-CREATE OR REPLACE FUNCTION tavus.call_lasted(c tavus.conversations, outcome text) RETURNS int
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN NOT c.ended THEN NULL
-            WHEN outcome IN ('test', 'never_joined', 'nobody_came') OR c.started_id IS NULL THEN 0
-            ELSE coalesce(tavus.call_seconds(c.started_id, c.shutdown_id, c.closed_id), 0) END;
-
--- The visitor's first words, of a transcript of up to 64 KiB.
-CREATE OR REPLACE FUNCTION tavus.call_question(c tavus.conversations) RETURNS text
-LANGUAGE plpgsql STABLE
-AS $$
-BEGIN
-    IF c.transcript_id IS NULL THEN
-        RETURN NULL;
-    END IF;
-
-    RETURN (SELECT tavus.first_question(e.body) FROM tavus.events e
-             WHERE e.id = c.transcript_id AND octet_length(e.body) <= 65536);
-END
-$$;
-
--- Whether something of it was fetched, as its callback did not come: of what marks it, which is all that
--- Tavus is asked for.
-CREATE OR REPLACE FUNCTION tavus.call_repaired(c tavus.conversations) RETURNS boolean
-LANGUAGE plpgsql STABLE
-AS $$
-BEGIN
-    RETURN c.repair_answers > 0
-           AND EXISTS (SELECT FROM tavus.events e
-                        WHERE e.id = ANY (ARRAY[c.started_id, c.shutdown_id, c.transcript_id, c.recording_id,
-                                                c.perception_id])
-                          AND tavus.repaired(e.verification) <> '');
-END
-$$;
-
--- What came of a conversation beside itself: leads and orders that name it, ten of each at most, whether it
--- is about to be erased, and what of these events waits to be delivered, or is dead.
-CREATE OR REPLACE FUNCTION tavus.call_effects(c tavus.conversations, events uuid[]) RETURNS jsonb
-LANGUAGE plpgsql STABLE
-AS $$
-DECLARE
-    leads_  uuid[];
-    orders_ jsonb;
-    sent    jsonb;
-    erasing boolean;
-BEGIN
-    leads_ := ARRAY(SELECT l.id FROM tavus.leads l WHERE l.conversation_id = c.id ORDER BY l.id DESC LIMIT 10);
-
-    SELECT jsonb_agg(jsonb_build_object('id', o.id, 'state', o.state) ORDER BY o.id DESC) INTO orders_
-      FROM (SELECT r.id, r.state FROM tavus.orders r
-             WHERE r.conversation_id = c.id ORDER BY r.id DESC LIMIT 10) o;
-
-    IF EXISTS (SELECT FROM tavus.deliveries) THEN
-        SELECT jsonb_agg(jsonb_build_object('destination', v.destination, 'waiting', v.waiting, 'dead', v.dead)
-                         ORDER BY v.destination) INTO sent
-          FROM (SELECT d.name AS destination, v.waiting, v.dead
-                  FROM tavus.destinations d
-                  CROSS JOIN LATERAL (
-                       SELECT count(*) FILTER (WHERE NOT t.dead) AS waiting,
-                              count(*) FILTER (WHERE t.dead) AS dead
-                         FROM tavus.deliveries t
-                        WHERE t.destination = d.name AND t.event_id = ANY (events || leads_)) v
-                 WHERE v.waiting + v.dead > 0) v;
-    END IF;
-
-    SELECT true INTO erasing FROM tavus.erasures e
-     WHERE e.done_at IS NULL
-       AND e.keys && (ARRAY['c ' || c.id, 's ' || c.session_id, 'u ' || c.user_id]
-                      || ARRAY(SELECT 'm ' || m.store FROM unnest(c.memory_stores) AS m (store)))
-     LIMIT 1;
-
-    RETURN jsonb_strip_nulls(jsonb_build_object(
-        'leads', nullif(to_jsonb(leads_), '[]'), 'orders', orders_, 'deliveries', sent,
-        'erasure_pending', erasing));
-END
-$$;
-
--- The same with what is not in its row: the question with which it began, how it ended and how long it was,
--- and what came of it; where it is one of many, of the events that mark it.  By look-ups alone.
-CREATE OR REPLACE FUNCTION tavus.conversation_full(c tavus.conversations, events uuid[] DEFAULT NULL)
-RETURNS jsonb
-LANGUAGE plpgsql STABLE
-AS $$
-DECLARE
-    question text := tavus.call_question(c);
-    outcome  text := tavus.call_outcome(c, question IS NOT NULL);
-BEGIN
-    RETURN tavus.conversation_json(c)
-           || jsonb_build_object('outcome', outcome)
-           || jsonb_strip_nulls(jsonb_build_object(
-                'length', tavus.call_lasted(c, outcome),
-                'minutes', CASE WHEN c.ended
-                                THEN round(coalesce(tavus.call_seconds(c.created_id, c.shutdown_id, c.closed_id), 0)
-                                           / 60.0, 2) END,
-                'first_question', question,
-                'repaired', nullif(tavus.call_repaired(c), false)))
-           || tavus.call_effects(c, coalesce(events, array_remove(ARRAY[
-                c.announced_id, c.started_id, c.shutdown_id, c.closed_id, c.transcript_id, c.recording_id,
-                c.perception_id], NULL)));
-END
+    SELECT tavus.conversation_full(c)
+           - '{outcome,length,minutes,first_question,repaired,leads,orders,deliveries,erasure_pending}'::text[]
 $$;
 
 -- A page of a conversation's timeline, as members of a JSON object, behind a comma: its events in the order
@@ -303,9 +306,9 @@ BEGIN
     END IF;
 
     -- all of it that can be delivered, as far as anybody counts
-    RETURN concat(left(tavus.conversation_full(c, ARRAY(
+    RETURN concat(left((tavus.conversations_full(ARRAY[c], ARRAY(
                            SELECT e.id FROM tavus.events e WHERE e.conversation_id = c.id
-                            ORDER BY e.id LIMIT 5000))::text, -1),
+                            ORDER BY e.id LIMIT 5000)))[1], -1),
                   tavus.timeline(c, order_, before_, after_, limit_), other, '}');
 END
 $$;
