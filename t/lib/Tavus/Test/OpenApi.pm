@@ -32,6 +32,12 @@ sub new ($class, $file) {
             ->recursive_data_protection(0),
     }, $class;
 
+    # any of that form, of no version alone
+    $self->{judge}->formats->{uuid} = sub ($value) {
+        return $value =~ /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\z/i
+            ? undef : "Is no UUID.";
+    };
+
     for my $path (sort keys $self->{data}{paths}->%*) {
         my $item = $self->{data}{paths}{$path};
         my $like = join '[^/]+', map { quotemeta }
@@ -129,8 +135,13 @@ sub look ($self, $tx) {
     return () if !$status || $method eq 'OPTIONS';
 
     my $of = $self->find($path);
-    return $path =~ m{^/api/} && $status != 404
-        ? "$path is no address of it" : () unless $of;
+
+    # nothing is there, but guards stand before it, and nginx reads addresses
+    if (!$of) {
+        return () if $path !~ m{^/api/} || $path =~ m{//|\.\.|%};
+        return $status < 400 ? "$path is no address of it"
+            : $self->answer('', $status, {default => $self->refused}, $tx);
+    }
 
     $method = 'GET' if $method eq 'HEAD';
     my $op = $of->{of}{$method};
@@ -194,6 +205,8 @@ sub answer ($self, $id, $status, $answers, $tx) {
 
         # of problems all are
         if ($length < $LARGE || $type =~ /problem/ || !$self->{large}{$id}++) {
+            # nested as it may be
+            local $SIG{__WARN__} = sub { warn @_ if "@_" !~ /^Deep recursion/ };
             my $value = eval { decode_json($res->body) };
             push @wrong, $@ ? "it is no JSON: $@"
                 : $self->wrong($media->{schema}, $value);
