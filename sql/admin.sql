@@ -154,7 +154,8 @@ BEGIN
         weight := 'octet_length(c.body)';
     END IF;
 
-    IF far = '' THEN
+    -- who exports has time
+    IF far = '' OR most IS NOT NULL THEN
         chunk := wanted + 1;
     END IF;
 
