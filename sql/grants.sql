@@ -45,6 +45,8 @@ GRANT EXECUTE ON FUNCTION
     tavus.erase_conversation(text, jsonb),
     tavus.erase_step(uuid),
     tavus.end_asked(text, jsonb),
+    tavus.quarantine_release(bigint, text, text, text),
+    tavus.quarantine_delete(bigint),
     tavus.trail_changed(text, jsonb)
 TO tavus_app;
 
@@ -54,6 +56,8 @@ GRANT EXECUTE ON FUNCTION
     tavus.admin_export(text, text, text, text, text, timestamptz, timestamptz, text, uuid, bigint),
     tavus.admin_event(uuid),
     tavus.admin_quarantine(int, bigint),
+    tavus.admin_quarantined(bigint),
+    tavus.proof(uuid, bigint),
     tavus.admin_conversations(text, text, timestamptz, timestamptz, int, text),
     tavus.admin_conversation(text),
     tavus.admin_conversation(text, text, uuid, uuid, int, int),

@@ -3,7 +3,7 @@
 -- or as a role with CREATEROLE that may create schemas in the database.
 
 -- the newest numbered file
-\set newest 23
+\set newest 27
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -263,6 +263,14 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 23) AS due \gset
     COMMIT;
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 27) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0027_release.sql
+    INSERT INTO tavus.migrations (version) VALUES (27);
+    COMMIT;
+\endif
+
 -- What is not numbered is replaced each time, all at once.  Rights are changed without a lock on the
 -- table, which upkeep must not change meanwhile.
 
@@ -291,6 +299,7 @@ SET LOCAL lock_timeout = '300ms';
 \ir orders.sql
 \ir stripe.sql
 \ir erase.sql
+\ir quarantine.sql
 \ir leads.sql
 \ir mail.sql
 \ir alerts.sql

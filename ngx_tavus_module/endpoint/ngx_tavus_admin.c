@@ -14,7 +14,9 @@
 #include "endpoint/ngx_tavus_admin_export.h"
 #include "endpoint/ngx_tavus_admin_failed.h"
 #include "endpoint/ngx_tavus_admin_leads.h"
+#include "endpoint/ngx_tavus_admin_limits.h"
 #include "endpoint/ngx_tavus_admin_openapi.h"
+#include "endpoint/ngx_tavus_admin_prove.h"
 #include "endpoint/ngx_tavus_admin_trail.h"
 #include "guard/ngx_tavus_users.h"
 #include "http/ngx_tavus_args.h"
@@ -109,6 +111,10 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
       ngx_tavus_stmt_admin_quarantine, 0, "quarantine",
       { { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 20, ngx_tavus_arg_number } } },
+
+    { ngx_string("quarantine/"),
+      ngx_tavus_stmt_admin_quarantined, 1, "quarantine/{id}",
+      { { "id", 20, ngx_tavus_arg_number } } },
 
     { ngx_string("deliveries"),
       ngx_tavus_stmt_admin_deliveries, 0, NULL,
@@ -226,6 +232,18 @@ ngx_tavus_admin_handler(ngx_http_request_t *r)
     }
 
     rc = ngx_tavus_admin_end(r, &path);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_tavus_admin_prove(r, &path);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_tavus_admin_limits(r, &path);
 
     if (rc != NGX_DECLINED) {
         return rc;

@@ -10,7 +10,7 @@ CREATE TEMP TABLE decided (relation text, names text[], why text);
 -- ---- what an erasure deletes or empties
 INSERT INTO decided VALUES
     ('events', '{conversation_id,verification,body}', 'erased'),
-    ('quarantine', '{conversation_id,verification,body,event_type,source}', 'erased'),
+    ('quarantine', '{conversation_id,verification,body,event_type,source,nonce}', 'erased'),
     ('intents', '{document_tags,memory_stores,session_id,utm_source,utm_medium,utm_campaign,request_id,consent,'
                 'user_id}', 'erased'),
     ('conversations', '{url,document_tags,memory_stores,session_id,utm_source,utm_medium,utm_campaign,consent,'
