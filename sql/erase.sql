@@ -707,6 +707,8 @@ DECLARE
     calls  text[] := tavus.keys_of(e.keys, 'c');
     counts jsonb := '{}';
 BEGIN
+    PERFORM tavus.talks_drop(calls);
+
     UPDATE tavus.conversations c
        SET announced_ended = true, url = NULL, document_tags = NULL, memory_stores = NULL, session_id = NULL,
            utm_source = NULL, utm_medium = NULL, utm_campaign = NULL, consent = NULL, user_id = NULL,
@@ -917,7 +919,7 @@ BEGIN
 
     -- nobody takes from what is deleted, nor tells of it: in the order of deliver.sql
     PERFORM FROM tavus.destinations d ORDER BY d.name FOR UPDATE;
-    PERFORM FROM tavus.cursors t WHERE t.name IN ('leads', 'orders', 'traces') ORDER BY t.name FOR UPDATE;
+    PERFORM FROM tavus.cursors t WHERE t.name IN ('leads', 'orders', 'traces', 'words') ORDER BY t.name FOR UPDATE;
 
     SELECT v.gone, v.scrub INTO gone, scrub FROM tavus.erase_events(e) v;
 

@@ -263,6 +263,14 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 23) AS due \gset
     COMMIT;
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 25) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0025_words.sql
+    INSERT INTO tavus.migrations (version) VALUES (25);
+    COMMIT;
+\endif
+
 SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 27) AS due \gset
 \if :due
     BEGIN;
@@ -301,6 +309,7 @@ SET LOCAL lock_timeout = '300ms';
 \ir erase.sql
 \ir quarantine.sql
 \ir leads.sql
+\ir words.sql
 \ir mail.sql
 \ir alerts.sql
 \ir trail.sql

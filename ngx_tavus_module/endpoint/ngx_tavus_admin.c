@@ -93,6 +93,7 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
       ngx_tavus_stmt_admin_conversations, 0, "conversations",
       { { "status", 16, ngx_tavus_arg_status },
         { "vertical", 32, ngx_tavus_arg_text },
+        { "q", 200, ngx_tavus_arg_personal },
         { "from", 64, ngx_tavus_arg_time },
         { "to", 64, ngx_tavus_arg_time },
         { "limit", 8, ngx_tavus_arg_limit },

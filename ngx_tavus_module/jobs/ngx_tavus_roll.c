@@ -33,7 +33,8 @@ static uint64_t ngx_tavus_roll_number(cJSON *json, const char *name);
 static ngx_tavus_roll_t  ngx_tavus_rolls[] = {
     { "leads", ngx_tavus_stmt_leads_roll, 0, 0 },
     { "orders", ngx_tavus_stmt_orders_roll, 0, 0 },
-    { "traces", ngx_tavus_stmt_traces_roll, 0, 0 }
+    { "traces", ngx_tavus_stmt_traces_roll, 0, 0 },
+    { "words", ngx_tavus_stmt_words_roll, 0, 0 }
 };
 
 #define NGX_TAVUS_ROLLS                                                      \

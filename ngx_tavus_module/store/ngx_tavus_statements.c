@@ -118,6 +118,11 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       "SELECT tavus.leads_roll($1::int)",
       { NGX_TAVUS_OID_TEXT } },
 
+    [ngx_tavus_stmt_words_roll] =
+    { ngx_tavus_stmt(words_roll),
+      "SELECT tavus.words_roll($1::int)",
+      { NGX_TAVUS_OID_TEXT } },
+
     [ngx_tavus_stmt_orders_roll] =
     { ngx_tavus_stmt(orders_roll),
       "SELECT tavus.orders_roll($1::int, $2::boolean)",
@@ -281,11 +286,10 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
 
     [ngx_tavus_stmt_admin_conversations] =
     { ngx_tavus_stmt(admin_conversations),
-      "SELECT tavus.pieces(tavus.admin_conversations($1, $2, $3, $4, $5, "
-      "$6))",
-      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TIMESTAMPTZ,
-        NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4,
-        NGX_TAVUS_OID_TEXT } },
+      "SELECT tavus.pieces(tavus.admin_talks($1, $2, $3, $4, $5, $6, $7))",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_TIMESTAMPTZ,
+        NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_TEXT } },
 
     [ngx_tavus_stmt_admin_conversation] =
     { ngx_tavus_stmt(admin_conversation),

@@ -50,6 +50,7 @@ typedef enum {
     ngx_tavus_stmt_line_ticket,
     ngx_tavus_stmt_leads_roll,
     ngx_tavus_stmt_orders_roll,
+    ngx_tavus_stmt_words_roll,
     ngx_tavus_stmt_traces_roll,
     ngx_tavus_stmt_stripe_repair,
     ngx_tavus_stmt_orders_look,

@@ -26,6 +26,8 @@ INSERT INTO decided VALUES
     ('destinations', '{said,said_at}', 'erased'),
     ('mails', '{subject,event_id}', 'erased, but for ids of orders, refunds and disputes, which the books have'),
     ('traces', '{subject,ids,calls}', 'erased'),
+    ('talks', '{conversation_id,created_id,transcript_id,perception_id,first_question,said,words}', 'erased'),
+    ('words', '{id,word,n,grams}', 'erased, where nobody else has said it'),
     ('places', '{address,visitor}', 'erased'),
     ('line', '{address,visitor}', 'erased'),
     ('erasures', '{keys,asked}', 'erased');
