@@ -670,11 +670,6 @@ LANGUAGE sql STABLE
 RETURN q.conversation_id = ANY (tavus.keys_of(keys, 'c'))
        OR tavus.body_texts(q.body) && ARRAY(SELECT substr(k.key, 3) FROM unnest(keys) AS k (key));
 
--- The keys by which an erasure takes from the quarantine.
-CREATE OR REPLACE FUNCTION tavus.quarantine_keys(e tavus.erasures) RETURNS text[]
-LANGUAGE sql STABLE
-RETURN ARRAY(SELECT k.key FROM unnest(e.keys) AS k (key) WHERE e.what = 'visitor' OR k.key ~ '^[cn] ');
-
 -- Deletes of the next rows of the quarantine, 2 MB at least, those that an erasure is about.  Answers after which
 -- it goes on, NULL when it has seen all, and how many it deleted.
 CREATE OR REPLACE FUNCTION tavus.erase_quarantine(e tavus.erasures, OUT seen_ bigint, OUT n int)
@@ -683,7 +678,8 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-    keys_ text[] := tavus.quarantine_keys(e);
+    keys_ text[] := ARRAY(SELECT k.key FROM unnest(e.keys) AS k (key)
+                           WHERE e.what = 'visitor' OR k.key ~ '^[cn] ');
 BEGIN
     seen_ := (SELECT max(b.seq)
                 FROM (SELECT q.seq, sum(q.size) OVER (ORDER BY q.seq) - q.size AS before
@@ -707,8 +703,6 @@ DECLARE
     calls  text[] := tavus.keys_of(e.keys, 'c');
     counts jsonb := '{}';
 BEGIN
-    PERFORM tavus.talks_drop(calls);
-
     UPDATE tavus.conversations c
        SET announced_ended = true, url = NULL, document_tags = NULL, memory_stores = NULL, session_id = NULL,
            utm_source = NULL, utm_medium = NULL, utm_campaign = NULL, consent = NULL, user_id = NULL,
@@ -741,6 +735,9 @@ BEGIN
     -- what somebody's answer may have repeated
     UPDATE tavus.destinations d SET said = NULL WHERE d.said IS NOT NULL;
 
+    -- they count on, by nothing that was said of them
+    PERFORM tavus.stats_note('c', calls);
+
     RETURN counts || jsonb_build_object('conversations', cardinality(calls));
 END
 $$;
@@ -755,9 +752,22 @@ DECLARE
     sold    uuid[] := tavus.keys_of(e.keys, 'o');
     orders_ int;
     words_  int;
+    forms   text[];
 BEGIN
-    DELETE FROM tavus.leads l WHERE l.id = ANY (tavus.keys_of(e.keys, 'l')::uuid[]);
-    DELETE FROM tavus.leads l WHERE lower(l.email) = ANY (tavus.keys_of(e.keys, 'e'));
+    WITH gone AS (
+        DELETE FROM tavus.leads l
+         WHERE l.id = ANY (tavus.keys_of(e.keys, 'l')::uuid[])
+            OR lower(l.email) = ANY (tavus.keys_of(e.keys, 'e'))
+        RETURNING l.id)
+    SELECT array_agg(g.id::text) INTO forms FROM gone g;
+
+    -- what is counted of them stays so
+    DELETE FROM tavus.stats_seen s
+     WHERE s.what = 'l' AND s.id = ANY (forms)
+        OR s.what = 'v' AND s.id = ANY (ARRAY(SELECT tavus.trace_of('s ' || k.id)::text
+                                                FROM unnest(tavus.keys_of(e.keys, 's')) AS k (id)));
+    PERFORM tavus.stats_note('o', ARRAY(SELECT o.id::text FROM unnest(sold) AS o (id))),
+            tavus.stats_note('s', ARRAY(SELECT r.subscription FROM tavus.orders r WHERE r.id = ANY (sold)));
 
     UPDATE tavus.orders r
        SET email = NULL, told_email = NULL, conversation_id = NULL, session_id = NULL, user_id = NULL,
@@ -919,7 +929,7 @@ BEGIN
 
     -- nobody takes from what is deleted, nor tells of it: in the order of deliver.sql
     PERFORM FROM tavus.destinations d ORDER BY d.name FOR UPDATE;
-    PERFORM FROM tavus.cursors t WHERE t.name IN ('leads', 'orders', 'traces', 'words') ORDER BY t.name FOR UPDATE;
+    PERFORM FROM tavus.cursors t WHERE t.name IN ('leads', 'orders', 'stats', 'traces') ORDER BY t.name FOR UPDATE;
 
     SELECT v.gone, v.scrub INTO gone, scrub FROM tavus.erase_events(e) v;
 

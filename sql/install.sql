@@ -3,7 +3,7 @@
 -- or as a role with CREATEROLE that may create schemas in the database.
 
 -- the newest numbered file
-\set newest 27
+\set newest 24
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -263,19 +263,11 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 23) AS due \gset
     COMMIT;
 \endif
 
-SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 25) AS due \gset
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 24) AS due \gset
 \if :due
     BEGIN;
-    \ir 0025_words.sql
-    INSERT INTO tavus.migrations (version) VALUES (25);
-    COMMIT;
-\endif
-
-SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 27) AS due \gset
-\if :due
-    BEGIN;
-    \ir 0027_release.sql
-    INSERT INTO tavus.migrations (version) VALUES (27);
+    \ir 0024_stats.sql
+    INSERT INTO tavus.migrations (version) VALUES (24);
     COMMIT;
 \endif
 
@@ -307,9 +299,8 @@ SET LOCAL lock_timeout = '300ms';
 \ir orders.sql
 \ir stripe.sql
 \ir erase.sql
-\ir quarantine.sql
 \ir leads.sql
-\ir words.sql
+\ir stats.sql
 \ir mail.sql
 \ir alerts.sql
 \ir trail.sql

@@ -14,6 +14,8 @@ DECLARE
     w      record;
     merged int;
     unread int;
+    made   text[];
+    calls  text[];
 BEGIN
     PERFORM tavus.cursor_make('leads', true)
       WHERE NOT EXISTS (SELECT FROM tavus.cursors c WHERE c.name = 'leads');
@@ -67,8 +69,13 @@ BEGIN
                  ORDER BY s.doc ->> 'lead_id', s.id DESC) h
          WHERE l.id = h.lead AND (l.handled_id IS NULL OR l.handled_id < h.id)
     )
-    SELECT count(*) FILTER (WHERE s.fit), count(*) FILTER (WHERE NOT s.fit)
-      INTO merged, unread FROM said s;
+    SELECT count(*) FILTER (WHERE s.fit), count(*) FILTER (WHERE NOT s.fit),
+           array_agg(s.id::text) FILTER (WHERE s.fit AND s.event_type = 'contact.submitted'),
+           array_agg(coalesce(s.conversation_id, tavus.label(s.doc, 'conversation_id')))
+               FILTER (WHERE s.fit AND s.event_type = 'contact.submitted')
+      INTO merged, unread, made, calls FROM said s;
+
+    PERFORM tavus.stats_note('c', calls), tavus.stats_note('l', made);
 
     RETURN json_build_object('events', w.n, 'merged', merged, 'unread', unread);
 END

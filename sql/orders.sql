@@ -469,6 +469,12 @@ BEGIN
             EXCLUDED.ended_at, EXCLUDED.paused, EXCLUDED.invoices, EXCLUDED.renewals, EXCLUDED.paid,
             EXCLUDED.paid_at, EXCLUDED.failing, EXCLUDED.refunded, EXCLUDED.disputes,
             EXCLUDED.told_at);
+
+    PERFORM tavus.stats_note('c', ARRAY(SELECT r.conversation_id FROM tavus.orders r
+                                         WHERE r.id = ANY (ids) AND r.asked_at IS NOT NULL)),
+            tavus.stats_note('o', ARRAY(SELECT r.id::text FROM tavus.orders r
+                                         WHERE r.id = ANY (ids) AND r.asked_at IS NOT NULL)),
+            tavus.stats_note('s', ARRAY(SELECT t.id FROM tavus.stripe_subscriptions(of) t));
 END
 $$;
 

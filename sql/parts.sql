@@ -64,11 +64,6 @@ CREATE OR REPLACE FUNCTION tavus.cut_short_type() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 'conversation.cut_short';
 
--- What the words of a conversation are made of: what was said, what was seen, and when it began.
-CREATE OR REPLACE FUNCTION tavus.talk_types() RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN '{application.transcription_ready,application.perception_analysis,conversation.created}'::text[];
-
 -- What a visitor decides of being counted, in a browser.
 CREATE OR REPLACE FUNCTION tavus.consent_types() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -116,3 +111,18 @@ RETURN source IN ('tavus', 'browser')
             OR starts_with(event_type, 'application.') OR starts_with(event_type, 'canvas.')
             OR starts_with(event_type, 'video.') OR starts_with(event_type, 'conversation.objective.')
             OR starts_with(event_type, 'conversation.guardrail.'));
+
+-- What of a browser's events is counted under its own name: what the site sends, what the room does, and what
+-- the module itself makes of a visitor.  All other names are a browser's to choose.
+CREATE OR REPLACE FUNCTION tavus.counted(event_type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN event_type IN ('page_view', 'select_item', 'select_promotion', 'video_demo_started',
+                      'video_demo_line', 'video_demo_connected', 'video_demo_failed', 'video_demo_ended',
+                      'generate_lead', 'begin_checkout', 'checkout_returned', 'purchase', 'consent',
+                      'contact.submitted', 'conversation.utterance', 'conversation.tool_call',
+                      'conversation.perception_tool_call');
+
+-- Whether it begins a visit, if it is the first of its session.
+CREATE OR REPLACE FUNCTION tavus.visits(source text, event_type text) RETURNS boolean
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN source = 'browser' AND event_type = 'page_view';

@@ -92,7 +92,8 @@ $$;
 -- so long ago), trail (what admins did),
 -- quarantine, intents, conversations, elsewhere, consents, leads, alerts that are over; orders of which Stripe has told
 -- nothing, and purchases, all that hangs on one, when nothing was heard of it for so long and no
--- subscription of it lives; and log, whose rows go with the months of their events, and deliveries, with
+-- subscription of it lives; stats (whose visits were counted, and of sums those of hours, when they are a year old);
+-- and log, whose rows go with the months of their events, and deliveries, with
 -- their events.  Of line and budget what is about visitors is kept for a day or two.  It looks at so many rows and answers how many of them it deleted, and, if there may be
 -- more, after which to go on: from the beginning it would meet again what is deleted, but not yet
 -- vacuumed.  What is locked is left for another time.
@@ -117,6 +118,7 @@ DECLARE
     names   text[];
     times   timestamptz[];
     days    date[];
+    oldest  timestamptz;
     spots   bigint[];
     flight  record;
     types   text[];
@@ -168,14 +170,10 @@ BEGIN
 
         ids := ARRAY(SELECT u.id FROM unnest(ids, types) AS u (id, type) WHERE tavus.written('browser', u.type));
         DELETE FROM tavus.leads l WHERE l.id = ANY (ids);
+        DELETE FROM tavus.stats_seen s WHERE s.what = 'l' AND s.id = ANY (ids::text[]);
         DELETE FROM tavus.events e WHERE e.id = ANY (ids);
 
     WHEN 'transcripts' THEN
-        -- nobody makes a talk of them meanwhile
-        IF NOT tavus.words_hold() THEN
-            RETURN '{"busy":true}';
-        END IF;
-
         -- of a conversation there are hundreds
         want := greatest(bite / 20, 1);
 
@@ -185,8 +183,6 @@ BEGIN
                  ORDER BY c.created_id LIMIT want) o;
         looked := cardinality(ids);
         last := ids[looked];
-
-        PERFORM tavus.talks_drop(names);
 
         DELETE FROM tavus.events e
          WHERE e.conversation_id = ANY (names) AND tavus.said(e.source, e.event_type)
@@ -227,10 +223,6 @@ BEGIN
         DELETE FROM tavus.intents i WHERE i.nonce = ANY (keys);
 
     WHEN 'conversations' THEN
-        IF NOT tavus.words_hold() THEN
-            RETURN '{"busy":true}';
-        END IF;
-
         SELECT array_agg(o.id), array_agg(o.created_id) INTO names, ids
           FROM (SELECT c.id, c.created_id FROM tavus.conversations c
                  WHERE c.created_id < bound AND c.created_id > coalesce(after::uuid, since)
@@ -238,8 +230,7 @@ BEGIN
         looked := cardinality(ids);
         last := ids[looked];
 
-        PERFORM tavus.talks_drop(names);
-
+        DELETE FROM tavus.stats_seen s WHERE s.what = 'c' AND s.id = ANY (names);
         DELETE FROM tavus.conversations c WHERE c.id = ANY (names);
 
     WHEN 'elsewhere' THEN
@@ -271,6 +262,7 @@ BEGIN
         looked := cardinality(ids);
         last := ids[looked];
 
+        DELETE FROM tavus.stats_seen s WHERE s.what = 'l' AND s.id = ANY (ids::text[]);
         DELETE FROM tavus.leads l WHERE l.id = ANY (ids);
 
     WHEN 'alerts' THEN
@@ -325,6 +317,13 @@ BEGIN
                                   AND (s.said_at >= extract(epoch FROM past)
                                        OR s.kind = 'subscription' AND NOT s.settled)));
 
+        DELETE FROM tavus.stats_seen t
+         USING (SELECT w.what, CASE w.what WHEN 'o' THEN substr(s.id, 12) ELSE s.id END AS id
+                  FROM tavus.stripe_objects s, unnest('{i,o,s}'::text[]) AS w (what)
+                 WHERE s.tree = ANY (names)
+                   AND CASE w.what WHEN 'o' THEN s.id LIKE 'order:%' WHEN 'i' THEN s.kind = 'invoice'
+                                   ELSE s.kind = 'subscription' END OFFSET 0) s
+         WHERE t.what = s.what AND t.id = s.id;
         DELETE FROM tavus.subscriptions n USING tavus.stripe_objects s
          WHERE s.tree = ANY (names) AND n.subscription = s.id;
         DELETE FROM tavus.orders r USING tavus.stripe_objects s
@@ -397,6 +396,24 @@ BEGIN
                   GROUP BY 1 ORDER BY 1) o;
 
         DELETE FROM tavus.deliveries d WHERE d.id = ANY (spots);
+
+    WHEN 'stats' THEN
+        -- by whom a visit was begun; and hours, when their days are a year old
+        SELECT array_agg(o.id), count(*) INTO names, looked
+          FROM (SELECT s.id FROM tavus.stats_seen s
+                 WHERE s.what = 'v' AND s.at < past
+                 ORDER BY s.at LIMIT bite FOR UPDATE SKIP LOCKED) o;
+
+        SELECT min(s.at) INTO oldest FROM tavus.stats s WHERE s.dim = 'all' AND s.grain = 'hour';
+        past := least(past, now() - interval '400 days', oldest + interval '1 day');
+
+        DELETE FROM tavus.stats s
+         WHERE s.dim = ANY ('{all,type,event_type,source,vertical,utm_source}') AND s.grain = 'hour' AND s.at < past;
+        DELETE FROM tavus.stats_money s
+         WHERE s.dim = ANY ('{all,vertical,utm_source}') AND s.grain = 'hour' AND s.at < past;
+        DELETE FROM tavus.stats_seen s WHERE s.what = 'v' AND s.id = ANY (names);
+        -- from the beginning again
+        last := 'more';
 
     WHEN 'line' THEN
         -- a day, whatever is kept of others

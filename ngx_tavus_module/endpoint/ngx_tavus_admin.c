@@ -14,9 +14,7 @@
 #include "endpoint/ngx_tavus_admin_export.h"
 #include "endpoint/ngx_tavus_admin_failed.h"
 #include "endpoint/ngx_tavus_admin_leads.h"
-#include "endpoint/ngx_tavus_admin_limits.h"
 #include "endpoint/ngx_tavus_admin_openapi.h"
-#include "endpoint/ngx_tavus_admin_prove.h"
 #include "endpoint/ngx_tavus_admin_trail.h"
 #include "guard/ngx_tavus_users.h"
 #include "http/ngx_tavus_args.h"
@@ -93,7 +91,6 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
       ngx_tavus_stmt_admin_conversations, 0, "conversations",
       { { "status", 16, ngx_tavus_arg_status },
         { "vertical", 32, ngx_tavus_arg_text },
-        { "q", 200, ngx_tavus_arg_personal },
         { "from", 64, ngx_tavus_arg_time },
         { "to", 64, ngx_tavus_arg_time },
         { "limit", 8, ngx_tavus_arg_limit },
@@ -113,10 +110,6 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
       { { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 20, ngx_tavus_arg_number } } },
 
-    { ngx_string("quarantine/"),
-      ngx_tavus_stmt_admin_quarantined, 1, "quarantine/{id}",
-      { { "id", 20, ngx_tavus_arg_number } } },
-
     { ngx_string("deliveries"),
       ngx_tavus_stmt_admin_deliveries, 0, NULL,
       { { "destination", 32, ngx_tavus_arg_text },
@@ -133,6 +126,15 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
     { ngx_string("budget"),
       ngx_tavus_stmt_admin_budget, 0, NULL,
       { { NULL, 0, ngx_tavus_arg_budget } } },
+
+    /* sums, of nobody */
+
+    { ngx_string("stats"),
+      ngx_tavus_stmt_admin_stats, 0, NULL,
+      { { "from", 64, ngx_tavus_arg_time },
+        { "to", 64, ngx_tavus_arg_time },
+        { "bucket", 8, ngx_tavus_arg_bucket },
+        { "by", 16, ngx_tavus_arg_dimension } } },
 
     { ngx_string("leads"),
       ngx_tavus_stmt_admin_leads, 0, "leads",
@@ -233,18 +235,6 @@ ngx_tavus_admin_handler(ngx_http_request_t *r)
     }
 
     rc = ngx_tavus_admin_end(r, &path);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
-    rc = ngx_tavus_admin_prove(r, &path);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
-    rc = ngx_tavus_admin_limits(r, &path);
 
     if (rc != NGX_DECLINED) {
         return rc;

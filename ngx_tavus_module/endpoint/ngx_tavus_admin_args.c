@@ -43,7 +43,12 @@ static const char  *ngx_tavus_admin_words[][NGX_TAVUS_ADMIN_MAX_WORDS + 1] = {
 
     [ngx_tavus_arg_visitor] = { "session", "user", "memory_store", "email" },
 
-    [ngx_tavus_arg_format] = { "csv", "ndjson" }
+    [ngx_tavus_arg_format] = { "csv", "ndjson" },
+
+    [ngx_tavus_arg_bucket] = { "hour", "day" },
+
+    [ngx_tavus_arg_dimension] = { "type", "event_type", "source", "vertical",
+                                  "utm_source" }
 };
 
 

@@ -41,7 +41,9 @@ typedef enum {
     ngx_tavus_arg_order,
     ngx_tavus_arg_boolean,
     ngx_tavus_arg_visitor,
-    ngx_tavus_arg_format
+    ngx_tavus_arg_format,
+    ngx_tavus_arg_bucket,
+    ngx_tavus_arg_dimension
 } ngx_tavus_arg_e;
 
 

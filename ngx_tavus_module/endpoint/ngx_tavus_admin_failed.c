@@ -16,7 +16,7 @@
 ngx_int_t
 ngx_tavus_admin_failed(ngx_http_request_t *r, ngx_int_t rc, PGresult *res)
 {
-    const char  *state, *message;
+    const char  *state, *message, *name;
 
     if (rc == NGX_ABORT || rc == NGX_BUSY) {
         return ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
@@ -27,10 +27,12 @@ ngx_tavus_admin_failed(ngx_http_request_t *r, ngx_int_t rc, PGresult *res)
 
     state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
 
-    /* invalid_parameter_value: the only one that SQL itself judges */
+    /* invalid_parameter_value: SQL judges cursors, or says what else */
 
     if (state && ngx_strcmp(state, "22023") == 0) {
-        return ngx_tavus_args_invalid(r, "cursor");
+        name = PQresultErrorField(res, PG_DIAG_COLUMN_NAME);
+
+        return ngx_tavus_args_invalid(r, name ? name : "cursor");
     }
 
     message = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY)

@@ -19,7 +19,7 @@
  * where a step failed.  Upkeep sends them over its connection.
  */
 
-#define NGX_TAVUS_CLEAN_STEPS  19
+#define NGX_TAVUS_CLEAN_STEPS  20
 
 
 void ngx_tavus_clean_init_process(ngx_tavus_retention_t *retention);

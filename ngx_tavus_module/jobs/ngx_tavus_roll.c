@@ -14,27 +14,32 @@
 #define NGX_TAVUS_ROLL_RETRY   5000
 #define NGX_TAVUS_ROLL_PAUSE   20       /* ms for others, where there is more */
 
-/* events: what is slow to merge takes 0.4 ms each */
-#define NGX_TAVUS_ROLL_MOST    500
+/*
+ * Events: what is slow to merge takes 0.4 ms each.  What counts them knows
+ * by itself when it is enough.
+ */
 #define NGX_TAVUS_ROLL_BITE    "500"
+#define NGX_TAVUS_ROLL_COUNT   "20000"
 
 
 typedef struct {
-    const char  *name;                  /* its cursor's */
+    const char  *name;                  /* what it makes */
     ngx_uint_t   stmt;                  /* ngx_tavus_stmt_e */
+    const char  *most;                  /* events */
     ngx_msec_t   due;
     unsigned     failed:1;
 } ngx_tavus_roll_t;
 
 
+static ngx_uint_t ngx_tavus_roll_more(cJSON *json, ngx_tavus_roll_t *roll);
 static uint64_t ngx_tavus_roll_number(cJSON *json, const char *name);
 
 
 static ngx_tavus_roll_t  ngx_tavus_rolls[] = {
-    { "leads", ngx_tavus_stmt_leads_roll, 0, 0 },
-    { "orders", ngx_tavus_stmt_orders_roll, 0, 0 },
-    { "traces", ngx_tavus_stmt_traces_roll, 0, 0 },
-    { "words", ngx_tavus_stmt_words_roll, 0, 0 }
+    { "leads", ngx_tavus_stmt_leads_roll, NGX_TAVUS_ROLL_BITE, 0, 0 },
+    { "orders", ngx_tavus_stmt_orders_roll, NGX_TAVUS_ROLL_BITE, 0, 0 },
+    { "traces", ngx_tavus_stmt_traces_roll, NGX_TAVUS_ROLL_BITE, 0, 0 },
+    { "statistics", ngx_tavus_stmt_stats_roll, NGX_TAVUS_ROLL_COUNT, 0, 0 }
 };
 
 #define NGX_TAVUS_ROLLS                                                      \
@@ -94,7 +99,7 @@ ngx_tavus_roll_next(ngx_tavus_pg_op_t *op)
     ngx_tavus_roll = ngx_tavus_roll_first();
     ngx_tavus_roll->due = ngx_current_msec + NGX_TAVUS_ROLL_PERIOD;
 
-    op->values[0] = NGX_TAVUS_ROLL_BITE;
+    op->values[0] = ngx_tavus_roll->most;
 
     if (ngx_tavus_roll->stmt == ngx_tavus_stmt_orders_roll) {
         op->values[1] = ngx_tavus_roll_live;
@@ -132,7 +137,7 @@ ngx_tavus_roll_done(ngx_int_t rc, PGresult *res)
 
     json = cJSON_Parse(PQgetvalue(res, 0, 0));
 
-    if (ngx_tavus_roll_number(json, "events") >= NGX_TAVUS_ROLL_MOST) {
+    if (ngx_tavus_roll_more(json, roll)) {
         roll->due = ngx_current_msec + NGX_TAVUS_ROLL_PAUSE;
     }
 
@@ -145,6 +150,18 @@ ngx_tavus_roll_done(ngx_int_t rc, PGresult *res)
     }
 
     cJSON_Delete(json);
+}
+
+
+/* as it says itself, or all that it was to take was there */
+
+static ngx_uint_t
+ngx_tavus_roll_more(cJSON *json, ngx_tavus_roll_t *roll)
+{
+    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "more"))
+           || ngx_tavus_roll_number(json, "events")
+              >= (uint64_t) ngx_atoi((u_char *) roll->most,
+                                     ngx_strlen(roll->most));
 }
 
 

@@ -69,7 +69,7 @@ CREATE FUNCTION pg_temp.visit(who text, i int) RETURNS jsonb LANGUAGE sql AS $$
                     'consent', 'granted')))
 $$;
 CREATE FUNCTION pg_temp.settled() RETURNS void LANGUAGE sql AS $$
-    SELECT tavus.leads_roll(10000), tavus.orders_roll(10000, false)
+    SELECT tavus.leads_roll(10000), tavus.orders_roll(10000, false), tavus.stats_roll(10000)
 $$;
 
 SELECT is(pg_temp.rec(pg_temp.visit('ada', 1)), 'ssssss', 'Ada was here');
@@ -118,7 +118,11 @@ CREATE TEMP TABLE e2 AS SELECT pg_temp.run(tavus.erase_visitor('ada@example.ORG'
 SELECT is((SELECT j -> 'erased' FROM e2),
     '{"leads": 1, "events": 3, "orders": 0, "consents": 1, "scrubbed": 0, "quarantine": 0, "conversations": 0}',
     'a visitor by their address');
-SELECT is(pg_temp.find(w), CASE w WHEN 'call-ada' THEN 'conversations.id events.body intents.conversation_id' ELSE '' END, 'nowhere: ' || w)
+SELECT tavus.stats_roll(10000) \g /dev/null
+SELECT is(pg_temp.find(w), CASE w WHEN 'call-ada' THEN 'conversations.id events.body intents.conversation_id '
+                                                        'stats_seen.id'
+                                       -- a campaign's name, whose sums stay
+                                       WHEN 'utm-ada' THEN 'stats.key stats_names.name' ELSE '' END, 'nowhere: ' || w)
   FROM unnest('{ada@example.org,ada@Example.org,Name ada,session-ada,user-ada,store-ada,utm-ada,call-ada,room-ada}'::text[]) AS u (w);
 SELECT is((SELECT count(*) FROM tavus.traces t WHERE t.subject = tavus.trace_of('e ada@example.org')), 0::bigint,
           'no trace is left');

@@ -10,7 +10,7 @@ CREATE TEMP TABLE decided (relation text, names text[], why text);
 -- ---- what an erasure deletes or empties
 INSERT INTO decided VALUES
     ('events', '{conversation_id,verification,body}', 'erased'),
-    ('quarantine', '{conversation_id,verification,body,event_type,source,nonce}', 'erased'),
+    ('quarantine', '{conversation_id,verification,body,event_type,source}', 'erased'),
     ('intents', '{document_tags,memory_stores,session_id,utm_source,utm_medium,utm_campaign,request_id,consent,'
                 'user_id}', 'erased'),
     ('conversations', '{url,document_tags,memory_stores,session_id,utm_source,utm_medium,utm_campaign,consent,'
@@ -26,10 +26,9 @@ INSERT INTO decided VALUES
     ('destinations', '{said,said_at}', 'erased'),
     ('mails', '{subject,event_id}', 'erased, but for ids of orders, refunds and disputes, which the books have'),
     ('traces', '{subject,ids,calls}', 'erased'),
-    ('talks', '{conversation_id,created_id,transcript_id,perception_id,first_question,said,words}', 'erased'),
-    ('words', '{id,word,n,grams}', 'erased, where nobody else has said it'),
     ('places', '{address,visitor}', 'erased'),
     ('line', '{address,visitor}', 'erased'),
+    ('stats_seen', '{id,at,vertical,utm,first_id,counts}', 'erased, but for ids of what the books have'),
     ('erasures', '{keys,asked}', 'erased');
 
 -- ---- what tells of nobody
@@ -83,6 +82,12 @@ INSERT INTO decided VALUES
     ('retention', '{kind,keep,ran_at,done_at,whole_at,whole,unread,place,upto,removed}',
      'the configuration''s, times, and ids of events'),
     ('budget_days', '{day,calls,seconds}', 'counts'),
+    ('stats', '{dim,grain,at,key,events,failures,visits,conversations,joined,ended,seconds,led,bought,leads,orders,'
+              'renewals}', 'sums; a value of utm_source is a campaign''s'),
+    ('stats_money', '{dim,grain,at,key,currency,revenue,refunded}', 'sums'),
+    ('stats_seen', '{what}', 'letters'),
+    ('stats_due', '{what,id}', 'ids, until they are counted'),
+    ('stats_names', '{dim,name,seen_on}', 'names of campaigns and verticals'),
     ('budget', '{one,said,said_at,begun_at,full_at,short_since,short_at,looked_at,spare_until,length,length_at}',
      'the configuration''s, and times');
 
