@@ -34,6 +34,7 @@
 #include "jobs/ngx_tavus_roll.h"
 #include "jobs/ngx_tavus_stripe_repair.h"
 #include "jobs/ngx_tavus_sweep.h"
+#include "jobs/ngx_tavus_tail.h"
 #include "jobs/ngx_tavus_upkeep.h"
 #include "service/ngx_tavus_api_conf.h"
 #include "service/ngx_tavus_deliver_conf.h"
@@ -502,6 +503,7 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    ngx_tavus_tail_init_process(dmcf->stored);
     ngx_tavus_watch_init_process();
 
     return NGX_OK;
@@ -514,6 +516,7 @@ static void
 ngx_tavus_exit_process(ngx_cycle_t *cycle)
 {
     ngx_tavus_watch_exit_process();
+    ngx_tavus_tail_exit_process();
     ngx_tavus_line_exit_process();
     ngx_tavus_deliver_exit_process();
     ngx_tavus_curl_exit_process(cycle);
@@ -682,7 +685,8 @@ ngx_tavus_init(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    if (dmcf->destinations.nelts
+    if ((dmcf->destinations.nelts
+         || ngx_tavus_endpoint_find(mcf, "tavus_admin"))
         && ngx_tavus_deliver_zone(cf, &dmcf->stored) != NGX_OK)
     {
         return NGX_ERROR;

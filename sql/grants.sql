@@ -46,6 +46,7 @@ GRANT EXECUTE ON FUNCTION
     tavus.erase_conversation(text, jsonb),
     tavus.erase_step(uuid),
     tavus.end_asked(text, jsonb),
+    tavus.tail_tell(text, bigint, int),
     tavus.trail_changed(text, jsonb)
 TO tavus_app;
 
@@ -69,6 +70,7 @@ GRANT EXECUTE ON FUNCTION
     tavus.admin_visitor(text, text, int, uuid),
     tavus.erasure(uuid),
     tavus.order_by_session(text),
+    tavus.tail_page(text, text, bigint, int, int, int, boolean),
     tavus.health(),
     tavus.pieces(text)
 TO tavus_admin;

@@ -306,6 +306,7 @@ SET LOCAL lock_timeout = '300ms';
 \ir trail.sql
 \ir conversations.sql
 \ir admin.sql
+\ir tail.sql
 \ir access.sql
 \ir grants.sql
 

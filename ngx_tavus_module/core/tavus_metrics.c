@@ -179,6 +179,10 @@ static const tavus_label_t  tavus_label_kept = {
       "orders", "conversations", "other" }
 };
 
+static const tavus_label_t  tavus_label_tail = {
+    "reason", { "client", "slow", "shutdown" }
+};
+
 static const tavus_label_t  tavus_label_upkeep = {
     "result", { "ok", "failed" }
 };
@@ -293,6 +297,10 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
       TAVUS_COUNTER, { &tavus_label_destination, &tavus_label_delivery },
       NULL, 1 },
 
+    { "tails_closed_total",
+      "Live tails that came to an end.",
+      TAVUS_COUNTER, { &tavus_label_tail, NULL }, NULL, 1 },
+
     { "wait_seconds",
       "Time that senders waited to be told what became of their events.",
       TAVUS_HISTOGRAM, { NULL, NULL }, tavus_bounds_time, 1000000 },
@@ -403,6 +411,10 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
 
     { "queue_held",
       "Requests for a place in the line that are held.",
+      TAVUS_GAUGE, { NULL, NULL }, NULL, 1 },
+
+    { "tails",
+      "Live tails that are open.",
       TAVUS_GAUGE, { NULL, NULL }, NULL, 1 }
 };
 

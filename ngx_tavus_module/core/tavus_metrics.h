@@ -44,6 +44,7 @@ typedef enum {
     TAVUS_METRIC_REPAIRED,              /* events */
     TAVUS_METRIC_STRIPE_REPAIRED,       /* events */
     TAVUS_METRIC_DELIVERIES,            /* a tavus_delivery_kind_t, outcome */
+    TAVUS_METRIC_TAILS_CLOSED,          /* reason */
 
     /* histograms */
     TAVUS_METRIC_WAIT,                  /* us */
@@ -75,6 +76,7 @@ typedef enum {
     TAVUS_METRIC_LINE_WAITING,          /* tickets */
     TAVUS_METRIC_LINE_HEAD,             /* s */
     TAVUS_METRIC_QUEUE_HELD,            /* requests */
+    TAVUS_METRIC_TAILS,                 /* live tails */
 
     TAVUS_METRIC_FAMILIES
 } tavus_metric_e;
@@ -129,6 +131,14 @@ enum {
     TAVUS_QUEUE_REPEATED,
     TAVUS_QUEUE_EXPIRED,
     TAVUS_QUEUE_FAILED
+};
+
+/* why a live tail was closed */
+
+enum {
+    TAVUS_TAIL_CLIENT = 0,
+    TAVUS_TAIL_SLOW,
+    TAVUS_TAIL_SHUTDOWN
 };
 
 /* what a budget limits */

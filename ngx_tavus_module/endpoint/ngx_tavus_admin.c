@@ -15,6 +15,7 @@
 #include "endpoint/ngx_tavus_admin_failed.h"
 #include "endpoint/ngx_tavus_admin_leads.h"
 #include "endpoint/ngx_tavus_admin_openapi.h"
+#include "endpoint/ngx_tavus_admin_stream.h"
 #include "endpoint/ngx_tavus_admin_trail.h"
 #include "guard/ngx_tavus_users.h"
 #include "http/ngx_tavus_args.h"
@@ -223,6 +224,12 @@ ngx_tavus_admin_handler(ngx_http_request_t *r)
     }
 
     rc = ngx_tavus_admin_deliveries(r, &path);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_tavus_admin_stream(r, &path);
 
     if (rc != NGX_DECLINED) {
         return rc;

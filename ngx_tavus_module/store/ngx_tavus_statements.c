@@ -351,6 +351,21 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       "SELECT tavus.pieces(tavus.erasure($1))",
       { NGX_TAVUS_OID_UUID } },
 
+    /* the live tail: a page over the query session, which cannot write */
+
+    [ngx_tavus_stmt_tail_page] =
+    { ngx_tavus_stmt(tail_page),
+      "SELECT p.* FROM tavus.tail_page($1, $2, $3::bigint, $4::int, $5::int, "
+      "$6::int, $7::boolean) p",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT } },
+
+    [ngx_tavus_stmt_tail_tell] =
+    { ngx_tavus_stmt(tail_tell),
+      "SELECT tavus.tail_tell($1, $2::bigint, $3::int)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
     [ngx_tavus_stmt_health] =
     { ngx_tavus_stmt(health),
       "SELECT tavus.health()",

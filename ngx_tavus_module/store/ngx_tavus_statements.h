@@ -85,6 +85,8 @@ typedef enum {
     ngx_tavus_stmt_admin_stats,
     ngx_tavus_stmt_admin_visitor,
     ngx_tavus_stmt_admin_erasure,
+    ngx_tavus_stmt_tail_page,
+    ngx_tavus_stmt_tail_tell,
     ngx_tavus_stmt_health,
 
     NGX_TAVUS_STATEMENTS

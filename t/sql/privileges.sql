@@ -23,7 +23,7 @@ SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p, 
           '{alerts_look,budget_state,claim_repairs,claim_unsettled,deliver_claim,deliver_retry,deliver_settle,'
               'drop_months,end_asked,erase_conversation,erase_step,erase_visitor,heartbeat,heartbeat,lead_handled,leads_roll,line_look,log_state,mail_claim,'
               'maintain,make_months,order_answer,order_intent,orders_look,orders_roll,record,record_wishes,'
-              'rotate_digests,schema_version,stats_roll,stripe_repair,traces_roll,trail_changed,trim}',
+              'rotate_digests,schema_version,stats_roll,stripe_repair,tail_tell,traces_roll,trail_changed,trim}',
           'tavus_app: intake, upkeep, alerts, deliveries, orders, leads, budget, line and erasures only');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p,
     aclexplode(p.proacl) a
@@ -31,7 +31,7 @@ SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p,
           '{admin_alerts,admin_conversation,admin_conversation,admin_conversations,admin_deliveries,admin_event,admin_events,admin_export,'
               'admin_leads,admin_orders,admin_quarantine,admin_stats,admin_subscriptions,admin_visitor,budget_state,erasure,health,'
               'line_ticket,'
-              'order_by_session,pieces,schema_version}',
+              'order_by_session,pieces,schema_version,tail_page}',
           'tavus_admin: the admin API, and who waits');
 SELECT is((SELECT array_agg(p.proname::text) FROM pg_proc p, aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee <> p.proowner
