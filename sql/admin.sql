@@ -319,7 +319,7 @@ BEGIN
            cardinality(p.made), p.next_
       INTO page, n, next_
       FROM tavus.events_page(type, event_type, source, conversation_id, q, from_, to_, cursor_,
-                             2000, interval '25 ms', format, 1048576, 524288, bound) p;
+                             1000, interval '20 ms', format, 1048576, 524288, bound) p;
 END
 $$;
 
