@@ -200,7 +200,7 @@ sub answer ($self, $id, $status, $answers, $tx) {
         push @wrong, 'the type ' . ($type // 'none') . ' is none of it'
             if $content && $tx->req->method ne 'HEAD';
 
-    } elsif ($type =~ /json\z/ && $tx->req->method ne 'HEAD') {
+    } elsif ($type =~ m{[/+]json\z} && $tx->req->method ne 'HEAD') {
         my $length = $res->content->progress;
 
         # of problems all are
