@@ -336,7 +336,7 @@ AS $$
                                    CASE WHEN x.reason IS NULL THEN x.body
                                         ELSE tavus.body_shown(x.body, x.reason) END, NULL),
                   ',"verification":', coalesce(tavus.text_json(x.verification), 'null'),
-                  ',"quarantine":{"reason":' || to_json(x.reason) || '}',
+                  ',"quarantine":' || tavus.quarantine_json(x.seq, x.source, x.reason),
                   ',"raw":"', replace(encode(x.body, 'base64'), E'\n', ''), '"}')
       FROM (SELECT e.id, e.received_at, e.kind, e.source, e.event_type, e.conversation_id,
                    e.verification, e.body, NULL::text AS reason, NULL::bigint AS seq
@@ -370,7 +370,7 @@ AS $$
                                 p.conversation_id,
                                 CASE WHEN octet_length(p.body) > 65536 THEN p.body
                                      ELSE tavus.body_shown(p.body, p.reason) END, 65536)
-               || ',"quarantine":{"reason":' || to_json(p.reason) || '}}', ',' ORDER BY p.nth)
+               || ',"quarantine":' || tavus.quarantine_json(p.seq, p.source, p.reason) || '}', ',' ORDER BY p.nth)
                FILTER (WHERE p.nth <= w.n), '')
            || '],"next_cursor":'
            || coalesce('"' || CASE WHEN max(p.nth) > w.n
@@ -378,6 +378,19 @@ AS $$
            || '}'
       FROM wanted w LEFT JOIN page p ON true
      GROUP BY w.n
+$$;
+
+-- One that is in quarantine, whole, as tavus.admin_event() has it; NULL if there is none.
+CREATE OR REPLACE FUNCTION tavus.admin_quarantined(seq_ bigint) RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+    SELECT concat(tavus.event_json(q.id, q.received_at, 0::smallint, q.source, q.event_type, q.conversation_id,
+                                   tavus.body_shown(q.body, q.reason), NULL),
+                  ',"verification":', coalesce(tavus.text_json(q.verification), 'null'),
+                  ',"quarantine":', tavus.quarantine_json(q.seq, q.source, q.reason),
+                  ',"raw":"', replace(encode(q.body, 'base64'), E'\n', ''), '"}')
+      FROM tavus.quarantine q WHERE q.seq = seq_
 $$;
 
 -- A page of conversations, newest first by createdAt; cursor_ is the next_cursor of the page

@@ -36,11 +36,21 @@ RETURN CASE WHEN NOT ended THEN 'active'
             WHEN ours = 'unsettled' THEN 'failed'
             ELSE 'never_joined' END;
 
--- The visitor's first words, out of an event with a transcript of up to 64 KiB.
-CREATE OR REPLACE FUNCTION tavus.call_question(transcript uuid) RETURNS text
+-- The visitor's first words, which tavus.words_roll() notes; before it has, out of the event with the transcript,
+-- of up to 64 KiB.
+CREATE OR REPLACE FUNCTION tavus.call_question(call text, transcript uuid) RETURNS text
 LANGUAGE plpgsql STABLE STRICT
 AS $$
+DECLARE
+    question text;
 BEGIN
+    SELECT t.first_question INTO question FROM tavus.talks t
+     WHERE t.conversation_id = call AND t.transcript_id = transcript;
+
+    IF FOUND THEN
+        RETURN question;
+    END IF;
+
     RETURN (SELECT tavus.first_question(e.body) FROM tavus.events e
              WHERE e.id = transcript AND octet_length(e.body) <= 65536);
 END
@@ -110,7 +120,7 @@ BEGIN
                SELECT t.persona_id, t.replica_id, t.vertical, t.memory_stores, t.document_tags, t.session_id,
                       t.utm_source, t.utm_medium, t.utm_campaign, t.consent, t.user_id
                  FROM tavus.intents t WHERE NOT k.known AND t.nonce = c.nonce OFFSET 0) i ON true
-          CROSS JOIN LATERAL (SELECT tavus.call_question(c.transcript_id) AS question OFFSET 0) q
+          CROSS JOIN LATERAL (SELECT tavus.call_question(c.id, c.transcript_id) AS question OFFSET 0) q
           CROSS JOIN LATERAL (
                SELECT tavus.outcome(c.ended, c.announced_ended AND k.end_id IS NULL, k.theirs,
                                     tavus.reason_ours(k.theirs, c.closed_reason),

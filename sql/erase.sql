@@ -670,6 +670,11 @@ LANGUAGE sql STABLE
 RETURN q.conversation_id = ANY (tavus.keys_of(keys, 'c'))
        OR tavus.body_texts(q.body) && ARRAY(SELECT substr(k.key, 3) FROM unnest(keys) AS k (key));
 
+-- The keys by which an erasure takes from the quarantine.
+CREATE OR REPLACE FUNCTION tavus.quarantine_keys(e tavus.erasures) RETURNS text[]
+LANGUAGE sql STABLE
+RETURN ARRAY(SELECT k.key FROM unnest(e.keys) AS k (key) WHERE e.what = 'visitor' OR k.key ~ '^[cn] ');
+
 -- Deletes of the next rows of the quarantine, 2 MB at least, those that an erasure is about.  Answers after which
 -- it goes on, NULL when it has seen all, and how many it deleted.
 CREATE OR REPLACE FUNCTION tavus.erase_quarantine(e tavus.erasures, OUT seen_ bigint, OUT n int)
@@ -678,8 +683,7 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-    keys_ text[] := ARRAY(SELECT k.key FROM unnest(e.keys) AS k (key)
-                           WHERE e.what = 'visitor' OR k.key ~ '^[cn] ');
+    keys_ text[] := tavus.quarantine_keys(e);
 BEGIN
     seen_ := (SELECT max(b.seq)
                 FROM (SELECT q.seq, sum(q.size) OVER (ORDER BY q.seq) - q.size AS before
@@ -703,6 +707,8 @@ DECLARE
     calls  text[] := tavus.keys_of(e.keys, 'c');
     counts jsonb := '{}';
 BEGIN
+    PERFORM tavus.talks_drop(calls);
+
     UPDATE tavus.conversations c
        SET announced_ended = true, url = NULL, document_tags = NULL, memory_stores = NULL, session_id = NULL,
            utm_source = NULL, utm_medium = NULL, utm_campaign = NULL, consent = NULL, user_id = NULL,
@@ -929,7 +935,7 @@ BEGIN
 
     -- nobody takes from what is deleted, nor tells of it: in the order of deliver.sql
     PERFORM FROM tavus.destinations d ORDER BY d.name FOR UPDATE;
-    PERFORM FROM tavus.cursors t WHERE t.name IN ('leads', 'orders', 'stats', 'traces') ORDER BY t.name FOR UPDATE;
+    PERFORM FROM tavus.cursors t WHERE t.name IN ('leads', 'orders', 'stats', 'traces', 'words') ORDER BY t.name FOR UPDATE;
 
     SELECT v.gone, v.scrub INTO gone, scrub FROM tavus.erase_events(e) v;
 

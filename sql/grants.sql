@@ -39,6 +39,7 @@ GRANT EXECUTE ON FUNCTION
     tavus.stripe_repair(boolean, bigint, text, text, int),
     tavus.orders_roll(int, boolean),
     tavus.leads_roll(int),
+    tavus.words_roll(int),
     tavus.lead_handled(uuid, boolean, text),
     tavus.traces_roll(int),
     tavus.stats_roll(int),
@@ -47,6 +48,8 @@ GRANT EXECUTE ON FUNCTION
     tavus.erase_step(uuid),
     tavus.end_asked(text, jsonb),
     tavus.tail_tell(text, bigint, int),
+    tavus.quarantine_release(bigint, text, text, text),
+    tavus.quarantine_delete(bigint),
     tavus.trail_changed(text, jsonb)
 TO tavus_app;
 
@@ -56,7 +59,10 @@ GRANT EXECUTE ON FUNCTION
     tavus.admin_export(text, text, text, text, text, timestamptz, timestamptz, text, uuid, bigint),
     tavus.admin_event(uuid),
     tavus.admin_quarantine(int, bigint),
+    tavus.admin_quarantined(bigint),
+    tavus.proof(uuid, bigint),
     tavus.admin_conversations(text, text, timestamptz, timestamptz, int, text),
+    tavus.admin_talks(text, text, text, timestamptz, timestamptz, int, text),
     tavus.admin_conversation(text),
     tavus.admin_conversation(text, text, uuid, uuid, int, int),
     tavus.admin_deliveries(text, text, int, bigint),

@@ -3,7 +3,7 @@
 -- or as a role with CREATEROLE that may create schemas in the database.
 
 -- the newest numbered file
-\set newest 24
+\set newest 27
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -271,6 +271,22 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 24) AS due \gset
     COMMIT;
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 25) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0025_words.sql
+    INSERT INTO tavus.migrations (version) VALUES (25);
+    COMMIT;
+\endif
+
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 27) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0027_release.sql
+    INSERT INTO tavus.migrations (version) VALUES (27);
+    COMMIT;
+\endif
+
 -- What is not numbered is replaced each time, all at once.  Rights are changed without a lock on the
 -- table, which upkeep must not change meanwhile.
 
@@ -299,8 +315,10 @@ SET LOCAL lock_timeout = '300ms';
 \ir orders.sql
 \ir stripe.sql
 \ir erase.sql
+\ir quarantine.sql
 \ir leads.sql
 \ir stats.sql
+\ir words.sql
 \ir mail.sql
 \ir alerts.sql
 \ir trail.sql

@@ -64,6 +64,11 @@ CREATE OR REPLACE FUNCTION tavus.cut_short_type() RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 'conversation.cut_short';
 
+-- What the words of a conversation are made of: what was said, what was seen, and when it began.
+CREATE OR REPLACE FUNCTION tavus.talk_types() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{application.transcription_ready,application.perception_analysis,conversation.created}'::text[];
+
 -- What a visitor decides of being counted, in a browser.
 CREATE OR REPLACE FUNCTION tavus.consent_types() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

@@ -547,29 +547,31 @@ $$;
 
 -- Keeps rows that could not be stored, raw and with the reason; the same body for the same reason
 -- only once.
+DROP FUNCTION IF EXISTS tavus.record_quarantine(
+    text[], uuid[], timestamptz[], text[], text[], text[], text[], bytea[], text[]);
 CREATE OR REPLACE FUNCTION tavus.record_quarantine(
     marks text[], ids uuid[], received timestamptz[], sources text[], event_types text[],
-    conversation_ids text[], verifications text[], bodies bytea[], reasons text[])
+    conversation_ids text[], nonces bytea[], verifications text[], bodies bytea[], reasons text[])
 RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
     INSERT INTO tavus.quarantine (
-        digest, id, received_at, source, event_type, conversation_id, verification, body, reason)
+        digest, id, received_at, source, event_type, conversation_id, nonce, verification, body, reason)
     SELECT sha256(sha256(convert_to(q.source, 'UTF8')) || sha256(convert_to(q.reason, 'UTF8'))
                   || q.body) AS digest,
-           q.id, q.received_at, q.source, q.event_type, q.conversation_id, q.verification,
+           q.id, q.received_at, q.source, q.event_type, q.conversation_id, q.nonce, q.verification,
            q.body, q.reason
       FROM (SELECT u.id, coalesce(u.received_at, now()) AS received_at,
                    coalesce(u.source, '') AS source, u.event_type, u.conversation_id,
-                   u.verification, coalesce(u.body, '') AS body,
+                   u.nonce, u.verification, coalesce(u.body, '') AS body,
                    CASE WHEN u.reason IS NOT NULL THEN u.reason
                         WHEN tavus.too_long(u.source, u.event_type, u.conversation_id)
                         THEN 'field too long' ELSE 'conflict' END AS reason
               FROM unnest(marks, ids, received, sources, event_types, conversation_ids,
-                          verifications, bodies, reasons)
+                          nonces, verifications, bodies, reasons)
                    AS u (mark, id, received_at, source, event_type, conversation_id,
-                         verification, body, reason)
+                         nonce, verification, body, reason)
              WHERE u.mark = 'q') q
      ORDER BY digest, q.id
     ON CONFLICT (digest) DO NOTHING;
@@ -732,7 +734,7 @@ BEGIN
 
     IF 'q' = ANY (marks) THEN
         PERFORM tavus.record_quarantine(marks, ids, received, sources, event_types,
-                                        conversation_ids, verifications, bodies, reasons);
+                                        conversation_ids, nonces, verifications, bodies, reasons);
     END IF;
 
     RETURN array_to_string(marks, '');

@@ -174,6 +174,11 @@ BEGIN
         DELETE FROM tavus.events e WHERE e.id = ANY (ids);
 
     WHEN 'transcripts' THEN
+        -- nobody makes a talk of them meanwhile
+        IF NOT tavus.words_hold() THEN
+            RETURN '{"busy":true}';
+        END IF;
+
         -- of a conversation there are hundreds
         want := greatest(bite / 20, 1);
 
@@ -183,6 +188,8 @@ BEGIN
                  ORDER BY c.created_id LIMIT want) o;
         looked := cardinality(ids);
         last := ids[looked];
+
+        PERFORM tavus.talks_drop(names);
 
         DELETE FROM tavus.events e
          WHERE e.conversation_id = ANY (names) AND tavus.said(e.source, e.event_type)
@@ -223,6 +230,10 @@ BEGIN
         DELETE FROM tavus.intents i WHERE i.nonce = ANY (keys);
 
     WHEN 'conversations' THEN
+        IF NOT tavus.words_hold() THEN
+            RETURN '{"busy":true}';
+        END IF;
+
         SELECT array_agg(o.id), array_agg(o.created_id) INTO names, ids
           FROM (SELECT c.id, c.created_id FROM tavus.conversations c
                  WHERE c.created_id < bound AND c.created_id > coalesce(after::uuid, since)
@@ -231,6 +242,8 @@ BEGIN
         last := ids[looked];
 
         DELETE FROM tavus.stats_seen s WHERE s.what = 'c' AND s.id = ANY (names);
+        PERFORM tavus.talks_drop(names);
+
         DELETE FROM tavus.conversations c WHERE c.id = ANY (names);
 
     WHEN 'elsewhere' THEN

@@ -111,7 +111,7 @@ refused('status=Active', 'invalid_parameter', 'status');
 refused('limit=0', 'invalid_parameter', 'limit');
 refused('limit=201', 'invalid_parameter', 'limit');
 refused('from=x', 'invalid_parameter', 'from');
-refused('q=x', 'unknown_parameter', 'q');
+refused('words=x', 'unknown_parameter', 'words');
 refused('vertical=' . 'x' x 33, 'invalid_parameter', 'vertical');
 refused("cursor=$_", 'invalid_parameter', 'cursor')
     for qw(x : 0 01a20477-35c2-7642-9f12-fff82a9e42e7 zz:c1 1:c1 %27

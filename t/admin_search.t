@@ -118,22 +118,25 @@ is_deeply [map { $_->{conversationId} } @$found], ['needle'], 'the last one';
 ($found, $early) = walk('events', q => 'text":"xxx', limit => 200);
 is scalar(@$found), 200, 'all of them';
 
-# ---- a long timeline: bodies for 4 MiB, then the small ones
+# ---- a long timeline: a page has a mebibyte of bodies, and says how to go on
 $t->db->do('TRUNCATE tavus.events');
 $t->db->do(q{INSERT INTO tavus.events (id, received_at, kind, source, event_type,
         conversation_id, body)
     SELECT tavus.uuid_floor(now() + n * interval '1 ms'), now(), 0, 'tavus',
            'system.x', 'needle', convert_to('{"text":"' || repeat('x',
-               CASE n WHEN 900 THEN 30 ELSE 65000 END) || '"}', 'UTF8')
-      FROM generate_series(1, 1000) n});
-my $res = $t->admin('/api/admin/conversations/needle');
-is $res->code, 200;
-my $events = $res->json->{events};
-is scalar(@$events), 1000, 'a long timeline is there';
-is length $events->[0]{data}{text}, 65000, 'its first bodies';
-is_deeply $events->[999]{data}, {truncated => true, bytes => 65011},
-    'the size of the last';
-is length $events->[899]{data}{text}, 30, 'what is small is shown';
+               CASE n WHEN 90 THEN 66000 ELSE 65000 END) || '"}', 'UTF8')
+      FROM generate_series(1, 100) n});
+my ($after, @timeline) = '';
+for (1 .. 20) {
+    my $page = $t->admin("/api/admin/conversations/needle?after=$after")->json;
+    cmp_ok scalar($page->{events}->@*), '<=', 17, 'bounded';
+    push @timeline, $page->{events}->@*;
+    $after = $page->{events_after} // last;
+}
+is scalar(@timeline), 100, 'a long timeline is there';
+is length $timeline[0]{data}{text}, 65000, 'its bodies';
+is_deeply $timeline[89]{data}, {truncated => true, bytes => 66011},
+    'the size of one that is larger';
 
 # ---- conversations, of which none has ended: more than there is time for
 my $many = 0;
@@ -156,7 +159,7 @@ $t->db->do(q{INSERT INTO tavus.quarantine (digest, id, received_at, source, body
     SELECT decode(md5(n::text), 'hex'), tavus.uuid_floor(now()), now(), 'tavus',
            convert_to('{"a":[' || repeat('1,', 1000000) || '1]}', 'UTF8'), 'x'
       FROM generate_series(1, 60) n});
-$res = $t->admin('/api/admin/quarantine');
+my $res = $t->admin('/api/admin/quarantine');
 is $res->code, 200, 'a page of it';
 is_deeply $res->json->{events}[0]{data}, {truncated => true, bytes => 2000009},
     'shows the size';

@@ -89,7 +89,7 @@ logs('contact, for trial', sub { $t->post('/dry', {%form}) }, status => 200,
 logs('end', sub { $t->post('/api/tavus/end-conversation', {%ticket}) },
     status => 200, conversation_id => $c->{conversation_id},
     upstream_time => $time, verify => 'end_token', key_id => 'k1',
-    event_type => 'conversation.ended');
+    event_type => 'conversation.ended', @stored);
 logs('end, refused', sub { $t->post('/api/tavus/end-conversation',
     {%ticket, conversation_id => 'x'}) }, status => 401, verify => 'mismatch');
 logs('webhook', sub { $t->webhook(tavus_event('x.y', 'c1')) }, status => 200,

@@ -41,8 +41,9 @@ is $t->db->selectrow_array(q{SELECT count(*) FROM tavus.events
 
 is $t->webhook(tavus_event('system.shutdown', $one->{conversation_id},
     {shutdown_reason => 'done'}))->code, 200, 'Tavus says the last word';
-my %shown = map { $_->{event_type} => 1 } $t->admin(
-    "/api/admin/conversations/$one->{conversation_id}")->json->{events}->@*;
+my $page = $t->admin("/api/admin/conversations/$one->{conversation_id}")->json;
+my %shown = map { $_->{event_type} => 1 }
+    $page->{events}->@*, $page->{events_beyond}->@*;
 is_deeply [sort keys %shown], [qw(conversation.created conversation.utterance
     system.shutdown)], 'and it is shown';
 

@@ -57,8 +57,8 @@ subtest 'redelivered' => sub {
 
     is $t->webhook($body, token => sign_token($secret))->code, 200,
         'otherwise verified';
-    is $t->db->selectrow_array('SELECT verification FROM tavus.events'),
-        '{"method":"signature","key_id":"k1"}', 'the first one stays';
+    like $t->db->selectrow_array('SELECT verification FROM tavus.events'),
+        qr/^\{"method":"signature","key_id":"k1",/, 'the first one stays';
     is count(), 1;
     is count('quarantine'), 0;
     done_testing;

@@ -39,13 +39,15 @@ sub refused ($name, $body, %headers) {
 
 subtest 'good' => sub {
     my $body = event();
-    is code($body, sign_standard($SECRET[0], id(), $body)), 200;
+    my %sent = sign_standard($SECRET[0], id(), $body);
+    is code($body, %sent), 200;
     my $row = $t->db->selectrow_hashref(q{SELECT source, event_type,
         verification, conversation_id, convert_from(body, 'UTF8') AS body
         FROM tavus.events});
     is_deeply $row, {
         source => 'standard', event_type => 'lead.created',
-        verification => '{"method":"standard","key_id":"new"}',
+        verification => '{"method":"standard","key_id":"new",' . join(',',
+            map { qq("$_":"$sent{"webhook-$_"}") } qw(id timestamp signature)) . '}',
         conversation_id => undef, body => $body,
     };
 

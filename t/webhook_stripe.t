@@ -51,14 +51,16 @@ sub mac ($time, $body, $i = 0) {
 subtest 'good' => sub {
     my $body = event(type => 'checkout.session.completed',
         created => time - 3600);
-    is code($body, sign_stripe($SECRET[0], $body)), 200;
+    my %sent = sign_stripe($SECRET[0], $body);
+    is code($body, %sent), 200;
     my $row = $t->db->selectrow_hashref(q{SELECT source, event_type,
         verification, conversation_id, convert_from(body, 'UTF8') AS body,
         extract(epoch FROM tavus.uuid_time(id))::bigint AS time,
         kind FROM tavus.events});
     is_deeply $row, {
         source => 'stripe', event_type => 'checkout.session.completed',
-        verification => '{"method":"stripe","key_id":"new"}', kind => 0,
+        verification => '{"method":"stripe","key_id":"new","signature":"'
+            . $sent{'Stripe-Signature'} . '"}', kind => 0,
         conversation_id => undef, body => $body,
         time => Mojo::JSON::decode_json($body)->{created},
     }, 'created is its time';

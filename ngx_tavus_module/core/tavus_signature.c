@@ -73,7 +73,8 @@ static const char  *tavus_labels[] = {
     "tavus visitor v1",
     "tavus relay v1",
     "tavus budget v1",
-    "tavus line v1"
+    "tavus line v1",
+    "tavus seal v1"
 };
 
 

@@ -44,6 +44,7 @@ typedef enum {
     TAVUS_USE_RELAY,
     TAVUS_USE_BUDGET,
     TAVUS_USE_LINE,
+    TAVUS_USE_SEAL,
     TAVUS_USE_COUNT
 } tavus_use_t;
 
@@ -109,7 +110,7 @@ tavus_verify_t tavus_token_verify(tavus_key_t **keys, size_t nkeys,
 
 /*
  * A ticket proves that this server said text to somebody (end token,
- * visitor cookie, relay); the uses SENDER and CALLBACK are refused.  dst
+ * visitor cookie, relay, seal); the uses SENDER and CALLBACK are refused.  dst
  * needs TAVUS_TICKET_MAX bytes; returns the length or -1.
  */
 int tavus_ticket_make(tavus_key_t *key, tavus_use_t use, const char *text,

@@ -14,7 +14,9 @@
 #include "endpoint/ngx_tavus_admin_export.h"
 #include "endpoint/ngx_tavus_admin_failed.h"
 #include "endpoint/ngx_tavus_admin_leads.h"
+#include "endpoint/ngx_tavus_admin_limits.h"
 #include "endpoint/ngx_tavus_admin_openapi.h"
+#include "endpoint/ngx_tavus_admin_prove.h"
 #include "endpoint/ngx_tavus_admin_stream.h"
 #include "endpoint/ngx_tavus_admin_trail.h"
 #include "guard/ngx_tavus_users.h"
@@ -92,6 +94,7 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
       ngx_tavus_stmt_admin_conversations, 0, "conversations",
       { { "status", 16, ngx_tavus_arg_status },
         { "vertical", 32, ngx_tavus_arg_text },
+        { "q", 200, ngx_tavus_arg_personal },
         { "from", 64, ngx_tavus_arg_time },
         { "to", 64, ngx_tavus_arg_time },
         { "limit", 8, ngx_tavus_arg_limit },
@@ -110,6 +113,10 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
       ngx_tavus_stmt_admin_quarantine, 0, "quarantine",
       { { "limit", 8, ngx_tavus_arg_limit },
         { "cursor", 20, ngx_tavus_arg_number } } },
+
+    { ngx_string("quarantine/"),
+      ngx_tavus_stmt_admin_quarantined, 1, "quarantine/{id}",
+      { { "id", 20, ngx_tavus_arg_number } } },
 
     { ngx_string("deliveries"),
       ngx_tavus_stmt_admin_deliveries, 0, NULL,
@@ -242,6 +249,18 @@ ngx_tavus_admin_handler(ngx_http_request_t *r)
     }
 
     rc = ngx_tavus_admin_end(r, &path);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_tavus_admin_prove(r, &path);
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    rc = ngx_tavus_admin_limits(r, &path);
 
     if (rc != NGX_DECLINED) {
         return rc;

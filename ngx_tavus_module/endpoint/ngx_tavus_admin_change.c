@@ -25,7 +25,8 @@ static void ngx_tavus_admin_change_gone(void *data, ngx_http_request_t *r);
 static void ngx_tavus_admin_change_told(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static ngx_int_t ngx_tavus_admin_change_answer(ngx_http_request_t *r,
-    ngx_int_t rc, PGresult *res);
+    ngx_tavus_admin_change_t *change, ngx_int_t rc, PGresult *res);
+static ngx_uint_t ngx_tavus_admin_change_unfit(PGresult *res);
 static ngx_int_t ngx_tavus_admin_change_unavailable(ngx_http_request_t *r);
 
 
@@ -211,7 +212,8 @@ ngx_tavus_admin_change_told(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     r = ngx_tavus_detach(&change->wait);
 
     if (r) {
-        ngx_tavus_finalize(r, ngx_tavus_admin_change_answer(r, rc, res));
+        ngx_tavus_finalize(r, ngx_tavus_admin_change_answer(r, change, rc,
+                                                            res));
     }
 
     ngx_destroy_pool(change->pool);
@@ -219,8 +221,8 @@ ngx_tavus_admin_change_told(ngx_tavus_pg_op_t *op, ngx_int_t rc,
 
 
 static ngx_int_t
-ngx_tavus_admin_change_answer(ngx_http_request_t *r, ngx_int_t rc,
-    PGresult *res)
+ngx_tavus_admin_change_answer(ngx_http_request_t *r,
+    ngx_tavus_admin_change_t *change, ngx_int_t rc, PGresult *res)
 {
     ngx_str_t    json, text;
     const char  *message;
@@ -231,6 +233,13 @@ ngx_tavus_admin_change_answer(ngx_http_request_t *r, ngx_int_t rc,
         ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
                       "database refused a change: %s",
                       message ? message : "");
+
+        if (change->hard && ngx_tavus_admin_change_unfit(res)) {
+            return ngx_tavus_send_problem(r, NGX_HTTP_CONFLICT,
+                                          "refused_by_database", 0,
+                                          "The database still refuses it: "
+                                          "the error log says why.");
+        }
     }
 
     if (rc != NGX_OK || PQntuples(res) != 1) {
@@ -251,6 +260,21 @@ ngx_tavus_admin_change_answer(ngx_http_request_t *r, ngx_int_t rc,
     return json.data ? ngx_tavus_send(r, NGX_HTTP_OK, "application/json",
                                       &json)
                      : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/* the classes for which the store puts an event into quarantine */
+
+static ngx_uint_t
+ngx_tavus_admin_change_unfit(PGresult *res)
+{
+    const char  *state;
+
+    state = PQresultErrorField(res, PG_DIAG_SQLSTATE);
+
+    return state && (ngx_strncmp(state, "22", 2) == 0
+                     || ngx_strncmp(state, "23", 2) == 0
+                     || ngx_strncmp(state, "54", 2) == 0);
 }
 
 

@@ -19,6 +19,7 @@
 typedef struct {
     ngx_pool_t          *pool;
     ngx_tavus_pg_op_t    op;        /* the values are the caller's to set */
+    ngx_uint_t           hard;      /* what is stored may be refused: 409 */
 
     /* of ngx_tavus_admin_change.c */
     ngx_tavus_wait_t     wait;

@@ -6,6 +6,8 @@
 
 
 #include "endpoint/ngx_tavus_webhook.h"
+#include "endpoint/ngx_tavus_webhook_proof.h"
+#include "endpoint/ngx_tavus_webhook_read.h"
 #include "endpoint/ngx_tavus_webhook_verify.h"
 #include "guard/ngx_tavus_keys.h"
 #include "http/ngx_tavus_intake.h"
@@ -29,15 +31,6 @@ static ngx_int_t ngx_tavus_webhook_reject(ngx_http_request_t *r,
     tavus_verify_t result);
 static ngx_int_t ngx_tavus_webhook_store(ngx_http_request_t *r,
     ngx_tavus_webhook_t *w);
-static void ngx_tavus_webhook_read(ngx_http_request_t *r,
-    ngx_tavus_webhook_t *w, ngx_tavus_event_t *ev);
-static void ngx_tavus_webhook_flat(ngx_http_request_t *r,
-    ngx_tavus_webhook_t *w, ngx_tavus_event_t *ev);
-static void ngx_tavus_webhook_conversation(ngx_http_request_t *r,
-    ngx_tavus_webhook_t *w, ngx_tavus_event_t *ev);
-static void ngx_tavus_webhook_text(ngx_http_request_t *r, ngx_str_t *object,
-    tavus_json_member_t *member, ngx_str_t *text, const char *unfit,
-    ngx_str_t *reason);
 static ngx_int_t ngx_tavus_webhook_identify(ngx_tavus_webhook_t *w,
     ngx_tavus_event_t *ev, ngx_uint_t scheme);
 static int64_t ngx_tavus_webhook_time(ngx_tavus_webhook_t *w,
@@ -119,13 +112,6 @@ ngx_module_t  ngx_tavus_webhook_module = {
     NULL,                                  /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
-};
-
-
-static ngx_str_t  ngx_tavus_webhook_sources[] = {
-    ngx_string("tavus"),
-    ngx_string("standard"),
-    ngx_string("stripe")
 };
 
 
@@ -227,7 +213,6 @@ ngx_tavus_webhook_reject(ngx_http_request_t *r, tavus_verify_t result)
 static ngx_int_t
 ngx_tavus_webhook_store(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
 {
-    u_char                *p;
     ngx_tavus_ctx_t       *ctx;
     ngx_tavus_event_t      ev;
     ngx_tavus_webhook_loc_conf_t  *wlcf;
@@ -252,19 +237,11 @@ ngx_tavus_webhook_store(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
         }
     }
 
-    ngx_tavus_webhook_read(r, w, &ev);
+    ngx_tavus_webhook_read(r->pool, w, &ev);
 
-    p = ngx_pnalloc(r->pool, sizeof("{\"method\":\"\",\"key_id\":\"\"}")
-                             + ctx->verify.len + ctx->key_id.len);
-    if (p == NULL) {
+    if (ngx_tavus_webhook_keep(r, w, &ev) != NGX_OK) {
         return NGX_ERROR;
     }
-
-    ev.verification.data = p;
-    ev.verification.len = ngx_sprintf(p, "{\"method\":\"%V\","
-                                      "\"key_id\":\"%V\"}",
-                                      &ctx->verify, &ctx->key_id)
-                          - p;
 
     if (ngx_tavus_webhook_identify(w, &ev, wlcf->scheme) != NGX_OK) {
         return NGX_ERROR;
@@ -274,114 +251,6 @@ ngx_tavus_webhook_store(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
     ctx->conversation_id = ev.conversation_id;
 
     return ngx_tavus_intake(r, &ev, 1, ngx_tavus_webhook_stored);
-}
-
-
-/* an authentic webhook is never refused for its content */
-
-static void
-ngx_tavus_webhook_read(ngx_http_request_t *r, ngx_tavus_webhook_t *w,
-    ngx_tavus_event_t *ev)
-{
-    const char            *reason;
-    ngx_uint_t             tavus, type;
-    ngx_tavus_webhook_loc_conf_t  *wlcf;
-
-    wlcf = ngx_http_get_module_loc_conf(r, ngx_tavus_webhook_module);
-
-    tavus = (wlcf->scheme == NGX_TAVUS_SCHEME_TAVUS);
-    type = tavus ? ngx_tavus_member_event_type : ngx_tavus_member_type;
-
-    ngx_str_set(&ev->event_type, "unknown");
-
-    if (w->status != TAVUS_JSON_OK) {
-        reason = tavus_json_reason(w->status);
-
-        ev->reason.data = (u_char *) reason;
-        ev->reason.len = ngx_strlen(reason);
-    }
-
-    if (w->members[type].count) {
-        ngx_tavus_webhook_text(r, &w->body, &w->members[type],
-                               &ev->event_type, "unfit_event_type",
-                               &ev->reason);
-
-    } else if (tavus && w->status == TAVUS_JSON_OK) {
-        ngx_tavus_webhook_flat(r, w, ev);
-    }
-
-    if (tavus) {
-        ngx_tavus_webhook_conversation(r, w, ev);
-    }
-}
-
-
-/* the callbacks of some things have no envelope */
-
-static void
-ngx_tavus_webhook_flat(ngx_http_request_t *r, ngx_tavus_webhook_t *w,
-    ngx_tavus_event_t *ev)
-{
-    size_t   len;
-    u_char  *p;
-
-    p = ngx_pnalloc(r->pool, TAVUS_EVENT_MAX_NAME);
-    if (p == NULL) {
-        return;
-    }
-
-    len = tavus_event_flat((char *) w->body.data, w->body.len, (char *) p);
-
-    if (len) {
-        ev->event_type.data = p;
-        ev->event_type.len = len;
-    }
-}
-
-
-/* beside what an event says, or among it */
-
-static void
-ngx_tavus_webhook_conversation(ngx_http_request_t *r, ngx_tavus_webhook_t *w,
-    ngx_tavus_event_t *ev)
-{
-    ngx_str_t            said;
-    tavus_json_member_t  inner, *m;
-
-    said = w->body;
-    m = &w->members[ngx_tavus_member_conversation_id];
-
-    if ((m->count == 0 || m->type == 'n') && w->status == TAVUS_JSON_OK) {
-        ngx_tavus_envelope_said(&w->body,
-                                &w->members[ngx_tavus_member_properties],
-                                &w->members[ngx_tavus_member_payload], &said);
-
-        inner.name = "conversation_id";
-        m = &inner;
-
-        (void) tavus_json_check((char *) said.data, said.len, m, 1, NULL);
-    }
-
-    if (m->count && m->type != 'n') {
-        ngx_tavus_webhook_text(r, &said, m, &ev->conversation_id,
-                               "unfit_conversation_id", &ev->reason);
-    }
-}
-
-
-static void
-ngx_tavus_webhook_text(ngx_http_request_t *r, ngx_str_t *object,
-    tavus_json_member_t *member, ngx_str_t *text, const char *unfit,
-    ngx_str_t *reason)
-{
-    if (ngx_tavus_envelope_name(r->pool, object, member, text) == NGX_OK) {
-        return;
-    }
-
-    if (reason->len == 0) {
-        reason->data = (u_char *) unfit;
-        reason->len = ngx_strlen(unfit);
-    }
 }
 
 

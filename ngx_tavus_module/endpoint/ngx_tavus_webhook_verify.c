@@ -19,12 +19,8 @@ static tavus_verify_t ngx_tavus_webhook_verify_tavus(ngx_http_request_t *r,
     ngx_tavus_webhook_t *w);
 static tavus_verify_t ngx_tavus_webhook_locate(ngx_tavus_keys_t *keys,
     ngx_tavus_webhook_t *w);
-static void ngx_tavus_webhook_parse(ngx_tavus_webhook_t *w);
 static tavus_verify_t ngx_tavus_webhook_verify_parsed(
     ngx_tavus_webhook_t *w);
-static tavus_verify_t ngx_tavus_webhook_verify_member(
-    ngx_tavus_keys_t *keys, ngx_tavus_webhook_t *w,
-    tavus_json_member_t *member);
 static tavus_verify_t ngx_tavus_webhook_verify_stripe(ngx_http_request_t *r,
     ngx_tavus_webhook_t *w);
 static tavus_verify_t ngx_tavus_webhook_verify_standard(
@@ -33,6 +29,14 @@ static tavus_verify_t ngx_tavus_webhook_headers(ngx_http_request_t *r,
     ngx_str_t *values);
 static tavus_verify_t ngx_tavus_webhook_header(ngx_http_request_t *r,
     const char *name, size_t len, ngx_str_t *value);
+
+
+ngx_str_t  ngx_tavus_webhook_sources[] = {
+    ngx_string("tavus"),
+    ngx_string("standard"),
+    ngx_string("stripe"),
+    ngx_null_string
+};
 
 
 static const char  *ngx_tavus_webhook_members[] = {
@@ -208,6 +212,7 @@ ngx_tavus_webhook_verify_tavus(ngx_http_request_t *r, ngx_tavus_webhook_t *w)
                                         &part, 1, &w->key);
 
         w->header = (result == TAVUS_VERIFY_OK);
+        w->signature = value;
 
         return result;
     }
@@ -259,7 +264,7 @@ ngx_tavus_webhook_locate(ngx_tavus_keys_t *keys, ngx_tavus_webhook_t *w)
 }
 
 
-static void
+void
 ngx_tavus_webhook_parse(ngx_tavus_webhook_t *w)
 {
     ngx_uint_t  i;
@@ -322,7 +327,7 @@ ngx_tavus_webhook_verify_parsed(ngx_tavus_webhook_t *w)
 
 /* the seed's form: a top-level member of the body that it signs */
 
-static tavus_verify_t
+tavus_verify_t
 ngx_tavus_webhook_verify_member(ngx_tavus_keys_t *keys,
     ngx_tavus_webhook_t *w, tavus_json_member_t *member)
 {
@@ -361,6 +366,8 @@ ngx_tavus_webhook_verify_stripe(ngx_http_request_t *r,
         return result;
     }
 
+    w->signature = value;
+
     return tavus_stripe_verify(w->keys->elts, w->keys->nelts,
                                (char *) value.data, value.len,
                                (char *) w->body.data, w->body.len,
@@ -385,6 +392,8 @@ ngx_tavus_webhook_verify_standard(ngx_http_request_t *r,
     }
 
     w->id = values[0];
+    w->timestamp = values[1];
+    w->signature = values[2];
 
     return tavus_standard_verify(w->keys->elts, w->keys->nelts,
                                  (char *) values[0].data, values[0].len,

@@ -43,12 +43,18 @@ typedef struct {
     size_t                   key;
     uint8_t                  nonce[TAVUS_NONCE_LEN];
     ngx_str_t                id;            /* webhook-id */
+    ngx_str_t                timestamp;     /* webhook-timestamp */
+    ngx_str_t                signature;     /* of a header */
     size_t                   located;       /* where its signature is */
     unsigned                 token:1;
     unsigned                 header:1;
     unsigned                 member:1;      /* the one at located is right */
     unsigned                 covered:1;     /* a signature covers the body */
 } ngx_tavus_webhook_t;
+
+
+/* what events say of their source, by ngx_tavus_scheme_e; ends empty */
+extern ngx_str_t  ngx_tavus_webhook_sources[];
 
 
 /*
@@ -64,6 +70,13 @@ tavus_verify_t ngx_tavus_webhook_foresee(ngx_http_request_t *r);
  */
 tavus_verify_t ngx_tavus_webhook_verify(ngx_http_request_t *r,
     ngx_str_t *body, ngx_tavus_webhook_t *w);
+
+/* Checks the body, and sets status and members. */
+void ngx_tavus_webhook_parse(ngx_tavus_webhook_t *w);
+
+/* Verifies the signature that is a member of the body, and once there. */
+tavus_verify_t ngx_tavus_webhook_verify_member(ngx_tavus_keys_t *keys,
+    ngx_tavus_webhook_t *w, tavus_json_member_t *member);
 
 
 #endif /* _NGX_TAVUS_WEBHOOK_VERIFY_H_INCLUDED_ */

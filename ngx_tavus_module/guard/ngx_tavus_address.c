@@ -22,6 +22,8 @@ typedef struct {
 #endif
 
 
+static void ngx_tavus_address_mask(struct sockaddr *sa, ngx_uint_t v4,
+    ngx_uint_t v6, u_char key[16], ngx_str_t *out);
 #if (NGX_HAVE_INET6)
 static ngx_int_t ngx_tavus_address_embedded(u_char *addr, u_char v4[4]);
 #endif
@@ -61,17 +63,56 @@ void
 ngx_tavus_address_key(ngx_http_request_t *r, ngx_uint_t v4, ngx_uint_t v6,
     u_char key[16], ngx_str_t *out)
 {
+    ngx_tavus_address_mask(r->connection->sockaddr, v4, v6, key, out);
+}
+
+
+ngx_int_t
+ngx_tavus_address_text(ngx_pool_t *pool, ngx_str_t *text, ngx_uint_t v4,
+    ngx_uint_t v6, u_char key[16], ngx_str_t *out)
+{
+    ngx_int_t   rc;
+    ngx_addr_t  addr;
+
+    static ngx_str_t  unix_domain = ngx_string("unix:");
+
+    if (text->len == unix_domain.len
+        && ngx_memcmp(text->data, unix_domain.data, text->len) == 0)
+    {
+        out->data = key;
+        out->len = 0;
+
+        return NGX_OK;
+    }
+
+    /* a longer one is none, and a shorter one than any is "::" */
+
+    if (text->len < 2 || text->len >= NGX_INET6_ADDRSTRLEN) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_parse_addr(pool, &addr, text->data, text->len);
+
+    if (rc == NGX_OK) {
+        ngx_tavus_address_mask(addr.sockaddr, v4, v6, key, out);
+    }
+
+    return rc;
+}
+
+
+static void
+ngx_tavus_address_mask(struct sockaddr *sa, ngx_uint_t v4, ngx_uint_t v6,
+    u_char key[16], ngx_str_t *out)
+{
     u_char               *p;
     size_t                len;
     ngx_uint_t            i, bits;
-    struct sockaddr      *sa;
     struct sockaddr_in   *sin;
 #if (NGX_HAVE_INET6)
     u_char                embedded[4];
     struct sockaddr_in6  *sin6;
 #endif
-
-    sa = r->connection->sockaddr;
 
     switch (sa->sa_family) {
 

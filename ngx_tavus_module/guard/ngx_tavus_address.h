@@ -18,5 +18,12 @@
 void ngx_tavus_address_key(ngx_http_request_t *r, ngx_uint_t v4,
     ngx_uint_t v6, u_char key[16], ngx_str_t *out);
 
+/*
+ * The same of an address as it is written, or of "unix:".  NGX_DECLINED if
+ * it is none, NGX_ERROR if there is no memory.
+ */
+ngx_int_t ngx_tavus_address_text(ngx_pool_t *pool, ngx_str_t *text,
+    ngx_uint_t v4, ngx_uint_t v6, u_char key[16], ngx_str_t *out);
+
 
 #endif /* _NGX_TAVUS_ADDRESS_H_INCLUDED_ */

@@ -319,6 +319,52 @@ ngx_tavus_limit_refund(ngx_tavus_limit_zone_t *zone, ngx_str_t *key)
 
 
 ngx_uint_t
+ngx_tavus_limit_look(ngx_tavus_limit_zone_t *zone, ngx_str_t *key,
+    ngx_tavus_limit_probe_t *probe)
+{
+    ngx_uint_t  known;
+
+    ngx_memzero(probe, sizeof(ngx_tavus_limit_probe_t));
+
+    probe->zone = zone;
+    probe->hash = ngx_tavus_limit_hash(zone, key);
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    known = (ngx_tavus_limit_find(zone->sh, probe->hash) != NULL);
+
+    ngx_tavus_limit_probe(probe, ngx_current_msec);
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return known;
+}
+
+
+ngx_uint_t
+ngx_tavus_limit_fill(ngx_tavus_limit_zone_t *zone, ngx_str_t *key)
+{
+    uint64_t                  hash;
+    ngx_tavus_limit_entry_t  *entry;
+
+    hash = ngx_tavus_limit_hash(zone, key);
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    entry = ngx_tavus_limit_find(zone->sh, hash);
+
+    if (entry) {
+        entry->hash = 0;
+        entry->state = 0;
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return entry != NULL;
+}
+
+
+ngx_uint_t
 ngx_tavus_limit_seconds(uint64_t ms)
 {
     return (ngx_uint_t) ((ms + 999) / 1000);

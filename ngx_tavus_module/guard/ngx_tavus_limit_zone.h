@@ -105,6 +105,18 @@ ngx_int_t ngx_tavus_limit_take(ngx_tavus_limit_zone_t *zone, ngx_str_t *key,
     ngx_uint_t *retry);
 void ngx_tavus_limit_refund(ngx_tavus_limit_zone_t *zone, ngx_str_t *key);
 
+/*
+ * What a key's bucket holds: res as after a decision on no token, entry NULL
+ * if the key would have to share the bucket of those that find no room.
+ * Returns whether the bucket is there; if not, it is a full one.
+ */
+ngx_uint_t ngx_tavus_limit_look(ngx_tavus_limit_zone_t *zone, ngx_str_t *key,
+    ngx_tavus_limit_probe_t *probe);
+
+/* Forgets a key's bucket, so that it is full.  Returns whether it was there. */
+ngx_uint_t ngx_tavus_limit_fill(ngx_tavus_limit_zone_t *zone,
+    ngx_str_t *key);
+
 /* Milliseconds as the whole seconds that a header tells. */
 ngx_uint_t ngx_tavus_limit_seconds(uint64_t ms);
 

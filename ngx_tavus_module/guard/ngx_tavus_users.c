@@ -210,6 +210,10 @@ ngx_tavus_users_directive(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     amcf->zone = ngx_tavus_limit_add_zone(cf, &zone,
                                           NGX_TAVUS_AUTH_ZONE_SIZE, &rate, 0);
 
+    if (amcf->zone) {
+        amcf->zone->addr = 1;
+    }
+
     if (amcf->zone == NULL
         || ngx_tavus_login_add_zone(cf, &amcf->logins) != NGX_OK)
     {

@@ -44,6 +44,8 @@ static void ngx_tavus_call_done(ngx_tavus_call_t *call, ngx_tavus_outcome_e
     outcome, ngx_msec_t time);
 static ngx_uint_t ngx_tavus_call_late(ngx_tavus_call_t *call);
 static void ngx_tavus_call_ended(ngx_tavus_curl_t *t);
+static void ngx_tavus_call_end_done(void *data, ngx_tavus_outcome_e outcome,
+    ngx_msec_t time);
 static void ngx_tavus_call_end_recorded(void *data, ngx_tavus_outcome_e
     outcome, ngx_msec_t time);
 static ngx_tavus_row_t *ngx_tavus_call_record_end(ngx_tavus_call_t *call,
@@ -712,14 +714,37 @@ ngx_tavus_call_ended(ngx_tavus_curl_t *t)
                                             ngx_strlen(call->end_reason)), 0),
                      1);
 
+    if (ngx_tavus_call_record_end(call, NGX_TAVUS_KIND_INFO,
+                                  "conversation.ended",
+                                  ngx_tavus_call_end_done)
+        == NULL)
+    {
+        ngx_tavus_call_end_done(call, NGX_TAVUS_UNAVAILABLE, 0);
+    }
+}
+
+
+/*
+ * Whoever asked is told once it is on record, or could not be: who is not told
+ * asks again, so that an end is known though this worker dies.
+ */
+
+static void
+ngx_tavus_call_end_done(void *data, ngx_tavus_outcome_e outcome,
+    ngx_msec_t time)
+{
+    ngx_tavus_call_t *call = data;
+
     if (call->ends) {
         ngx_tavus_ends_set(call->ends, call->nonce, NGX_TAVUS_END_DONE,
                            call->expiry - ngx_time() + 1);
     }
 
-    (void) ngx_tavus_call_record_end(call, NGX_TAVUS_KIND_INFO,
-                                     "conversation.ended", NULL);
+    if (outcome <= NGX_TAVUS_JOURNALED) {
+        ngx_tavus_store_name(outcome, &call->store);
+    }
 
+    call->store_time = time;
     call->event_type = "conversation.ended";
 
     ngx_tavus_call_tell(call, NULL);

@@ -39,7 +39,8 @@ static ngx_tavus_roll_t  ngx_tavus_rolls[] = {
     { "leads", ngx_tavus_stmt_leads_roll, NGX_TAVUS_ROLL_BITE, 0, 0 },
     { "orders", ngx_tavus_stmt_orders_roll, NGX_TAVUS_ROLL_BITE, 0, 0 },
     { "traces", ngx_tavus_stmt_traces_roll, NGX_TAVUS_ROLL_BITE, 0, 0 },
-    { "statistics", ngx_tavus_stmt_stats_roll, NGX_TAVUS_ROLL_COUNT, 0, 0 }
+    { "statistics", ngx_tavus_stmt_stats_roll, NGX_TAVUS_ROLL_COUNT, 0, 0 },
+    { "words", ngx_tavus_stmt_words_roll, NGX_TAVUS_ROLL_BITE, 0, 0 }
 };
 
 #define NGX_TAVUS_ROLLS                                                      \

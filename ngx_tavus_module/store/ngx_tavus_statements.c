@@ -118,6 +118,11 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       "SELECT tavus.leads_roll($1::int)",
       { NGX_TAVUS_OID_TEXT } },
 
+    [ngx_tavus_stmt_words_roll] =
+    { ngx_tavus_stmt(words_roll),
+      "SELECT tavus.words_roll($1::int)",
+      { NGX_TAVUS_OID_TEXT } },
+
     [ngx_tavus_stmt_orders_roll] =
     { ngx_tavus_stmt(orders_roll),
       "SELECT tavus.orders_roll($1::int, $2::boolean)",
@@ -212,6 +217,19 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
       "SELECT tavus.end_asked($1, $2::jsonb)",
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
 
+    [ngx_tavus_stmt_quarantine_release] =
+    { ngx_tavus_stmt(quarantine_release),
+      "SELECT tavus.trail_changed(tavus.quarantine_release($1::bigint, $2, "
+      "$3, $4), $5::jsonb)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
+    [ngx_tavus_stmt_quarantine_delete] =
+    { ngx_tavus_stmt(quarantine_delete),
+      "SELECT tavus.trail_changed(tavus.quarantine_delete($1::bigint), "
+      "$2::jsonb)",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
+
     [ngx_tavus_stmt_erase_visitor] =
     { ngx_tavus_stmt(erase_visitor),
       "SELECT tavus.erase_visitor($1, $2::jsonb, $3)",
@@ -273,11 +291,10 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
 
     [ngx_tavus_stmt_admin_conversations] =
     { ngx_tavus_stmt(admin_conversations),
-      "SELECT tavus.pieces(tavus.admin_conversations($1, $2, $3, $4, $5, "
-      "$6))",
-      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TIMESTAMPTZ,
-        NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4,
-        NGX_TAVUS_OID_TEXT } },
+      "SELECT tavus.pieces(tavus.admin_talks($1, $2, $3, $4, $5, $6, $7))",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
+        NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_TIMESTAMPTZ,
+        NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_TEXT } },
 
     [ngx_tavus_stmt_admin_conversation] =
     { ngx_tavus_stmt(admin_conversation),
@@ -290,6 +307,16 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
     { ngx_tavus_stmt(admin_quarantine),
       "SELECT tavus.pieces(tavus.admin_quarantine($1, $2))",
       { NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_INT8 } },
+
+    [ngx_tavus_stmt_admin_quarantined] =
+    { ngx_tavus_stmt(admin_quarantined),
+      "SELECT tavus.pieces(tavus.admin_quarantined($1))",
+      { NGX_TAVUS_OID_INT8 } },
+
+    [ngx_tavus_stmt_proof] =
+    { ngx_tavus_stmt(proof),
+      "SELECT p.* FROM tavus.proof($1::uuid, $2::bigint) p",
+      { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT } },
 
     [ngx_tavus_stmt_admin_deliveries] =
     { ngx_tavus_stmt(admin_deliveries),

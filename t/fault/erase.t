@@ -15,7 +15,7 @@ my $n = 0;
 sub visit {
     my $who = 'visitor-' . ++$n;
     my $id = $t->create(vertical => 'legal', session_id => $who)->json
-        ->{conversation_id};
+        ->{conversation_id} // die 'no conversation';
     $t->webhook(tavus_event('conversation.utterance', $id, {speech => $who}));
     my $res = $t->post('/api/contact', {name => $who, session_id => $who,
         email => "$who\@example.com", message => "words of $who"});

@@ -155,7 +155,8 @@ my $app = Sandbox->new(api_key => $key, home => Mojo::Home->new($FindBin::Bin),
         ? (begins => {stripe_webhook_url => $stripe_webhook_url}) : ());
 my $daemon = Mojo::Server::Daemon->new(
     app => $app, listen => ["$url"], silent => 1, max_requests => 1000,
-    inactivity_timeout => 300, max_clients => 4000,
+    # longer than a client keeps a connection, or some request meets its end
+    inactivity_timeout => 300, keep_alive_timeout => 300, max_clients => 4000,
 );
 $daemon->start;
 

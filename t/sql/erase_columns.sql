@@ -10,7 +10,7 @@ CREATE TEMP TABLE decided (relation text, names text[], why text);
 -- ---- what an erasure deletes or empties
 INSERT INTO decided VALUES
     ('events', '{conversation_id,verification,body}', 'erased'),
-    ('quarantine', '{conversation_id,verification,body,event_type,source}', 'erased'),
+    ('quarantine', '{conversation_id,verification,body,event_type,source,nonce}', 'erased'),
     ('intents', '{document_tags,memory_stores,session_id,utm_source,utm_medium,utm_campaign,request_id,consent,'
                 'user_id}', 'erased'),
     ('conversations', '{url,document_tags,memory_stores,session_id,utm_source,utm_medium,utm_campaign,consent,'
@@ -26,6 +26,8 @@ INSERT INTO decided VALUES
     ('destinations', '{said,said_at}', 'erased'),
     ('mails', '{subject,event_id}', 'erased, but for ids of orders, refunds and disputes, which the books have'),
     ('traces', '{subject,ids,calls}', 'erased'),
+    ('talks', '{conversation_id,created_id,transcript_id,perception_id,first_question,said,words}', 'erased'),
+    ('words', '{id,word,n,grams}', 'erased, where nobody else has said it'),
     ('places', '{address,visitor}', 'erased'),
     ('line', '{address,visitor}', 'erased'),
     ('stats_seen', '{id,at,vertical,utm,first_id,counts}', 'erased, but for ids of what the books have'),

@@ -22,16 +22,17 @@ SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p, 
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_app'::regrole),
           '{alerts_look,budget_state,claim_repairs,claim_unsettled,deliver_claim,deliver_retry,deliver_settle,'
               'drop_months,end_asked,erase_conversation,erase_step,erase_visitor,heartbeat,heartbeat,lead_handled,leads_roll,line_look,log_state,mail_claim,'
-              'maintain,make_months,order_answer,order_intent,orders_look,orders_roll,record,record_wishes,'
-              'rotate_digests,schema_version,stats_roll,stripe_repair,tail_tell,traces_roll,trail_changed,trim}',
+              'maintain,make_months,order_answer,order_intent,orders_look,orders_roll,quarantine_delete,'
+              'quarantine_release,record,record_wishes,'
+              'rotate_digests,schema_version,stats_roll,stripe_repair,tail_tell,traces_roll,trail_changed,trim,words_roll}',
           'tavus_app: intake, upkeep, alerts, deliveries, orders, leads, budget, line and erasures only');
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p,
     aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_admin'::regrole),
           '{admin_alerts,admin_conversation,admin_conversation,admin_conversations,admin_deliveries,admin_event,admin_events,admin_export,'
-              'admin_leads,admin_orders,admin_quarantine,admin_stats,admin_subscriptions,admin_visitor,budget_state,erasure,health,'
+              'admin_leads,admin_orders,admin_quarantine,admin_quarantined,admin_stats,admin_subscriptions,admin_talks,admin_visitor,budget_state,erasure,health,'
               'line_ticket,'
-              'order_by_session,pieces,schema_version,tail_page}',
+              'order_by_session,pieces,proof,schema_version,tail_page}',
           'tavus_admin: the admin API, and who waits');
 SELECT is((SELECT array_agg(p.proname::text) FROM pg_proc p, aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee <> p.proowner
@@ -76,7 +77,7 @@ SELECT is(pg_temp.try('tavus_admin', pg_temp.record_sql()), 'refused',
     'tavus_admin records nothing');
 SELECT is(pg_temp.try('tavus_admin', 'TABLE tavus.conversations'), 'refused', 'and reads no table');
 SELECT is((SELECT array_agg(DISTINCT pg_temp.try('tavus_app', 'SELECT tavus.' || f))::text
-             FROM unnest('{alerts_look(),"orders_roll(1, true)",leads_roll(1),stats_roll(1),'
+             FROM unnest('{alerts_look(),"orders_roll(1, true)",leads_roll(1),stats_roll(1),words_roll(1),'
                          '"orders_look(true, NULL, NULL, NULL, NULL, 0)","stripe_repair(true, 0, NULL, NULL, 0)",'
                          '"lead_handled(gen_random_uuid(), true, ''x'')"}'::text[]) f), '{ok}',
           'tavus_app makes alerts, orders and leads');

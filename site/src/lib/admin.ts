@@ -29,6 +29,10 @@ export interface Conversation {
   utm_source?: string | null;
   utm_medium?: string | null;
   utm_campaign?: string | null;
+  outcome: string;
+  length?: number; // seconds
+  minutes?: number;
+  first_question?: string;
 }
 
 // n: the row's place in the whole transcript; at: its time, if it has one
@@ -39,6 +43,7 @@ export interface OtherLine { n: number; role?: unknown; content?: unknown; at?: 
 
 export interface ConversationDetail extends Conversation {
   events: SystemEvent[];
+  events_beyond?: SystemEvent[]; // of the rest, what no browser has relayed
   transcript?: Line[] | null;
   transcript_other?: OtherLine[];
 }

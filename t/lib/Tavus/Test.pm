@@ -322,7 +322,7 @@ sub finish ($self) {
             or $tb->diag('it had to be killed');
     }
 
-    finish_openapi($self, $tb) if $self->{openapi} && $self->{module};
+    Tavus::Test::OpenApi->told($tb) if $self->{openapi} && $self->{module};
 
     my @lines = split /\n/, $self->error_log;
     my @bad = grep { /\[(?:alert|emerg)\]/ } @lines;
@@ -338,20 +338,6 @@ sub finish ($self) {
         or $tb->diag(join "\n", grep { defined } @sanitizer[0 .. 40]);
 }
 
-# Said of each kind once.
-sub finish_openapi ($self, $tb) {
-    my %said;
-    my @wrong = grep { !$said{s{\A\S+ \S+?(?:\?\S*)?, answered (\d+)[^:]*}{$1}r}++ }
-        ($self->{wrong} // [])->@*;
-
-    # until all routes are in it, no test fails by it
-    $tb->ok(!@wrong || !$ENV{TAVUS_OPENAPI_STRICT},
-        "answers are what docs/openapi.yaml says");
-    $tb->diag(join "\n", map { "openapi: $_" } grep { defined } @wrong[0 .. 19])
-        if @wrong;
-    Tavus::Test::OpenApi->keep_seen;
-}
-
 # At global destruction the order is anybody's.
 END {
     local ($?, $!, $@);
@@ -365,27 +351,10 @@ sub ua ($self) {
     return $self->{ua} //= do {
         my $ua = Mojo::UserAgent->new(max_redirects => 0, connect_timeout => 5,
             inactivity_timeout => 30, max_response_size => 0);
-        weaken(my $t = $self);
-        $ua->on(start => sub ($ua, $tx) {
-            $tx->on(finish => sub ($tx) { $t->look($tx) if $t });
-        }) if $self->{openapi} && $self->{module};
+        Tavus::Test::OpenApi->watch($ua, $self->port)
+            if $self->{openapi} && $self->{module};
         $ua;
     };
-}
-
-# An exchange with this server that docs/openapi.yaml knows otherwise.
-sub look ($self, $tx) {
-    return if ($tx->req->url->port // 0) != $self->port;
-    my @wrong = Tavus::Test::OpenApi->document->look($tx) or return;
-
-    my $n = 0;
-    my @at;
-    while (my @frame = caller $n++) {
-        @at = @frame[1, 2] if $frame[1] =~ /\.t\z/ && !@at;
-    }
-    push $self->{wrong}->@*, sprintf "%s %s, answered %d%s: %s",
-        $tx->req->method, $tx->req->url->path_query, $tx->res->code,
-        @at ? " ($at[0] line $at[1])" : "", join "; ", @wrong;
 }
 
 sub url ($self, $path = '/') { return $self->{nginx}->url . $path }

@@ -86,7 +86,7 @@ function Conversations({ turn }: { turn: number }) {
         {data && (data.conversations.length
           ? (
             <Table aria-label="Conversations">
-              <thead><tr><Th>Created</Th><Th>Conversation</Th><Th>Vertical</Th><Th>Status</Th><Th>Ended</Th><Th>Why</Th><Th>Campaign</Th></tr></thead>
+              <thead><tr><Th>Created</Th><Th>Conversation</Th><Th>Vertical</Th><Th>Status</Th><Th>Ended</Th><Th>Outcome</Th><Th>Campaign</Th></tr></thead>
               <tbody>
                 {data.conversations.map((c) => (
                   <tr key={c.id}>
@@ -95,7 +95,7 @@ function Conversations({ turn }: { turn: number }) {
                     <Td>{c.vertical}</Td>
                     <Td><StatusBadge status={c.status} /></Td>
                     <Td><Time iso={c.endedAt} /></Td>
-                    <Td>{c.shutdown_reason?.replaceAll('_', ' ') ?? '–'}</Td>
+                    <Td>{c.outcome.replaceAll('_', ' ')}</Td>
                     <Td>{[c.utm_source, c.utm_medium, c.utm_campaign].filter(Boolean).join(' / ') || '–'}</Td>
                   </tr>
                 ))}
@@ -124,6 +124,7 @@ function OneConversation({ id, turn }: { id: string; turn: number }) {
             </div>
             <dl className="mt-5 grid gap-x-8 gap-y-3 sm:grid-cols-2 lg:grid-cols-3">
               {([['Vertical', c.vertical], ['Created', <Time key="c" iso={c.createdAt} />], ['Ended', <Time key="e" iso={c.endedAt} />],
+                ['Outcome', c.outcome.replaceAll('_', ' ')], ['Minutes', c.minutes], ['First question', c.first_question],
                 ['Why it ended', c.shutdown_reason?.replaceAll('_', ' ')], ['Persona', c.personaId], ['Replica', c.replicaId],
                 ['Documents', c.documentTags?.join(', ')], ['Memory', c.memoryStores?.join(', ')], ['Session', c.session_id]] as const).map(([name, value]) => (
                 <div key={name}><dt className="text-sm text-muted">{name}</dt><dd className="break-words">{value || '–'}</dd></div>
@@ -133,7 +134,7 @@ function OneConversation({ id, turn }: { id: string; turn: number }) {
           <Transcript said={c.transcript ?? []} other={c.transcript_other ?? []} />
           <section aria-labelledby="timeline" className="flex flex-col gap-3">
             <h2 id="timeline" className="font-display text-xl font-bold">Timeline</h2>
-            <EventRows events={c.events} showConversation={false} />
+            <EventRows events={[...c.events, ...(c.events_beyond ?? [])]} showConversation={false} />
           </section>
         </>
       )}

@@ -2,6 +2,8 @@ package Tavus::Test::OpenApi;
 
 # Answers, and requests that were taken, held against docs/openapi.yaml.
 #
+#   Tavus::Test::OpenApi->watch($ua, $port);    what it asks that server
+#   Tavus::Test::OpenApi->told($tb);            what was wrong, as a test
 #   my $o = Tavus::Test::OpenApi->document;     the one of the repository
 #   my @wrong = $o->look($tx);                  of a Mojo::Transaction::HTTP
 #   $o->seen                                    {"operation status code" => n}
@@ -23,6 +25,43 @@ my %METHODS = map { $_ => 1 } qw(get post patch put delete);
 my $document;
 
 sub document ($class) { return $document //= $class->new($FILE) }
+
+sub watch ($class, $ua, $port) {
+    $ua->on(start => sub ($ua, $tx) {
+        $tx->on(finish => sub ($tx) {
+            $class->document->keep($tx)
+                if ($tx->req->url->port // 0) == $port;
+        });
+    });
+    return;
+}
+
+sub keep ($self, $tx) {
+    my @wrong = $self->look($tx) or return;
+    my $why = join '; ', @wrong;
+    my ($n, $at) = (0, '');
+
+    # of a kind one is enough
+    return if $self->{told}{$tx->res->code . " $why"}++;
+    while (my @frame = caller $n++) {
+        $at ||= " ($frame[1] line $frame[2])" if $frame[1] =~ /\.t\z/;
+    }
+    push $self->{wrong}->@*, sprintf '%s %s, answered %d%s: %s',
+        $tx->req->method, $tx->req->url->path_query, $tx->res->code, $at, $why;
+    return;
+}
+
+sub told ($class, $tb) {
+    my $wrong = $document && delete $document->{wrong};
+
+    # until all routes are in it, no test fails by it
+    $tb->ok(!$wrong || !$ENV{TAVUS_OPENAPI_STRICT},
+        'answers are what docs/openapi.yaml says');
+    $tb->diag(map { "openapi: $_\n" } grep { defined } @$wrong[0 .. 19])
+        if $wrong;
+    $document->keep_seen if $document;
+    return;
+}
 
 sub new ($class, $file) {
     local $YAML::XS::Boolean = 'JSON::PP';
@@ -275,9 +314,8 @@ sub request ($self, $op, $of, $req) {
 }
 
 # For t/lib/openapi_seen.pl, which wants to know what no test has seen.
-sub keep_seen ($class) {
+sub keep_seen ($self) {
     my $dir = $ENV{TAVUS_OPENAPI_SEEN} // return;
-    my $self = $document // return;
     open my $out, q(>>), "$dir/$$" or die "$dir: $!\n";
     say {$out} $_ for sort keys $self->{seen}->%*;
     close $out or die "$dir: $!\n";

@@ -22,6 +22,7 @@ use Mojo::UserAgent;
 use Test::More ();
 
 use Tavus::Test::Nginx;
+use Tavus::Test::OpenApi;
 use Tavus::Test::Process qw($ROOT slurp spew);
 
 sub new ($class, %opt) {
@@ -122,7 +123,10 @@ sub nginx_t ($self) {
 sub start ($self) { $self->{nginx}->start; return $self }
 
 sub request ($self, $method, $path, $headers = {}, @body) {
-    $self->{ua} //= Mojo::UserAgent->new(max_redirects => 0);
+    if (!$self->{ua}) {
+        $self->{ua} = Mojo::UserAgent->new(max_redirects => 0);
+        Tavus::Test::OpenApi->watch($self->{ua}, $self->port);
+    }
     return $self->{ua}->start($self->{ua}->build_tx($method =>
         $self->{nginx}->url . $path, $headers, @body))->result;
 }
@@ -136,6 +140,7 @@ sub done ($self) {
     Test::More::ok($self->{nginx}->stop, 'nginx ends with QUIT');
     Test::More::unlike($self->error_log, qr/\[(?:alert|emerg)\]/,
         'no alert in error.log');
+    Tavus::Test::OpenApi->told(Test::More->builder);
     return;
 }
 
