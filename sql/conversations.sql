@@ -187,8 +187,8 @@ AS $$
 $$;
 
 -- A page of a conversation's timeline, as members of a JSON object, behind a comma: its events in the order
--- of their time or, for order_ 'desc', the other way round, as many as limit_ says, or so many as show a
--- mebibyte, one at least.  It begins behind after_ and goes on from there; with before_ alone it is what lies
+-- of their time or, for order_ 'desc', the other way round, as many as limit_ says, or so many as show half
+-- a mebibyte, one at least.  It begins behind after_ and goes on from there; with before_ alone it is what lies
 -- next before that; with neither it begins where the order does.  events_before and events_after are what to
 -- go on with in each direction, NULL where there is no more now.
 --
@@ -232,7 +232,7 @@ BEGIN
                            sum(least(octet_length(e.body), 65536)) OVER (ORDER BY i.n) AS upto
                       FROM unnest(ids[:wanted]) WITH ORDINALITY AS i (id, n)
                       JOIN tavus.events e ON e.id = i.id) w
-             WHERE w.upto - w.bytes < 1048576) t;
+             WHERE w.upto - w.bytes < 524288) t;
 
     more := cardinality(ids) > coalesce(cardinality(shown), 0);
     edge := shown[cardinality(shown)];
@@ -248,7 +248,7 @@ BEGIN
     IF more AND num_nonnulls(before_, after_) = 0 THEN
         SELECT string_agg(tavus.event_json(w.id, w.received_at, w.kind, w.source, w.event_type,
                                            w.conversation_id, w.body,
-                                           CASE WHEN w.upto <= 1048576 THEN 65536 ELSE 2048 END)
+                                           CASE WHEN w.upto <= 262144 THEN 65536 ELSE 2048 END)
                           || tavus.repaired(w.verification) || '}', ','
                           ORDER BY CASE WHEN back THEN -w.n ELSE w.n END)
           INTO beyond
@@ -282,8 +282,8 @@ BEGIN
 END
 $$;
 
--- A conversation with a page of its timeline and the transcript, up to a mebibyte of it, from its row
--- from_ on: what people said, and apart from it all other rows; that only with the first page, or if it is
+-- A conversation with a page of its timeline and the transcript, up to 256 KiB of it, from its row from_
+-- on: what people said, and apart from it all other rows; that only with the first page, or if it is
 -- asked for.  NULL if there is no such conversation.
 CREATE OR REPLACE FUNCTION tavus.admin_conversation(
     id text, order_ text, before_ uuid, after_ uuid, from_ int, limit_ int)
@@ -308,7 +308,7 @@ BEGIN
     IF from_ IS NOT NULL OR num_nonnulls(before_, after_) = 0 THEN
         SELECT t.said, t.other, t.next_ INTO said, other, next_
           FROM tavus.events e,
-               tavus.transcript(e.body, tavus.uuid_time(c.started_id), coalesce(from_, 0), 1048576) t
+               tavus.transcript(e.body, tavus.uuid_time(c.started_id), coalesce(from_, 0), 262144) t
          WHERE e.id = c.transcript_id;
 
         other := concat(',"transcript":', coalesce(said, 'null'), ',"transcript_other":' || other,

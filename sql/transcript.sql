@@ -123,6 +123,23 @@ BEGIN
 END
 $$;
 
+-- When a row of a transcript was said: its own time, in any form, and its seconds from the start.
+CREATE OR REPLACE FUNCTION tavus.transcript_time(item jsonb, OUT at timestamptz, OUT seconds float8)
+RETURNS SETOF record
+LANGUAGE sql IMMUTABLE ROWS 1
+AS $$
+    SELECT CASE jsonb_typeof(item -> 'timestamp')
+           WHEN 'string' THEN tavus.moment(item ->> 'timestamp')
+           WHEN 'number' THEN
+                -- seconds, as nearly always; these are written without an exponent
+                CASE WHEN (item -> 'timestamp')::numeric BETWEEN 0 AND 99999999999
+                     THEN '1970-01-01 00:00:00+00'::timestamptz
+                          + trunc((item -> 'timestamp')::numeric * 1000000)::bigint * '1 microsecond'::interval
+                     ELSE tavus.moment(item ->> 'timestamp') END END,
+           CASE WHEN item ->> 'seconds_from_start' ~ '^[0-9]{1,7}([.][0-9]{1,20})?$'
+                THEN (item ->> 'seconds_from_start')::float8 END
+$$;
+
 -- The transcript in the body of an event, from its row from_ on, of 10,000 rows at most, or so many as have
 -- room_ bytes in all, one at least, as two lists in JSON: what people said, in the order that Tavus gives,
 -- and all other rows: the system's, tools' and their calls, and empty ones.  Each row is as it came but for
@@ -143,23 +160,24 @@ BEGIN
     END IF;
 
     WITH every AS MATERIALIZED (
-        SELECT e.item, (e.ord - 1)::int AS n,
-               CASE WHEN jsonb_typeof(e.item -> 'timestamp') IN ('string', 'number')
-                    THEN tavus.moment(e.item ->> 'timestamp') END AS at,
-               CASE WHEN e.item ->> 'seconds_from_start' ~ '^[0-9]{1,7}([.][0-9]{1,20})?$'
-                    THEN (e.item ->> 'seconds_from_start')::float8 END AS seconds
+        SELECT e.item, (e.ord - 1)::int AS n
           FROM jsonb_array_elements(list) WITH ORDINALITY AS e (item, ord)
          WHERE jsonb_typeof(e.item) = 'object' AND e.ord <= upto
     ), begun AS MATERIALIZED (
-        SELECT coalesce((SELECT i.at - make_interval(secs => i.seconds) FROM every i
-                          WHERE i.at IS NOT NULL AND i.seconds IS NOT NULL
+        SELECT coalesce((SELECT t.at - make_interval(secs => t.seconds)
+                           FROM every i, LATERAL tavus.transcript_time(i.item) t
+                          WHERE t.at IS NOT NULL AND t.seconds IS NOT NULL
                           ORDER BY i.n LIMIT 1), started_) AS at
     ), weighed AS MATERIALIZED (
         SELECT i.*, sum(pg_column_size(i.item)) OVER (ORDER BY i.n) - pg_column_size(i.item) AS before_
           FROM every i WHERE i.n >= from_
     ), item AS MATERIALIZED (
-        SELECT w.*, tavus.speaker(w.item) AS role, tavus.spoken(w.item -> 'content') AS content
-          FROM weighed w WHERE w.before_ < room_
+        SELECT w.n, w.item, t.at, t.seconds, tavus.speaker(w.item) AS role,
+               -- nearly always
+               CASE WHEN jsonb_typeof(w.item -> 'content') = 'string' AND w.item ->> 'content' ~ '^[[:alnum:]]'
+                    THEN w.item ->> 'content'
+                    ELSE tavus.spoken(w.item -> 'content') END AS content
+          FROM weighed w, LATERAL tavus.transcript_time(w.item) t WHERE w.before_ < room_
     ), line AS (
         SELECT i.n, i.item, i.role, i.content,
                i.role IS NOT NULL AND i.content IS NOT NULL AS said,

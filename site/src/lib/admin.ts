@@ -46,6 +46,7 @@ export interface ConversationDetail extends Conversation {
   events_beyond?: SystemEvent[]; // of the rest, what no browser has relayed
   transcript?: Line[] | null;
   transcript_other?: OtherLine[];
+  transcript_next?: number; // there is more of it
 }
 
 // searched_to: the search paused there

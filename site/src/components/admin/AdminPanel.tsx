@@ -132,6 +132,7 @@ function OneConversation({ id, turn }: { id: string; turn: number }) {
             </dl>
           </Card>
           <Transcript said={c.transcript ?? []} other={c.transcript_other ?? []} />
+          {c.transcript_next && <p className="text-sm text-muted">It goes on; the admin API has the rest of it.</p>}
           <section aria-labelledby="timeline" className="flex flex-col gap-3">
             <h2 id="timeline" className="font-display text-xl font-bold">Timeline</h2>
             <EventRows events={[...c.events, ...(c.events_beyond ?? [])]} showConversation={false} />
