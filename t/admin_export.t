@@ -11,7 +11,8 @@ use Mojo::Util qw(decode url_escape);
 
 my $t = Tavus::Test->new(locations => {'/plain/' => q{
     tavus_admin; tavus_admin_users %%SECRETS%%/admin.htpasswd;
-    chunked_transfer_encoding off;}})->start;
+    chunked_transfer_encoding off;}, '/paced/' => q{
+    tavus_admin; tavus_admin_users %%SECRETS%%/admin.htpasswd; limit_rate 100k;}})->start;
 my $db = $t->db;
 
 sub get {
@@ -185,5 +186,9 @@ for (1, 2) {
     is $r->{headers}{'content-encoding'}, undef;
     is split(/\n/, $r->{body}), @bodies, "answer $_ of a connection";
 }
+
+# ---- no faster than limit_rate says
+is split(/\n/, $t->get('/paced/events/export?format=ndjson&source=browser', $t->admin_headers)->body),
+    @bodies, 'paced';
 
 done_testing;

@@ -9,10 +9,14 @@ use Tavus::Test::Export;
 use Tavus::Test::Fault qw(measured rss);
 use Tavus::Test::H2;
 use Tavus::Test::Process qw(free_port);
+use Tavus::Test::Tls;
 
-my $h2 = free_port();
+my $ca = Tavus::Test::Tls->new;
+my ($crt, $key) = $ca->cert(name => '127.0.0.1');
+my ($h2, $tls) = (free_port(), free_port());
 my $t = Tavus::Test->new(measured(), sandbox => 0,
-    server => "listen 127.0.0.1:$h2 http2; send_timeout 2s;")->start;
+    server => "listen 127.0.0.1:$h2 http2; send_timeout 2s; listen 127.0.0.1:$tls ssl http2; "
+        . "ssl_certificate $crt; ssl_certificate_key $key;")->start;
 wait_ok { $t->admin('/api/admin/events')->code == 200 } 'ready';
 my $n = fill($t, 15_000);
 my @ids = $t->db->selectcol_arrayref(q{SELECT id FROM tavus.events WHERE source = 'tavus'
@@ -48,6 +52,19 @@ $slow->{step} = 1;
 for (1, 2) { $slow->more(1); warm() }
 is $slow->state, 'open', 'beside one of a byte at a time';
 $slow->abort;
+
+# ---- one that has sent all it has to say
+my $quiet = export($t, '?source=tavus&format=csv', receive => 4096);
+shutdown $quiet->{fh}, 1;
+is $quiet->rest, 'whole', 'a client that closes its sending half';
+
+# ---- TLS, which has buffers of its own
+for my $version ('--http1.1', '--http2') {
+    my $got = qx{curl -sk $version --limit-rate 6M -H 'Authorization: $auth' \\
+        'https://127.0.0.1:$tls/api/admin/events/export?format=ndjson&source=tavus'};
+    is $?, 0, "TLS $version";
+    is join(' ', $got =~ /^\{"id":"([0-9a-f-]{36})"/mg), join(' ', @ids), 'all of them';
+}
 
 # ---- HTTP/2, a window of 100 bytes
 my $c = Tavus::Test::H2->new($h2, window => 100);
