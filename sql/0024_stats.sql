@@ -40,7 +40,7 @@ CREATE TABLE tavus.stats_seen (
     at       timestamptz NOT NULL,
     vertical text        COLLATE "C" NOT NULL,
     utm      text        COLLATE "C" NOT NULL,
-    first_id uuid,                              -- of a visit: its first event
+    first_id uuid,                              -- its first event: of a visit, and a conversation
     counts   jsonb       NOT NULL,
     PRIMARY KEY (what, id)
 ) WITH (fillfactor = 70);

@@ -175,8 +175,8 @@ BEGIN
                               WHERE s.what = t.what AND s.id = t.id OFFSET 0) o ON true
          WHERE CASE WHEN o.id IS NULL THEN t.counts <> '{}'
                     WHEN t.what = 'v' THEN t.first_id < o.first_id
-                    ELSE (t.at, v.name, u.name, t.counts)
-                         IS DISTINCT FROM (o.at, o.vertical, o.utm, o.counts) END
+                    ELSE (t.at, v.name, u.name, t.first_id, t.counts)
+                         IS DISTINCT FROM (o.at, o.vertical, o.utm, o.first_id, o.counts) END
     ), kept AS (
         INSERT INTO tavus.stats_seen AS s (what, id, at, vertical, utm, first_id, counts)
         SELECT c.what, c.id, c.at, c.vertical, c.utm, c.first_id, c.counts FROM changed c ORDER BY c.what, c.id
@@ -236,7 +236,7 @@ AS $$
 BEGIN
     RETURN ARRAY(
         SELECT ROW('c', c.id, tavus.stats_hour(c.created_id), tavus.stats_word(c.vertical),
-                   tavus.stats_word(c.utm_source), NULL,
+                   tavus.stats_word(c.utm_source), c.created_id,
                    jsonb_strip_nulls(jsonb_build_object(
                        'conversations', 1,
                        'joined', CASE WHEN c.started_id IS NOT NULL THEN 1 END,
@@ -463,14 +463,16 @@ BEGIN
     -- conversations that may be others than they were: most events change none
     calls := ARRAY(
         SELECT c.id
-          FROM (SELECT u.conversation_id AS id, min(u.hour) AS hour, bool_or(u.part IS NOT NULL) AS changed
-                  FROM (SELECT m.conversation_id, tavus.stats_hour(m.id) AS hour,
+          FROM (SELECT u.conversation_id AS id, (array_agg(u.id ORDER BY u.id))[1] AS first_id,
+                       bool_or(u.part IS NOT NULL) AS changed
+                  FROM (SELECT m.conversation_id, m.id,
                                tavus.part('conversations', m.source, m.event_type) AS part
                           FROM unnest(ids, froms, types, calls) AS m (id, source, event_type, conversation_id)
                          WHERE m.conversation_id IS NOT NULL AND tavus.ours(m.source)) u
                  GROUP BY 1) c
          WHERE c.changed
-            OR (SELECT s.at FROM tavus.stats_seen s WHERE s.what = 'c' AND s.id = c.id) > c.hour IS NOT FALSE);
+            OR (SELECT s.first_id FROM tavus.stats_seen s WHERE s.what = 'c' AND s.id = c.id)
+               < c.first_id IS NOT TRUE);
 
     SELECT * INTO r FROM tavus.stats_read(ids, kinds, froms, types, docs);
 
