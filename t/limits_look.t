@@ -202,10 +202,12 @@ subtest 'what remains of a key' => sub {
     is_deeply [$last->{user}, $last->{object}{zone}], ['admin', 'arg'], 'who did it';
     like $last->{object}{hash}, qr/^[0-9a-f]{16}\z/, 'a hash of whose';
     unlike encode_json(\@told), qr/ada|192\.0\.2\./, 'and no key';
-    wait_ok { (slurp($t->dir . '/seen.log') // '') =~ /zone=none/ } 'logged';
+    wait_ok { (slurp($t->dir . '/seen.log') // '') =~ /k%65y=\*/ } 'logged';
     unlike slurp($t->dir . '/seen.log'), qr/secret/, 'in no access log';
     my $node = ask(GET => '?key=x')->json->{node};
-    is $node, $t->db->selectrow_array('SELECT name FROM tavus.nodes'), 'of which node';
+    ok $node, 'of a node';
+    wait_ok { $t->db->selectrow_array('SELECT 1 FROM tavus.nodes WHERE name = ?', {}, $node) }
+        'which is this one';
     done_testing;
 };
 
