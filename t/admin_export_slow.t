@@ -53,6 +53,12 @@ for (1, 2) { $slow->more(1); warm() }
 is $slow->state, 'open', 'beside one of a byte at a time';
 $slow->abort;
 
+# ---- nothing is found for long: others get on between two looks
+my $none = export($t, '?format=ndjson&q=nobody+said+this');
+is $t->admin('/api/admin/events?limit=1')->code, 200, 'others';
+is $none->rest, 'whole', 'a search that finds nothing';
+is $none->body, '', 'and that is what it says';
+
 # ---- one that has sent all it has to say
 my $quiet = export($t, '?source=tavus&format=csv', receive => 4096);
 shutdown $quiet->{fh}, 1;
