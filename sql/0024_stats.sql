@@ -46,6 +46,7 @@ CREATE TABLE tavus.stats_seen (
 ) WITH (fillfactor = 70);
 
 CREATE INDEX stats_seen_at ON tavus.stats_seen (what, at);
+CREATE INDEX stats_seen_utm ON tavus.stats_seen (utm) WHERE utm NOT IN ('', 'other');
 
 -- What is to be counted anew.
 CREATE TABLE tavus.stats_due (

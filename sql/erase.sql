@@ -8,7 +8,8 @@
 -- dies leaves a row that the next one goes on with.
 --
 -- A key is a letter, a blank and a value: c a conversation, s a session, u a user, m a memory store, e an
--- address, n the nonce of a wish, l a lead, o an order of ours, x an object of Stripe's.
+-- address, n the nonce of a wish, l a lead, o an order of ours, x an object of Stripe's; and
+-- w a UTM source as it is counted, which is nobody's, but may be known of nobody else.
 --
 -- Conversations, wishes and orders are erased for good.  Of a person everything is, of before the erasure by
 -- its own time: who comes again is welcome.
@@ -705,6 +706,7 @@ SET jit = off
 AS $$
 DECLARE
     calls  text[] := tavus.keys_of(e.keys, 'c');
+    words  text[] := tavus.stats_words_of(e);
     counts jsonb := '{}';
 BEGIN
     PERFORM tavus.talks_drop(calls);
@@ -741,8 +743,7 @@ BEGIN
     -- what somebody's answer may have repeated
     UPDATE tavus.destinations d SET said = NULL WHERE d.said IS NOT NULL;
 
-    -- they count on, by nothing that was said of them
-    PERFORM tavus.stats_note('c', calls);
+    PERFORM tavus.stats_forget(e, words);
 
     RETURN counts || jsonb_build_object('conversations', cardinality(calls));
 END
@@ -768,12 +769,10 @@ BEGIN
     SELECT array_agg(g.id::text) INTO forms FROM gone g;
 
     -- what is counted of them stays so
+    DELETE FROM tavus.stats_seen s WHERE s.what = 'l' AND s.id = ANY (forms || tavus.keys_of(e.keys, 'l'));
     DELETE FROM tavus.stats_seen s
-     WHERE s.what = 'l' AND s.id = ANY (forms)
-        OR s.what = 'v' AND s.id = ANY (ARRAY(SELECT tavus.trace_of('s ' || k.id)::text
+     WHERE s.what = 'v' AND s.id = ANY (ARRAY(SELECT tavus.trace_of('s ' || k.id)::text
                                                 FROM unnest(tavus.keys_of(e.keys, 's')) AS k (id)));
-    PERFORM tavus.stats_note('o', ARRAY(SELECT o.id::text FROM unnest(sold) AS o (id))),
-            tavus.stats_note('s', ARRAY(SELECT r.subscription FROM tavus.orders r WHERE r.id = ANY (sold)));
 
     UPDATE tavus.orders r
        SET email = NULL, told_email = NULL, conversation_id = NULL, session_id = NULL, user_id = NULL,
@@ -874,6 +873,7 @@ DECLARE
     remains jsonb;
     seen_   bigint;
     n       int;
+    words    text[];
 BEGIN
     SELECT t.* INTO e FROM tavus.erasures t WHERE t.id = id_;
 
@@ -942,10 +942,12 @@ BEGIN
     IF cardinality(gone) > 0 OR cardinality(scrub) > 0 THEN
         UPDATE tavus.events v SET body = tavus.stripe_scrubbed(v.body), verification = NULL
          WHERE v.id = ANY (scrub);
+        words := tavus.stats_words(gone);
         n := tavus.erase_delete(gone);
 
         UPDATE tavus.erasures t
-           SET counts = t.counts || jsonb_build_object(
+           SET keys = t.keys || words,
+               counts = t.counts || jsonb_build_object(
                    'events', coalesce((t.counts ->> 'events')::int, 0) + n,
                    'scrubbed', coalesce((t.counts ->> 'scrubbed')::int, 0) + coalesce(cardinality(scrub), 0))
          WHERE t.id = id_ RETURNING t.* INTO e;

@@ -554,6 +554,85 @@ BEGIN
 END
 $$;
 
+-- ---- erasing
+
+-- UTM sources that these events say and that are counted by their names, as keys of an erasure.
+CREATE OR REPLACE FUNCTION tavus.stats_words(ids uuid[]) RETURNS text[]
+LANGUAGE sql STABLE
+AS $$
+    SELECT ARRAY(
+        SELECT DISTINCT 'w ' || k.name
+          FROM tavus.events e, tavus.stats_names k
+         WHERE e.id = ANY (ids) AND e.source IN ('browser', 'server') AND k.dim = 'utm_source'
+           AND k.name = tavus.stats_word(tavus.str(tavus.body_jsonb(e.body), 'utm_source')))
+$$;
+
+-- And those that are counted of what is to be erased.
+CREATE OR REPLACE FUNCTION tavus.stats_words_of(e tavus.erasures) RETURNS text[]
+LANGUAGE sql STABLE
+SET enable_seqscan = off
+AS $$
+    SELECT tavus.keys_of(e.keys, 'w') || ARRAY(
+        SELECT DISTINCT s.utm
+          FROM (SELECT k.letter, i.id
+                  FROM unnest('{c,l,o}'::text[]) AS k (letter), unnest(tavus.keys_of(e.keys, k.letter)) AS i (id)
+                UNION ALL
+                SELECT 'v', tavus.trace_of('s ' || i.id)::text FROM unnest(tavus.keys_of(e.keys, 's')) AS i (id)) t
+          JOIN tavus.stats_seen s ON s.what = t.letter AND s.id = t.id
+         WHERE s.utm NOT IN ('', 'other'))
+$$;
+
+-- Counts what was erased by nothing that was said of it.  A UTM source by which nothing else is known may be
+-- somebody's name: it counts as "other" from now on.
+CREATE OR REPLACE FUNCTION tavus.stats_forget(e tavus.erasures, words text[]) RETURNS void
+LANGUAGE plpgsql
+SET enable_seqscan = off
+SET jit = off
+AS $$
+DECLARE
+    calls text[] := tavus.keys_of(e.keys, 'c');
+    sold  text[] := CASE e.what WHEN 'visitor' THEN tavus.keys_of(e.keys, 'o') ELSE '{}' END;
+BEGIN
+    PERFORM tavus.stats_things(array_fill('c'::text, ARRAY[cardinality(calls)])
+                                   || array_fill('o'::text, ARRAY[cardinality(sold)]), calls || sold);
+
+    words := ARRAY(
+        SELECT k.name FROM tavus.stats_names k
+         WHERE k.dim = 'utm_source' AND k.name = ANY (words)
+           AND NOT EXISTS (SELECT FROM tavus.stats_seen s
+                            WHERE s.utm = k.name AND s.utm NOT IN ('', 'other')));
+
+    IF words = '{}' THEN
+        RETURN;
+    END IF;
+
+    INSERT INTO tavus.stats AS s
+    SELECT t.dim, t.grain, t.at, 'other', sum(t.events), sum(t.failures), sum(t.visits), sum(t.conversations),
+           sum(t.joined), sum(t.ended), sum(t.seconds), sum(t.led), sum(t.bought), sum(t.leads), sum(t.orders),
+           sum(t.renewals)
+      FROM tavus.stats t WHERE t.dim = 'utm_source' AND t.key = ANY (words)
+     GROUP BY t.dim, t.grain, t.at
+    ON CONFLICT (dim, grain, at, key) DO UPDATE SET
+        events = s.events + EXCLUDED.events, failures = s.failures + EXCLUDED.failures,
+        visits = s.visits + EXCLUDED.visits, conversations = s.conversations + EXCLUDED.conversations,
+        joined = s.joined + EXCLUDED.joined, ended = s.ended + EXCLUDED.ended,
+        seconds = s.seconds + EXCLUDED.seconds, led = s.led + EXCLUDED.led, bought = s.bought + EXCLUDED.bought,
+        leads = s.leads + EXCLUDED.leads, orders = s.orders + EXCLUDED.orders,
+        renewals = s.renewals + EXCLUDED.renewals;
+
+    INSERT INTO tavus.stats_money AS s
+    SELECT t.dim, t.grain, t.at, 'other', t.currency, sum(t.revenue), sum(t.refunded)
+      FROM tavus.stats_money t WHERE t.dim = 'utm_source' AND t.key = ANY (words)
+     GROUP BY t.dim, t.grain, t.at, t.currency
+    ON CONFLICT (dim, grain, at, key, currency) DO UPDATE SET
+        revenue = s.revenue + EXCLUDED.revenue, refunded = s.refunded + EXCLUDED.refunded;
+
+    DELETE FROM tavus.stats t WHERE t.dim = 'utm_source' AND t.key = ANY (words);
+    DELETE FROM tavus.stats_money t WHERE t.dim = 'utm_source' AND t.key = ANY (words);
+    DELETE FROM tavus.stats_names k WHERE k.dim = 'utm_source' AND k.name = ANY (words);
+END
+$$;
+
 -- ---- counting again
 
 -- Counts an hour again, by what is stored now; events that the cursor has not read yet are left to it.

@@ -85,8 +85,8 @@ INSERT INTO decided VALUES
      'the configuration''s, times, and ids of events'),
     ('budget_days', '{day,calls,seconds}', 'counts'),
     ('stats', '{dim,grain,at,key,events,failures,visits,conversations,joined,ended,seconds,led,bought,leads,orders,'
-              'renewals}', 'sums; a value of utm_source is a campaign''s'),
-    ('stats_money', '{dim,grain,at,key,currency,revenue,refunded}', 'sums'),
+              'renewals}', 'sums; a UTM source that is of nobody else goes'),
+    ('stats_money', '{dim,grain,at,key,currency,revenue,refunded}', 'the same'),
     ('stats_seen', '{what}', 'letters'),
     ('stats_due', '{what,id}', 'ids, until they are counted'),
     ('stats_names', '{dim,name,seen_on}', 'names of campaigns and verticals'),
