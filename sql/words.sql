@@ -509,31 +509,52 @@ BEGIN
 END
 $$;
 
+-- What a text is tested by, for a pattern of tavus.talk_terms(): what stands at its edges need not be looked at.
+CREATE OR REPLACE FUNCTION tavus.talk_test(pattern text, whole boolean) RETURNS text
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+AS $$
+    SELECT CASE WHEN starts_with(pattern, r.rest) THEN '' WHEN whole THEN '(^|[\n' || r.gap || '])' ELSE '' END
+           || substr(left(pattern, CASE WHEN right(pattern, length(r.rest)) = r.rest THEN -length(r.rest) ELSE length(pattern) END),
+                     CASE WHEN starts_with(pattern, r.rest) THEN length(r.rest) + 1 ELSE 1 END)
+           || CASE WHEN right(pattern, length(r.rest)) = r.rest THEN '' WHEN whole THEN '($|[\n' || r.gap || '])' ELSE '' END
+      FROM (SELECT '[^\n' || tavus.word_gaps() || ']*' AS rest, tavus.word_gaps() AS gap) r
+$$;
+
 -- Where it is in a talk: of a line with it the text before, itself and after, as plain text; NULL if it is in none.
 CREATE OR REPLACE FUNCTION tavus.talk_found(said text, pattern text, whole boolean) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE
 AS $$
 DECLARE
-    gap   text := tavus.word_gaps();
-    small text := tavus.word_fold(said);
-    m     text[];
-    at    int;
+    gap  text := tavus.word_gaps();
+    test text := tavus.talk_test(pattern, whole);
+    r    record;
+    line text;
+    m    text[];
 BEGIN
-    m := regexp_match(small,
-             CASE WHEN whole THEN '(?:^|\n)([uap][0-9]*\t)((?:[^\n]*[' || gap || '])?)(' || pattern || ')(?=[\n' || gap || ']|$)([^\n]*)'
-                  ELSE '(?:^|\n)([uap][0-9]*\t)([^\n]*)(' || pattern || ')([^\n]*)' END);
+    SELECT l.small, l.ord::int AS ord INTO r
+      FROM string_to_table(tavus.word_fold(said), E'\n') WITH ORDINALITY AS l (small, ord)
+     WHERE l.small ~ test LIMIT 1;
+
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+
+    m := regexp_match(r.small, CASE WHEN whole
+             THEN '^([uap][0-9]*\t)((?:.*[' || gap || '])?)(' || pattern || ')(?=[' || gap || ']|$)(.*)$'
+             ELSE '^([uap][0-9]*\t)(.*)(' || pattern || ')(.*)$' END);
 
     IF m IS NULL THEN
         RETURN NULL;
     END IF;
 
     -- as it was written, where small letters are as many as others
-    at := strpos(small, m[1] || m[2] || m[3] || m[4]) + length(m[1]);
+    line := split_part(said, E'\n', r.ord);
 
-    IF length(small) = length(said) THEN
-        m[2] := substr(said, at, length(m[2]));
-        m[3] := substr(said, at + length(m[2]), length(m[3]));
-        m[4] := substr(said, at + length(m[2]) + length(m[3]), length(m[4]));
+    IF length(line) = length(r.small) THEN
+        m[4] := right(line, length(m[4]));
+        line := substr(line, length(m[1]) + 1);
+        m[3] := substr(line, length(m[2]) + 1, length(m[3]));
+        m[2] := left(line, length(m[2]));
     END IF;
 
     RETURN jsonb_strip_nulls(jsonb_build_object(
@@ -543,8 +564,6 @@ BEGIN
         'before', CASE WHEN length(m[2]) > 80 THEN '…' || right(m[2], 80) ELSE m[2] END,
         'match', left(m[3], 200),
         'after', CASE WHEN length(m[4]) > 80 THEN left(m[4], 80) || '…' ELSE m[4] END));
-EXCEPTION WHEN invalid_text_representation THEN
-    RETURN NULL;
 END
 $$;
 
@@ -624,9 +643,7 @@ BEGIN
         END IF;
 
         IF asked.checked THEN
-            checks := checks || CASE WHEN asked.whole
-                THEN '(^|[\n' || tavus.word_gaps() || '])' || asked.pattern || '($|[\n' || tavus.word_gaps() || '])'
-                ELSE asked.pattern END;
+            checks := checks || tavus.talk_test(asked.pattern, asked.whole);
         END IF;
     END LOOP;
 
