@@ -1,0 +1,155 @@
+#!/usr/bin/perl
+
+# What docs/openapi.yaml says that any request of an operation may meet, each
+# meets: no login, another origin, another type of body, what is not known, a
+# spent bucket, nothing there, no database.
+
+use lib 't/lib';
+use Tavus::Test;
+use Mojo::JSON qw(encode_json);
+
+use Tavus::Test::Checkout qw(checkout_conf);
+use Tavus::Test::OpenApi;
+use Tavus::Test::Sign qw(sign_header sign_stripe);
+
+my $o = Tavus::Test::OpenApi->document;
+my $errors = 'error_page 400 408 413 414 502 503 504 /.problem; ';
+my $users = 'tavus_admin_users %%SECRETS%%/admin.htpasswd; ';
+
+# a location of everything, with guards
+sub locations ($guards) {
+    return (
+        '/api/admin/' => "$errors tavus_admin; $users $guards",
+        '= /healthz' => "tavus_health; $users",
+        '= /metrics' => 'tavus_metrics;',
+        map({ ("= /api/$_->[0]" => "$errors $guards $_->[1];") }
+            ['tavus/create-conversation', 'tavus_conversation'],
+            ['tavus/end-conversation', 'tavus_conversation_end'],
+            ['tavus/queue', 'tavus_queue'], ['track', 'tavus_track'],
+            ['contact', 'tavus_contact'],
+            ['stripe/checkout', 'tavus_checkout']),
+    );
+}
+
+my $t = checkout_conf->configure(
+    http => {tavus_budget => 'active=9 line=9', tavus_store_timeout => '300ms',
+        tavus_limit_zone => [
+            '$binary_remote_addr zone=create:1m rate=1000r/s capacity=10000',
+            'all zone=site:64k rate=1000r/s capacity=10000',
+            'all zone=none:64k rate=1r/h capacity=1']},
+    locations => {locations('tavus_cors_origin http://127.0.0.1:%%PORT%%;')},
+)->start;
+wait_ok { $t->get('/healthz')->code == 200 } 'ready';
+
+# Every operation, with a request that could be meant so.
+my @operations = map {
+    my $of = $_;
+    map { {method => $_, of => $of, op => $of->{of}{$_},
+        id => $of->{of}{$_}{operationId}} } sort keys $of->{of}->%*
+} grep { $_->{path} ne '/config.json' } $o->{paths}->@*;
+cmp_ok scalar @operations, '>', 35, 'operations';
+
+sub address ($p) {
+    my %of = map { $_->{name} => $_ } map { $o->resolve($_) }
+        $p->{of}{parameters}->@*, ($p->{op}{parameters} // [])->@*;
+    my $path = $p->{of}{path} =~ s/\{(\w+)\}/sample($of{$1})/ger;
+    my @must = map { "$_->{name}=" . sample($_) }
+        grep { $_->{in} eq 'query' && $_->{required} }
+        map { $of{$_} } sort keys %of;
+    return $path . (@must ? '?' . join '&', @must : '');
+}
+
+sub sample ($parameter) {
+    my $schema = $o->schema($parameter->{schema});
+    return ($schema->{format} // '') eq 'uuid'
+            ? '01a2047b-5f23-7759-8cc1-c0198e7146ee'
+        : $schema->{enum} ? $schema->{enum}[0]
+        : ($schema->{pattern} // '') =~ /^\^cs_/ ? 'cs_test_1'
+        : ($schema->{pattern} // '') =~ /^\^\[0-9\]/ ? '1' : 'x1';
+}
+
+sub body ($p) {
+    my $body = $o->resolve($p->{op}{requestBody}) // return undef;
+    my $media = $body->{content}{'application/json'};
+    return encode_json($media->{example} // {});
+}
+
+sub ask ($t, $p, %with) {
+    my $address = address($p);
+    $address .= ($address =~ /\?/ ? '&' : '?') . $with{query} if $with{query};
+    my $body = $with{body} // body($p);
+    my %headers = (
+        'Content-Type' => 'application/json',
+        $p->{of}{path} =~ m{^/api/admin/} ? $t->admin_headers->%* : (),
+        $p->{id} eq 'receiveTavus'
+            ? sign_header($t->webhook_secret, $body) : (),
+        $p->{id} eq 'receiveStripe'
+            ? sign_stripe($t->sandbox->stripe_secret, $body) : (),
+        ($with{headers} // {})->%*,
+    );
+    delete $headers{$_} for ($with{without} // [])->@*;
+    return $t->request($p->{method}, $address, $body, \%headers);
+}
+
+sub named ($status) {
+    return grep { $_->{op}{responses}{$status} } @operations;
+}
+
+sub meets ($t, $p, $status, %with) {
+    my $res = ask($t, $p, %with);
+    is $res->code, $status, "$p->{id}: $status" or diag $res->body;
+}
+
+# ---- who may not ask -------------------------------------------------------
+
+for my $p (named(401)) {
+    meets($t, $p, 401, without => ['Authorization'],
+        query => $p->{id} eq 'getHealth' ? 'full' : '')
+        if $p->{of}{path} =~ m{^/(?:api/admin/|healthz)};
+}
+# health has no origin of its own here
+meets($t, $_, 403, headers => {Origin => 'https://evil.example'})
+    for grep { $_->{id} ne 'getHealth' } named(403);
+
+# ---- what may not be asked -------------------------------------------------
+
+meets($t, $_, 415, headers => {'Content-Type' => 'text/plain'}) for named(415);
+
+for my $p (named(400)) {
+    # what is of no use where a body counts
+    meets($t, $p, 400, body($p) ? (body => '[') : (query => 'nothing_known=1'));
+}
+for my $p (named(404)) {
+    # before Tavus is asked for it
+    meets($t, $p, 404);
+}
+
+# ---- not now ---------------------------------------------------------------
+
+$t->configure(locations => {locations('tavus_limit zone=none;')})
+    ->reload(drained => 1);
+ask($t, $operations[0]);
+meets($t, $_, 429) for named(429);
+$t->configure(locations => {locations('')})->reload(drained => 1);
+
+# a form may have been kept by a journal, which there is none of
+$t->pg->stop;
+wait_ok { $t->get('/healthz')->code == 503 } 'no database';
+for my $p (grep { $_->{of}{path} !~ m{^/api/admin/} } named(503)) {
+    # no ticket, no token that could be good
+    next if $p->{id} =~ /^(?:askForPlace|endOwnConversation|getHealth)\z/;
+    meets($t, $p, 503);
+}
+
+my $none = Tavus::Test->new(sandbox => 0, db => 0,
+    http => {tavus_api_key => undef, tavus_api_url => undef,
+        tavus_vertical => undef,
+        tavus_database => '"host=127.0.0.1 port=1 dbname=x user=y"'},
+    locations => {map({ ("= /api/$_" => undef) }
+        qw(tavus/create-conversation tavus/end-conversation)),
+        '/api/admin/' => "$errors tavus_admin; $users"},
+)->start;
+meets($none, $_, 503)
+    for grep { $_->{of}{path} =~ m{^/api/admin/} } named(503);
+
+done_testing;
