@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # All that docs/openapi.yaml names was answered in some test: each status of
-# each operation, and of problems each code.  What the tests have seen is in the
+# each operation, and each code of a status.  What the tests have seen is in the
 # folder that is given, a file for each (Tavus::Test::OpenApi); what none can
 # provoke stands in t/contract/openapi.yml, with the reason, and nothing else.
 use v5.36;
