@@ -455,11 +455,10 @@ ngx_tavus_stream_cleanup(void *data)
     ngx_queue_t               *q;
     ngx_tavus_stream_piece_t  *piece;
 
-    while (!ngx_queue_empty(&out->pieces)) {
-
-        q = ngx_queue_head(&out->pieces);
-        ngx_queue_remove(q);
-
+    for (q = ngx_queue_head(&out->pieces);
+         q != ngx_queue_sentinel(&out->pieces);
+         q = ngx_queue_next(q))
+    {
         piece = ngx_queue_data(q, ngx_tavus_stream_piece_t, queue);
 
         if (piece->release) {
