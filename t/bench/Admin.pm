@@ -64,6 +64,8 @@ sub requests ($visits, $call) {
         ['conversations, active' => sub ($i) { 'conversations?status=active&to=' . day($i % 50) }],
         ['conversations, ended, of a vertical' => sub ($i) { 'conversations?status=ended&vertical=legal&to=' . day($i % 50) }],
         ['conversations, vertical: none' => sub ($i) { 'conversations?vertical=none&to=' . day($i % 50) }],
+        ['conversations/{id}' => sub ($i) { 'conversations/' . $call->($nth->($i)) }],
+        ['conversations/{id}, newest first' => sub ($i) { 'conversations/' . $call->($nth->($i)) . '?order=desc&limit=20' }],
         ['conversations, q, a word of one' => sub ($i) { 'conversations?q=mynumber' . $nth->($i) }],
         ['conversations, q, a word of a thousandth' => sub ($i) { 'conversations?q=needlework&to=' . day($i % 50) }],
         ['conversations, q, a common word' => sub ($i) { 'conversations?q=price&to=' . day($i % 50) }],
