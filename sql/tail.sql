@@ -137,10 +137,11 @@ BEGIN
 END
 $$;
 
--- Tells a place of this run; NULL if it is another by now.
+-- Tells a place of this run; NULL if it is another by now.  Whoever waits here has intake wait behind it.
 CREATE OR REPLACE FUNCTION tavus.tail_tell(run text, pos bigint, ord int) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
+SET lock_timeout = '100ms'
 AS $$
 BEGIN
     IF $1 <> tavus.tail_run() THEN

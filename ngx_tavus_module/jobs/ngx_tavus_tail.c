@@ -5,17 +5,17 @@
  */
 
 
-#include "jobs/ngx_tavus_tail.h"
+#include "jobs/ngx_tavus_tail_feed.h"
 #include "store/ngx_tavus_statements.h"
 #include "store/ngx_tavus_store.h"
 #include "event/ngx_tavus_timer.h"
 
 
 #define NGX_TAVUS_TAIL_TICK     5           /* ms */
-#define NGX_TAVUS_TAIL_APART    10          /* queries at the common place */
+#define NGX_TAVUS_TAIL_APART    10          /* queries at the common place, */
+#define NGX_TAVUS_TAIL_WIDE     100         /* and more by so many events */
 #define NGX_TAVUS_TAIL_HELD     20          /* what is stored is not final */
 #define NGX_TAVUS_TAIL_POLL     100
-#define NGX_TAVUS_TAIL_BEAT     15000
 #define NGX_TAVUS_TAIL_BEATS    1000
 #define NGX_TAVUS_TAIL_RETRY    250
 #define NGX_TAVUS_TAIL_RETRIES  2000
@@ -29,103 +29,6 @@
 #define NGX_TAVUS_TAIL_EVENTS   "500"
 #define NGX_TAVUS_TAIL_ROOM     "1048576"
 #define NGX_TAVUS_TAIL_NARROW   "131072"    /* for who is slow */
-
-/* bytes that are looked through in one turn of the event loop */
-#define NGX_TAVUS_TAIL_WORK     4194304
-
-/* scratch memory that is kept */
-#define NGX_TAVUS_TAIL_KEPT     1048576
-
-#define NGX_TAVUS_TAIL_RUN      64
-#define NGX_TAVUS_TAIL_EPOCH    36
-
-/* columns of a page, and what kind says in its first and its last row */
-
-#define NGX_TAVUS_TAIL_POS      0
-#define NGX_TAVUS_TAIL_ORD      1
-#define NGX_TAVUS_TAIL_KIND     2
-#define NGX_TAVUS_TAIL_SOURCE   3
-#define NGX_TAVUS_TAIL_TYPE     4
-#define NGX_TAVUS_TAIL_ID       5
-#define NGX_TAVUS_TAIL_DATA     6
-#define NGX_TAVUS_TAIL_BODY     7
-
-#define NGX_TAVUS_TAIL_AHEAD    1
-#define NGX_TAVUS_TAIL_FOLDS    2
-
-#define NGX_TAVUS_TAIL_MORE     1
-#define NGX_TAVUS_TAIL_UNFINAL  2
-
-
-typedef enum {
-    ngx_tavus_tail_idle = 0,
-    ngx_tavus_tail_asking,
-    ngx_tavus_tail_telling,
-    ngx_tavus_tail_feeding
-} ngx_tavus_tail_state_e;
-
-
-typedef enum {
-    ngx_tavus_tail_common = 0,
-    ngx_tavus_tail_first,               /* of one whose place is unknown */
-    ngx_tavus_tail_behind
-} ngx_tavus_tail_for_e;
-
-
-typedef struct {
-    u_char                  *data;
-    size_t                   size;
-} ngx_tavus_tail_scratch_t;
-
-
-typedef struct {
-    ngx_queue_t              tails;
-    ngx_uint_t               n;
-    ngx_event_t              timer;
-    ngx_atomic_t            *stored;
-    ngx_atomic_uint_t        seen;          /* of what is stored */
-    ngx_uint_t               state;         /* ngx_tavus_tail_state_e */
-    ngx_msec_t               asked;         /* at the common place */
-    ngx_msec_t               beaten;
-    ngx_msec_t               again;         /* after a failure */
-    ngx_msec_t               pause;
-
-    /* the run of the server that was read last, and what it has told; no
-       epoch: nothing */
-
-    u_char                   run[NGX_TAVUS_TAIL_RUN];
-    u_char                   epoch[NGX_TAVUS_TAIL_EPOCH + 1];
-    ngx_tavus_tail_place_t   told;
-    ngx_tavus_tail_place_t   common;
-
-    /* the query, and what it points to */
-    ngx_tavus_pg_op_t        op;
-    ngx_uint_t               asked_for;     /* ngx_tavus_tail_for_e */
-    ngx_tavus_tail_t        *asker;         /* the first page is of */
-    u_char                   place[NGX_TAVUS_TAIL_PLACE + 1];
-    u_char                   pos[NGX_INT64_LEN + 1];
-    u_char                   ord[NGX_INT64_LEN + 1];
-    u_char                   of[NGX_TAVUS_TAIL_RUN];
-
-    /* the page */
-    PGresult                *page;
-    int                      row;
-    ngx_tavus_tail_place_t   from;
-    ngx_tavus_tail_place_t   to;
-    ngx_tavus_tail_place_t   telling;
-    ngx_tavus_tail_scratch_t lower;
-    ngx_tavus_tail_scratch_t folded;
-
-    unsigned                 shared:1;      /* there is a common place */
-    unsigned                 due:1;         /* there is more, or may be */
-    unsigned                 unfinal:1;
-    unsigned                 turn:1;        /* the last query was another's */
-    unsigned                 bodies:1;      /* the page has them */
-    unsigned                 folds:1;
-    unsigned                 more:1;
-    unsigned                 failed:1;
-    unsigned                 over:1;
-} ngx_tavus_tails_t;
 
 
 static void ngx_tavus_tail_timer_handler(ngx_event_t *ev);
@@ -144,27 +47,10 @@ static void ngx_tavus_tail_tell(ngx_tavus_tail_place_t *place);
 static void ngx_tavus_tail_told(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_tail_failed(ngx_int_t rc, PGresult *res);
-static void ngx_tavus_tail_drop(void);
-static void ngx_tavus_tail_feed(void);
-static ngx_int_t ngx_tavus_tail_feed_row(size_t *work);
-static size_t ngx_tavus_tail_body(tavus_filter_event_t *event,
-    ngx_tavus_tail_t *tail);
-static void ngx_tavus_tail_fed(void);
-static ngx_tavus_tail_place_t *ngx_tavus_tail_greet(void);
-static void ngx_tavus_tail_beat(void);
-static ngx_tavus_tail_text_t *ngx_tavus_tail_text(size_t len);
-static void ngx_tavus_tail_send(ngx_tavus_tail_t *tail,
-    ngx_tavus_tail_text_t *text);
-static void ngx_tavus_tail_send_place(ngx_tavus_tail_t *tail,
-    const char *before, const char *after);
 static void ngx_tavus_tail_lost(void);
-static u_char *ngx_tavus_tail_room(ngx_tavus_tail_scratch_t *s, size_t size);
-static void ngx_tavus_tail_column(tavus_filter_text_t *text, int column);
-static int ngx_tavus_tail_compare(ngx_tavus_tail_place_t *a,
-    ngx_tavus_tail_place_t *b);
 
 
-static ngx_tavus_tails_t  ngx_tavus_tails;
+ngx_tavus_tails_t  ngx_tavus_tails;
 
 
 void
@@ -253,19 +139,12 @@ ngx_tavus_tail_leave(ngx_tavus_tail_t *tail)
 
     t->shared = 0;
 
+    if (t->state == ngx_tavus_tail_feeding) {
+        ngx_tavus_tail_drop();
+    }
+
     if (t->timer.timer_set) {
         ngx_del_timer(&t->timer);
-    }
-}
-
-
-void
-ngx_tavus_tail_release(void *text)
-{
-    ngx_tavus_tail_text_t  *tx = text;
-
-    if (--tx->refs == 0) {
-        ngx_free(tx);
     }
 }
 
@@ -441,9 +320,10 @@ ngx_tavus_tail_is_due(void)
 
     past = ngx_current_msec - t->asked;
 
-    return past >= NGX_TAVUS_TAIL_POLL
+    return t->more_due
+           || past >= NGX_TAVUS_TAIL_POLL
            || (t->unfinal && past >= NGX_TAVUS_TAIL_HELD)
-           || (t->due && past >= NGX_TAVUS_TAIL_APART);
+           || (t->due && past >= t->apart);
 }
 
 
@@ -543,6 +423,7 @@ ngx_tavus_tail_ask(ngx_uint_t asked_for, ngx_tavus_tail_t *tail)
     if (asked_for == ngx_tavus_tail_common) {
         t->asked = ngx_current_msec;
         t->due = 0;
+        t->more_due = 0;
     }
 
     rc = ngx_tavus_store_query(op);
@@ -651,7 +532,8 @@ ngx_tavus_tail_take(PGresult *res)
 
     if (t->asked_for == ngx_tavus_tail_common) {
         t->unfinal = (kind & NGX_TAVUS_TAIL_UNFINAL) ? 1 : 0;
-        t->due |= t->more;
+        t->more_due = t->more;
+        t->apart = NGX_TAVUS_TAIL_APART * (1 + n / NGX_TAVUS_TAIL_WIDE);
     }
 
     for (q = ngx_queue_head(&t->tails);
@@ -809,8 +691,12 @@ ngx_tavus_tail_told(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
     }
 
     if (PQgetlength(res, 0, 0) < NGX_TAVUS_TAIL_EPOCH) {
+
+        /* one of the two sessions knows of another server than the other */
+
         ngx_tavus_tail_drop();
         ngx_tavus_tail_set_back();
+        ngx_tavus_tail_failed(rc, NULL);
         return;
     }
 
@@ -860,411 +746,6 @@ ngx_tavus_tail_failed(ngx_int_t rc, PGresult *res)
 }
 
 
-static void
-ngx_tavus_tail_drop(void)
-{
-    ngx_tavus_tails_t  *t;
-
-    t = &ngx_tavus_tails;
-
-    if (t->page) {
-        PQclear(t->page);
-        t->page = NULL;
-    }
-
-    t->state = ngx_tavus_tail_idle;
-}
-
-
-/*
- * Goes on from where it stopped: each has its place after the last event that
- * was judged for it.
- */
-
-static void
-ngx_tavus_tail_feed(void)
-{
-    size_t              work;
-    ngx_tavus_tails_t  *t;
-
-    t = &ngx_tavus_tails;
-
-    if (t->page == NULL) {
-        t->state = ngx_tavus_tail_idle;
-        return;
-    }
-
-    if (t->row == 1) {
-        (void) ngx_tavus_tail_greet();
-    }
-
-    work = 0;
-
-    while (t->row < PQntuples(t->page) - 1) {
-
-        if (ngx_tavus_tail_feed_row(&work) != NGX_OK) {
-            return;
-        }
-
-        t->row++;
-    }
-
-    ngx_tavus_tail_fed();
-}
-
-
-/* NGX_AGAIN: it is enough for now */
-
-static ngx_int_t
-ngx_tavus_tail_feed_row(size_t *work)
-{
-    u_char                  *p;
-    size_t                   len;
-    PGresult                *res;
-    ngx_queue_t             *q;
-    ngx_tavus_tail_t        *tail;
-    ngx_tavus_tails_t       *t;
-    tavus_filter_event_t     event;
-    ngx_tavus_tail_text_t   *text;
-    ngx_tavus_tail_place_t   place;
-
-    t = &ngx_tavus_tails;
-    res = t->page;
-    text = NULL;
-
-    place.pos = (int64_t) ngx_tavus_pg_number(res, t->row,
-                                              NGX_TAVUS_TAIL_POS);
-    place.ord = (int64_t) ngx_tavus_pg_number(res, t->row,
-                                              NGX_TAVUS_TAIL_ORD);
-
-    ngx_memzero(&event, sizeof(tavus_filter_event_t));
-
-    event.kind = (int) ngx_tavus_pg_number(res, t->row, NGX_TAVUS_TAIL_KIND);
-
-    ngx_tavus_tail_column(&event.source, NGX_TAVUS_TAIL_SOURCE);
-    ngx_tavus_tail_column(&event.event_type, NGX_TAVUS_TAIL_TYPE);
-    ngx_tavus_tail_column(&event.conversation_id, NGX_TAVUS_TAIL_ID);
-
-    for (q = ngx_queue_head(&t->tails);
-         q != ngx_queue_sentinel(&t->tails);
-         q = ngx_queue_next(q))
-    {
-        tail = ngx_queue_data(q, ngx_tavus_tail_t, queue);
-
-        if (!tail->in
-            || ngx_tavus_tail_compare(&tail->place, &place) >= 0)
-        {
-            continue;
-        }
-
-        if (tail->pending(tail) > NGX_TAVUS_TAIL_BUFFER) {
-            tail->in = 0;
-            tail->slow = 1;
-            continue;
-        }
-
-        if (tail->filter.word_len) {
-            *work += ngx_tavus_tail_body(&event, tail);
-
-            if (*work > NGX_TAVUS_TAIL_WORK) {
-                *work = 0;
-
-                if (text) {
-                    ngx_tavus_tail_release(text);
-                }
-
-                return NGX_AGAIN;
-            }
-        }
-
-        tail->place = place;
-
-        if (!tavus_filter_match(&tail->filter, &event, t->folds)) {
-            continue;
-        }
-
-        if (text == NULL) {
-            len = PQgetlength(res, t->row, NGX_TAVUS_TAIL_DATA);
-
-            text = ngx_tavus_tail_text(len + NGX_TAVUS_TAIL_PLACE
-                                       + sizeof("id: \ndata: \n\n"));
-            if (text == NULL) {
-                tail->broken = 1;
-                continue;
-            }
-
-            p = ngx_sprintf(text->data, "id: %s.%L.%L\ndata: ", t->epoch,
-                            place.pos, place.ord);
-            p = ngx_cpymem(p, PQgetvalue(res, t->row, NGX_TAVUS_TAIL_DATA),
-                           len);
-            p = ngx_cpymem(p, "\n\n", 2);
-
-            text->len = p - text->data;
-        }
-
-        tail->sent_id = place;
-        ngx_tavus_tail_send(tail, text);
-    }
-
-    if (text) {
-        ngx_tavus_tail_release(text);
-    }
-
-    return NGX_OK;
-}
-
-
-/* in the form that the filter asks for; how much work that was */
-
-static size_t
-ngx_tavus_tail_body(tavus_filter_event_t *event, ngx_tavus_tail_t *tail)
-{
-    u_char               *p;
-    size_t                work;
-    tavus_filter_text_t   body;
-    ngx_tavus_tails_t    *t;
-
-    t = &ngx_tavus_tails;
-
-    ngx_tavus_tail_column(&body, NGX_TAVUS_TAIL_BODY);
-
-    work = body.len;
-
-    if (tail->filter.ascii || !t->folds) {
-
-        if (event->lower.data == NULL && body.data) {
-            p = ngx_tavus_tail_room(&t->lower, body.len);
-
-            if (p) {
-                tavus_filter_lower((char *) p, body.data, body.len);
-                event->lower.data = (char *) p;
-                event->lower.len = body.len;
-                work += body.len;
-            }
-        }
-
-    } else if (event->folded.data == NULL && body.data) {
-        p = ngx_tavus_tail_room(&t->folded, 2 * body.len);
-
-        if (p) {
-            event->folded.len = tavus_filter_fold((char *) p, body.data,
-                                                  body.len);
-            event->folded.data = (char *) p;
-            work += 4 * body.len;
-        }
-    }
-
-    return work;
-}
-
-
-static void
-ngx_tavus_tail_fed(void)
-{
-    ngx_queue_t        *q;
-    ngx_tavus_tail_t   *tail;
-    ngx_tavus_tails_t  *t;
-
-    t = &ngx_tavus_tails;
-
-    for (q = ngx_queue_head(&t->tails);
-         q != ngx_queue_sentinel(&t->tails);
-         q = ngx_queue_next(q))
-    {
-        tail = ngx_queue_data(q, ngx_tavus_tail_t, queue);
-
-        if (tail->in) {
-            tail->place = t->to;
-            tail->in = 0;
-            tail->slow = 0;
-        }
-    }
-
-    if (!t->shared) {
-
-        if (!t->more) {
-            t->shared = 1;
-            t->common = t->to;
-            t->asked = ngx_current_msec;
-        }
-
-    } else if (ngx_tavus_tail_compare(&t->from, &t->common) <= 0
-               && ngx_tavus_tail_compare(&t->to, &t->common) > 0)
-    {
-        t->common = t->to;
-    }
-
-    (void) ngx_tavus_tail_room(&t->lower, 0);
-    (void) ngx_tavus_tail_room(&t->folded, 0);
-
-    ngx_tavus_tail_drop();
-}
-
-
-/*
- * Tells those who do not know it where they are, that is from where they would
- * go on.  The furthest place of one for whom it was not noted yet; NULL: none.
- */
-
-static ngx_tavus_tail_place_t *
-ngx_tavus_tail_greet(void)
-{
-    ngx_queue_t             *q;
-    ngx_tavus_tail_t        *tail;
-    ngx_tavus_tails_t       *t;
-    ngx_tavus_tail_place_t  *place;
-
-    t = &ngx_tavus_tails;
-    place = NULL;
-
-    for (q = ngx_queue_head(&t->tails);
-         q != ngx_queue_sentinel(&t->tails);
-         q = ngx_queue_next(q))
-    {
-        tail = ngx_queue_data(q, ngx_tavus_tail_t, queue);
-
-        if (!tail->known || !tail->greet || tail->broken) {
-            continue;
-        }
-
-        if (t->epoch[0] == '\0' || tail->place.pos > t->told.pos) {
-
-            if (place == NULL
-                || ngx_tavus_tail_compare(&tail->place, place) > 0)
-            {
-                place = &tail->place;
-            }
-
-            continue;
-        }
-
-        if (tail->reset) {
-            ngx_tavus_tail_send_place(tail, "event: reset\n", "data: {}\n\n");
-
-        } else {
-            ngx_tavus_tail_send_place(tail, "", "\n");
-        }
-
-        tail->greet = 0;
-        tail->reset = 0;
-    }
-
-    return place;
-}
-
-
-/* who hears nothing else hears that there is somebody, and where it is */
-
-static void
-ngx_tavus_tail_beat(void)
-{
-    ngx_queue_t            *q;
-    ngx_tavus_tail_t       *tail;
-    ngx_tavus_tails_t      *t;
-    ngx_tavus_tail_text_t  *text;
-
-    t = &ngx_tavus_tails;
-    text = NULL;
-
-    for (q = ngx_queue_head(&t->tails);
-         q != ngx_queue_sentinel(&t->tails);
-         q = ngx_queue_next(q))
-    {
-        tail = ngx_queue_data(q, ngx_tavus_tail_t, queue);
-
-        if (ngx_current_msec - tail->sent_at < NGX_TAVUS_TAIL_BEAT
-            || tail->pending(tail))
-        {
-            continue;
-        }
-
-        if (tail->known && !tail->greet && t->epoch[0]
-            && ngx_tavus_tail_compare(&tail->place, &t->told) <= 0
-            && ngx_tavus_tail_compare(&tail->place, &tail->sent_id) != 0)
-        {
-            ngx_tavus_tail_send_place(tail, ":\n", "\n");
-            continue;
-        }
-
-        if (text == NULL) {
-            text = ngx_tavus_tail_text(3);
-            if (text == NULL) {
-                return;
-            }
-
-            text->len = ngx_sprintf(text->data, ":\n\n") - text->data;
-        }
-
-        ngx_tavus_tail_send(tail, text);
-    }
-
-    if (text) {
-        ngx_tavus_tail_release(text);
-    }
-}
-
-
-/* with a reference, of who makes it */
-
-static ngx_tavus_tail_text_t *
-ngx_tavus_tail_text(size_t len)
-{
-    ngx_tavus_tail_text_t  *text;
-
-    text = ngx_alloc(offsetof(ngx_tavus_tail_text_t, data) + len,
-                     ngx_cycle->log);
-
-    if (text) {
-        text->refs = 1;
-        text->len = 0;
-    }
-
-    return text;
-}
-
-
-static void
-ngx_tavus_tail_send(ngx_tavus_tail_t *tail, ngx_tavus_tail_text_t *text)
-{
-    text->refs++;
-
-    tail->sent_at = ngx_current_msec;
-
-    if (tail->send(tail, text) != NGX_OK) {
-        tail->broken = 1;
-        tail->in = 0;
-    }
-}
-
-
-static void
-ngx_tavus_tail_send_place(ngx_tavus_tail_t *tail, const char *before,
-    const char *after)
-{
-    ngx_tavus_tails_t      *t;
-    ngx_tavus_tail_text_t  *text;
-
-    t = &ngx_tavus_tails;
-
-    text = ngx_tavus_tail_text(ngx_strlen(before) + ngx_strlen(after)
-                               + NGX_TAVUS_TAIL_PLACE + sizeof("id: \n"));
-    if (text == NULL) {
-        tail->broken = 1;
-        return;
-    }
-
-    text->len = ngx_sprintf(text->data, "%sid: %s.%L.%L\n%s", before,
-                            t->epoch, tail->place.pos, tail->place.ord,
-                            after)
-                - text->data;
-
-    tail->sent_id = tail->place;
-
-    ngx_tavus_tail_send(tail, text);
-    ngx_tavus_tail_release(text);
-}
-
-
 /* not while others are gone through, as any may go with it */
 
 static void
@@ -1290,53 +771,4 @@ ngx_tavus_tail_lost(void)
             q = ngx_queue_head(&t->tails);
         }
     }
-}
-
-
-/* of size 0 it is given back if it is large */
-
-static u_char *
-ngx_tavus_tail_room(ngx_tavus_tail_scratch_t *s, size_t size)
-{
-    if (s->data && (s->size < size
-                    || (size == 0 && s->size > NGX_TAVUS_TAIL_KEPT)))
-    {
-        ngx_free(s->data);
-        s->data = NULL;
-    }
-
-    if (s->data == NULL && size) {
-        s->size = ngx_max(size, 4096);
-        s->data = ngx_alloc(s->size, ngx_cycle->log);
-    }
-
-    return s->data;
-}
-
-
-static void
-ngx_tavus_tail_column(tavus_filter_text_t *text, int column)
-{
-    ngx_tavus_tails_t  *t;
-
-    t = &ngx_tavus_tails;
-
-    text->data = NULL;
-    text->len = 0;
-
-    if (!PQgetisnull(t->page, t->row, column)) {
-        text->data = PQgetvalue(t->page, t->row, column);
-        text->len = PQgetlength(t->page, t->row, column);
-    }
-}
-
-
-static int
-ngx_tavus_tail_compare(ngx_tavus_tail_place_t *a, ngx_tavus_tail_place_t *b)
-{
-    if (a->pos != b->pos) {
-        return a->pos < b->pos ? -1 : 1;
-    }
-
-    return (a->ord > b->ord) - (a->ord < b->ord);
 }
