@@ -388,7 +388,7 @@ test_labels(void **state)
                                         s, strlen(s)), 0);
     s = "of no kind";
     assert_int_equal(tavus_metric_label(TAVUS_METRIC_CONVERSATIONS_ENDED, 0,
-                                        s, strlen(s)), 5);
+                                        s, strlen(s)), 6);
 }
 
 
