@@ -331,6 +331,8 @@ BEGIN
                   AND destination_ <> tavus.erase_destination())
     THEN
         said_ := substring(said_ FROM '^[0-9]{3}');
+        reasons := ARRAY(SELECT coalesce(substring(r.reason FROM '^[0-9]{3}'), r.reason)
+                           FROM unnest(reasons) WITH ORDINALITY AS r (reason, o) ORDER BY r.o);
     END IF;
 
     IF again IS NOT NULL THEN

@@ -3,7 +3,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = warning;
-SELECT plan(165);
+SELECT plan(170);
 
 -- What is claimed: numbers of events, with ! where one is alone, and of tries where there were more;
 -- or how long nothing is to be asked for.  The token is kept.
@@ -346,5 +346,16 @@ SELECT is((SELECT array_agg(relname::text || ' ' || seq_scan ORDER BY 1) FROM pg
 SELECT is((SELECT array_agg(relname::text || ' ' || idx_tup_fetch) FROM pg_stat_xact_user_tables
             WHERE schemaname = 'tavus' AND idx_tup_fetch > 60), NULL, 'and a few rows of each table');
 ROLLBACK;
+
+-- what is told after an erasure began may repeat what it took
+SELECT is(pg_temp.claim('words'), NULL, 'one more');
+SELECT is(pg_temp.store(900, 900), 's', 'has something');
+SELECT is(pg_temp.claim('words'), '900', 'to send');
+INSERT INTO tavus.erasures (id, what, pos) VALUES (gen_random_uuid(), 'visitor', 0);
+SELECT ok(pg_temp.settle('words', 0, '{900}', '{NULL}', said => '500 said so'), 'refused, after an erasure');
+SELECT is((SELECT d.reason || coalesce(t.said, '') FROM tavus.deliveries d
+             JOIN tavus.destinations t ON t.name = d.destination WHERE d.destination = 'words'), '500500',
+          'with no word of the other side');
+DELETE FROM tavus.erasures;
 
 SELECT * FROM finish();
