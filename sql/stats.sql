@@ -766,9 +766,16 @@ BEGIN
         EXIT WHEN n < 1000;
     END LOOP;
 
+    -- what the cursor has not read is looked up for each hour, so it must not be much
+    WHILE tavus.stats_roll(20000)::jsonb -> 'more' = 'true' LOOP
+        COMMIT;
+    END LOOP;
+
     hour := since;
 
     WHILE hour < until LOOP
+        PERFORM tavus.stats_roll(20000);
+        COMMIT;
         PERFORM tavus.stats_recount(hour);
         hour := hour + interval '1 hour';
         COMMIT;
