@@ -100,6 +100,7 @@ DECLARE
     keys     uuid[];
     page     text[];
     all_keys uuid[] := '{}';
+    enough   interval := patience;
     begun    timestamptz := clock_timestamp();
     lap      timestamptz;
 BEGIN
@@ -157,6 +158,11 @@ BEGIN
     -- who exports has time
     IF far = '' OR most IS NOT NULL THEN
         chunk := wanted + 1;
+    END IF;
+
+    -- with no filter only looks are in the way, of which there are few: no reason for a short page
+    IF far = '' THEN
+        enough := greatest(patience, interval '50 ms');
     END IF;
 
     IF NOT coalesce(tavus.trails('server', event_type), false) THEN
@@ -232,7 +238,7 @@ BEGIN
         EXIT WHEN found < chunk AND seen = found;
 
         -- the rest of an export's page is not worth a step
-        IF clock_timestamp() - begun > patience OR most <= 0
+        IF clock_timestamp() - begun > enough OR most <= 0
            OR most IS NOT NULL AND cardinality(all_keys) > wanted / 2
         THEN
             next_ := edge;
