@@ -41,6 +41,8 @@ static ngx_int_t ngx_tavus_admin_stream_read(ngx_http_request_t *r,
     ngx_tavus_admin_stream_t *st, cJSON **object, ngx_int_t *sent);
 static void ngx_tavus_admin_stream_last(ngx_http_request_t *r,
     ngx_tavus_admin_stream_t *st, const char *argument);
+static ngx_uint_t ngx_tavus_admin_stream_full(ngx_http_request_t *r,
+    ngx_int_t *sent);
 static void ngx_tavus_admin_stream_looked(ngx_http_request_t *r, void *data);
 static ngx_int_t ngx_tavus_admin_stream_open(ngx_http_request_t *r,
     ngx_tavus_admin_stream_t *st, ngx_int_t *sent);
@@ -121,11 +123,7 @@ ngx_tavus_admin_stream(ngx_http_request_t *r, ngx_str_t *path)
         goto failed;
     }
 
-    if (ngx_tavus_admin_streams >= NGX_TAVUS_STREAM_MAX || ngx_exiting) {
-        rc = ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
-                                    "too_many_streams",
-                                    NGX_TAVUS_STREAM_FULL,
-                                    "Too many listen already.");
+    if (ngx_tavus_admin_stream_full(r, &rc)) {
         goto failed;
     }
 
@@ -285,6 +283,23 @@ ngx_tavus_admin_stream_looked(ngx_http_request_t *r, void *data)
 }
 
 
+/* before the look is told of, and again when it was */
+
+static ngx_uint_t
+ngx_tavus_admin_stream_full(ngx_http_request_t *r, ngx_int_t *sent)
+{
+    if (ngx_tavus_admin_streams < NGX_TAVUS_STREAM_MAX && !ngx_exiting) {
+        return 0;
+    }
+
+    *sent = ngx_tavus_send_problem(r, NGX_HTTP_SERVICE_UNAVAILABLE,
+                                   "too_many_streams", NGX_TAVUS_STREAM_FULL,
+                                   "Too many listen already.");
+
+    return 1;
+}
+
+
 /* NGX_OK: it is open; NGX_DECLINED: *sent is what came of it */
 
 static ngx_int_t
@@ -297,6 +312,10 @@ ngx_tavus_admin_stream_open(ngx_http_request_t *r,
 
     tail = &st->tail;
     s = &st->stream;
+
+    if (ngx_tavus_admin_stream_full(r, sent)) {
+        return NGX_DECLINED;
+    }
 
     p = ngx_pnalloc(r->pool, NGX_INT_T_LEN + sizeof("retry: \n\n"));
     if (p == NULL) {
