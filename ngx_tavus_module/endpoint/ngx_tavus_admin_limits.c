@@ -434,7 +434,8 @@ ngx_tavus_limits_bucket(ngx_tavus_limit_zone_t *zone, ngx_str_t *key)
     (void) cJSON_AddNumberToObject(bucket, "rate",
                                    (double) zone->rate.rate * unit);
     (void) cJSON_AddNumberToObject(bucket, "period",
-                                   zone->rate.period / 1000);
+                                   (double) ngx_tavus_limit_seconds(
+                                                        zone->rate.period));
     (void) cJSON_AddNumberToObject(bucket, "capacity",
                                    (double) zone->rate.capacity * unit);
     (void) cJSON_AddNumberToObject(bucket, "remaining",

@@ -171,7 +171,7 @@ ngx_tavus_prove_path(ngx_str_t *path, ngx_tavus_prove_path_t *p)
     static ngx_str_t  quarantine = ngx_string("quarantine/");
     static ngx_str_t  verify = ngx_string("/verify");
     static ngx_str_t  release = ngx_string("/release");
-    static ngx_str_t  nothing = ngx_null_string;
+    static ngx_str_t  nothing = ngx_string("");
 
     if (ngx_tavus_prove_between(path, &events, &verify, &p->id)) {
         p->what = ngx_tavus_prove_verify;
