@@ -21,7 +21,7 @@ my $users = 'tavus_admin_users %%SECRETS%%/admin.htpasswd; ';
 sub locations ($guards) {
     return (
         '/api/admin/' => "$errors tavus_admin; $users $guards",
-        '= /healthz' => "tavus_health; $users",
+        '= /healthz' => "tavus_health; $users $guards",
         '= /metrics' => 'tavus_metrics;',
         map({ ("= /api/$_->[0]" => "$errors $guards $_->[1];") }
             ['tavus/create-conversation', 'tavus_conversation'],
@@ -122,9 +122,12 @@ for my $p (named(401)) {
         query => $p->{id} eq 'getHealth' ? 'full' : '')
         if $p->{of}{path} =~ m{^/(?:api/admin/|healthz)};
 }
-# health has no origin of its own here
 meets($t, $_, 403, headers => {Origin => 'https://evil.example'})
-    for grep { $_->{id} ne 'getHealth' } named(403);
+    for named(403);
+
+my ($stripe) = grep { $_->{id} eq 'receiveStripe' } @operations;
+meets($t, $stripe, 200, body => '{"id":"evt_1","type":"x"}');
+meets($t, $stripe, 401, without => ['Stripe-Signature']);
 
 # ---- what may not be asked -------------------------------------------------
 
