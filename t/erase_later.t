@@ -26,26 +26,26 @@ sub count ($sql, @args) { return scalar $t->db->selectrow_array($sql, undef, @ar
 # ---- a callback that is redelivered, and a new one, at another node
 my $id = $t->create(vertical => 'legal', session_id => 'session-of-ada')->json
     ->{conversation_id};
-my $said = tavus_event('conversation.utterance', $id, {speech => 'words of Ada'});
+my $said = tavus_event('conversation.utterance', $id, {speech => 'wombats of Ada'});
 is $t->webhook($said)->code, 200, 'something is said';
 
 # ---- what another node has in its journal
 $far->cut;
 is $far->t->webhook(tavus_event('conversation.utterance', $id,
-    {speech => 'words in a journal'}))->code, 200, 'a callback elsewhere';
+    {speech => 'wombats in a journal'}))->code, 200, 'a callback elsewhere';
 is $far->t->post('/api/contact', {name => 'Ada', email => 'ada@example.com',
-    message => 'words in a form', session_id => 'session-of-ada'})->code, 200,
+    message => 'wombats in a form', session_id => 'session-of-ada'})->code, 200,
     'a form, which no database has seen';
 
 # ---- what is on its way
 $box->fault(path => '/hooks', kind => 'delay', ms => 3000);
 is $t->post('/api/contact', {name => 'Ada', email => 'ada@example.com',
-    message => 'words on their way', session_id => 'session-of-ada'})->code,
+    message => 'wombats on their way', session_id => 'session-of-ada'})->code,
     200, 'a form';
 wait_ok { count(q{SELECT count(*) FROM tavus.flights WHERE due_at > now()}) }
     'something is claimed';
 $box->fault(path => '/hooks', kind => 'status', status => 422,
-    body => 'words on their way');
+    body => 'wombats on their way');
 
 # Tavus has its copy yet
 $box->fault(path => "/v2/conversations/$id/end", kind => 'status',
@@ -53,16 +53,16 @@ $box->fault(path => "/v2/conversations/$id/end", kind => 'status',
 
 erased($t, 'visitors/session-of-ada?kind=session');
 erased($t, 'visitors/ada%40example.com');
-is_deeply [found($t, 'words')], [], 'all of it is erased';
+is_deeply [found($t, 'wombat')], [], 'all of it is erased';
 
 is $t->webhook($said)->code, 200, 'redelivered, it is taken';
 is $t->webhook(tavus_event('application.transcription_ready', $id,
-    {transcript => [{role => 'user', content => 'late words'}]}))->code, 200,
+    {transcript => [{role => 'user', content => 'late wombats'}]}))->code, 200,
     'a late transcript';
 $far->mend;
 wait_ok { !glob $far->t->dir . '/journal/*.journal' } 'the journal is replayed',
     60;
-is_deeply [found($t, 'words')], [], 'nothing of it is stored';
+is_deeply [found($t, 'wombat')], [], 'nothing of it is stored';
 is_deeply [found($t, 'ada@example.com')], [], 'nor whose it was';
 
 # ---- repair
@@ -80,7 +80,7 @@ is count('SELECT count(*) FROM tavus.events WHERE conversation_id = ?', $id),
 # ---- what was on its way
 $box->no_faults;
 wait_ok { $d->idle } 'all is told of', 60;
-is_deeply [found($t, 'words')], [], 'what came back of it is not kept';
+is_deeply [found($t, 'wombat')], [], 'what came back of it is not kept';
 
 # ---- who comes again is welcome
 is $t->post('/api/contact', {name => 'Ada', email => 'ada@example.com',

@@ -32,7 +32,7 @@ my $pg = Tavus::Test::Pg->new;
 for my $number (@numbers) {
     my ($sql, $types) = $row{$number}->@{qw(sql types)};
     my $db = $pg->connect(user => 'tavus_app');
-    $db->do('SET ROLE tavus_admin') if $number =~ /^(?:admin_|health$|line_ticket$|order_by_session$|tail_page$)/;
+    $db->do('SET ROLE tavus_admin') if $number =~ /^(?:admin_|health$|line_ticket$|order_by_session$|proof$|tail_page$)/;
     my @names = map { $pg->db->selectrow_array(
         'SELECT $1::oid::regtype::text' =~ s/\$1/$_/r) } grep { $_ } @$types;
     my $given = @names ? '(' . join(', ', @names) . ')' : '';
