@@ -633,6 +633,11 @@ BEGIN
 
     DELETE FROM tavus.leads l WHERE l.id = ANY (gone);
 
+    -- what is counted of them stays so
+    DELETE FROM tavus.stats_seen s WHERE s.what = 'l' AND s.id = ANY (gone::text[]);
+    DELETE FROM tavus.stats_seen s
+     WHERE s.what = 'v' AND s.id = ANY (subjects::text[]) AND s.first_id = ANY (gone);
+
     DELETE FROM tavus.events v WHERE v.id = ANY (gone);
     GET DIAGNOSTICS n = ROW_COUNT;
 
@@ -669,12 +674,14 @@ $$;
 CREATE OR REPLACE FUNCTION tavus.quarantine_of(q tavus.quarantine, keys text[]) RETURNS boolean
 LANGUAGE sql STABLE
 RETURN q.conversation_id = ANY (tavus.keys_of(keys, 'c'))
+       OR encode(q.nonce, 'hex') = ANY (tavus.keys_of(keys, 'n'))
        OR tavus.body_texts(q.body) && ARRAY(SELECT substr(k.key, 3) FROM unnest(keys) AS k (key));
 
--- The keys by which an erasure takes from the quarantine.
+-- The keys by which an erasure takes from the quarantine: a UTM source is anybody's.
 CREATE OR REPLACE FUNCTION tavus.quarantine_keys(e tavus.erasures) RETURNS text[]
 LANGUAGE sql STABLE
-RETURN ARRAY(SELECT k.key FROM unnest(e.keys) AS k (key) WHERE e.what = 'visitor' OR k.key ~ '^[cn] ');
+RETURN ARRAY(SELECT k.key FROM unnest(e.keys) AS k (key)
+              WHERE CASE e.what WHEN 'visitor' THEN k.key NOT LIKE 'w %' ELSE k.key ~ '^[cn] ' END);
 
 -- Deletes of the next rows of the quarantine, 2 MB at least, those that an erasure is about.  Answers after which
 -- it goes on, NULL when it has seen all, and how many it deleted.

@@ -185,6 +185,26 @@ SELECT is((SELECT count(*) FROM tavus.quarantine q WHERE strpos(encode(q.body, '
                                                      OR strpos(encode(q.body, 'escape'), 'and others') > 0), 2::bigint,
     'a name of JSON''s is no session, and a text is read as a whole');
 
+-- a UTM source is nobody's: what says the same word of somebody else stays, what came with a wish's token goes
+SELECT is(pg_temp.rec(jsonb_build_array(
+    pg_temp.at_('page_view', 101, 'browser', '{"session_id":"session-usd","user_id":"user-usd","utm_source":"usd"}'),
+    pg_temp.at_('conversation.requested', 102, 'server', '{"user_id":"user-usd","nonce":"aa000000000000000000000000000001"}',
+                NULL, 'aa000000000000000000000000000001'),
+    pg_temp.at_('conversation.created', 103, 'server', '{"user_id":"user-usd"}', 'call-usd'),
+    pg_temp.at_('contact.submitted', 104, 'browser', '{"name":"N","email":"n@example.com","message":"M"}', 'call-usd'))), 'ssss',
+    'somebody comes of usd');
+SELECT pg_temp.settled() \g /dev/null
+INSERT INTO tavus.quarantine (digest, id, received_at, source, body, reason, nonce)
+SELECT sha256(convert_to(b, 'UTF8')), gen_random_uuid(), now(), s, convert_to(b, 'UTF8'), 'x', decode(n, 'hex')
+  FROM (VALUES ('stripe', '{"currency":"usd"}', NULL), ('tavus', '{"of":1,', 'aa000000000000000000000000000001')) AS q (s, b, n);
+SELECT is((SELECT string_agg(s.what, '' ORDER BY s.what) FROM tavus.stats_seen s
+            WHERE s.first_id = ANY (ARRAY[pg_temp.id(101), pg_temp.id(103)]) OR s.id = pg_temp.id(104)::text), 'clv', 'it is counted');
+SELECT is((SELECT pg_temp.run(tavus.erase_visitor('user-usd', NULL, 'user')) #>> '{erased,quarantine}'), '1', 'they are erased by user');
+SELECT is((SELECT string_agg(encode(q.body, 'escape'), '') FROM tavus.quarantine q WHERE q.reason = 'x'), '{"currency":"usd"}',
+    'a sale of somebody''s in quarantine stays');
+SELECT is((SELECT string_agg(s.what, '') FROM tavus.stats_seen s
+            WHERE s.first_id = pg_temp.id(101) OR s.id = pg_temp.id(104)::text), NULL, 'nothing tells who was counted');
+
 -- a conversation that is erased while it goes on
 \ir wishes.psql
 SELECT is(pg_temp.fates('{"active":1}', '[{"n":901}]') || pg_temp.created(901), 'granteds', 'somebody talks');
