@@ -75,7 +75,10 @@ BEGIN
                FILTER (WHERE s.fit AND s.event_type = 'contact.submitted')
       INTO merged, unread, made, calls FROM said s;
 
-    PERFORM tavus.stats_note('c', calls), tavus.stats_note('l', made);
+    PERFORM tavus.stats_note(array_agg(n.what), array_agg(n.id))
+       FROM (SELECT 'c', c.id FROM unnest(calls) AS c (id)
+             UNION ALL
+             SELECT 'l', l.id FROM unnest(made) AS l (id)) AS n (what, id);
 
     RETURN json_build_object('events', w.n, 'merged', merged, 'unread', unread);
 END

@@ -469,12 +469,6 @@ BEGIN
             EXCLUDED.ended_at, EXCLUDED.paused, EXCLUDED.invoices, EXCLUDED.renewals, EXCLUDED.paid,
             EXCLUDED.paid_at, EXCLUDED.failing, EXCLUDED.refunded, EXCLUDED.disputes,
             EXCLUDED.told_at);
-
-    PERFORM tavus.stats_note('c', ARRAY(SELECT r.conversation_id FROM tavus.orders r
-                                         WHERE r.id = ANY (ids) AND r.asked_at IS NOT NULL)),
-            tavus.stats_note('o', ARRAY(SELECT r.id::text FROM tavus.orders r
-                                         WHERE r.id = ANY (ids) AND r.asked_at IS NOT NULL)),
-            tavus.stats_note('s', ARRAY(SELECT t.id FROM tavus.stripe_subscriptions(of) t));
 END
 $$;
 
@@ -523,13 +517,24 @@ BEGIN
         END IF;
     END LOOP;
 
-    FOR one IN
+    trees := ARRAY(
         SELECT DISTINCT o.tree FROM tavus.stripe_objects o
          WHERE o.id = ANY (ARRAY(SELECT f.fact ->> 'id' FROM jsonb_array_elements(facts) AS f (fact)))
-         ORDER BY o.tree
-    LOOP
+         ORDER BY o.tree);
+
+    FOREACH one IN ARRAY trees LOOP
         PERFORM tavus.orders_make(one, live);
     END LOOP;
+
+    PERFORM tavus.stats_note(array_agg(n.what), array_agg(n.id))
+       FROM (SELECT n.what, n.id
+               FROM tavus.stripe_objects o
+               JOIN tavus.orders r ON r.id = substr(o.id, 12)::uuid AND r.asked_at IS NOT NULL
+                                  AND r.livemode = (o.id LIKE 'order:live:%')
+              CROSS JOIN LATERAL (VALUES ('c', r.conversation_id), ('o', r.id::text)) AS n (what, id)
+              WHERE o.tree = ANY (trees) AND o.id LIKE 'order:%'
+             UNION ALL
+             SELECT 's', t.id FROM unnest(trees) AS u (tree), tavus.stripe_subscriptions(u.tree) t) n;
 END
 $$;
 

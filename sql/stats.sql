@@ -398,13 +398,63 @@ BEGIN
 END
 $$;
 
--- For who makes leads and orders: what has changed of them.
-CREATE OR REPLACE FUNCTION tavus.stats_note(what_ text, ids text[]) RETURNS void
+-- For who makes leads and orders: what has changed of them, once in a transaction, at its end, so that who
+-- notes the same waits in the same order.  What is due already is locked: who counts leaves it until the
+-- change is there.
+CREATE OR REPLACE FUNCTION tavus.stats_note(whats text[], ids text[]) RETURNS void
 LANGUAGE sql
 AS $$
     INSERT INTO tavus.stats_due (what, id)
-    SELECT DISTINCT what_, u.id COLLATE "C" FROM unnest(ids) AS u (id) WHERE u.id IS NOT NULL ORDER BY 2
-    ON CONFLICT DO NOTHING
+    SELECT DISTINCT u.what COLLATE "C", u.id COLLATE "C" FROM unnest(whats, ids) AS u (what, id)
+     WHERE u.id IS NOT NULL
+     ORDER BY 1, 2
+    ON CONFLICT (what, id) DO UPDATE SET id = EXCLUDED.id
+$$;
+
+CREATE OR REPLACE FUNCTION tavus.stats_note(what text, ids text[]) RETURNS void
+LANGUAGE sql
+AS $$
+    SELECT tavus.stats_note(array_fill(what, ARRAY[cardinality(ids)]), ids)
+$$;
+
+-- Notes the next of what was made before anybody counted, so many at most: in the row 'past' stands after which
+-- to go on.  Answers whether there may be more.
+CREATE OR REPLACE FUNCTION tavus.stats_past(most int) RETURNS boolean
+LANGUAGE plpgsql
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+AS $$
+DECLARE
+    place text := (SELECT d.id FROM tavus.stats_due d WHERE d.what = 'past');
+    what_ text := left(place, 1);
+    after text := substr(place, 3);
+    since uuid := CASE WHEN what_ <> 's' THEN coalesce(nullif(after, ''), '00000000-0000-0000-0000-000000000000') END;
+    ids   text[];
+BEGIN
+    CASE what_
+    WHEN 'l' THEN
+        ids := ARRAY(SELECT l.id::text FROM tavus.leads l WHERE l.id > since ORDER BY l.id LIMIT most);
+    WHEN 'o' THEN
+        ids := ARRAY(SELECT r.id::text FROM tavus.orders r WHERE r.id > since ORDER BY r.id LIMIT most);
+    WHEN 's' THEN
+        ids := ARRAY(SELECT t.subscription FROM tavus.subscriptions t WHERE t.subscription > after COLLATE "C"
+                      ORDER BY t.subscription LIMIT most);
+    ELSE
+        RETURN false;
+    END CASE;
+
+    PERFORM tavus.stats_note(what_, ids);
+
+    DELETE FROM tavus.stats_due d WHERE d.what = 'past';
+    INSERT INTO tavus.stats_due (what, id)
+    SELECT 'past', n.id
+      FROM (SELECT CASE WHEN cardinality(ids) = most THEN what_ || ' ' || ids[most]
+                        ELSE CASE what_ WHEN 'l' THEN 'o ' WHEN 'o' THEN 's ' END END) AS n (id)
+     WHERE n.id IS NOT NULL;
+
+    RETURN FOUND;
+END
 $$;
 
 -- ---- reading on
@@ -495,6 +545,7 @@ BEGIN
     WITH gone AS (
         DELETE FROM tavus.stats_due d
          USING (SELECT s.what, s.id FROM tavus.stats_due s
+                 WHERE s.what = ANY ('{c,l,o,s}')
                  ORDER BY s.what, s.id LIMIT most FOR UPDATE SKIP LOCKED) t
          WHERE d.what = t.what AND d.id = t.id
         RETURNING d.what, d.id)
@@ -525,9 +576,15 @@ DECLARE
     bite  int := 1000;
     n     int := 0;
     due   int := 0;
+    past  boolean;
 BEGIN
-    PERFORM tavus.cursor_make('stats', true)
-      WHERE NOT EXISTS (SELECT FROM tavus.cursors c WHERE c.name = 'stats');
+    -- a transaction of its own, so that whoever erases finds it locked, or has erased before
+    IF NOT EXISTS (SELECT FROM tavus.cursors c WHERE c.name = 'stats') THEN
+        INSERT INTO tavus.stats_due (what, id)
+        SELECT 'past', 'l ' WHERE tavus.cursor_make('stats', true)
+        ON CONFLICT DO NOTHING;
+        RETURN '{"events":0,"merged":0,"unread":0,"more":true}';
+    END IF;
 
     PERFORM FROM tavus.cursors c WHERE c.name = 'stats' FOR UPDATE SKIP LOCKED;
 
@@ -547,10 +604,11 @@ BEGIN
         bite := bite * 2;
     END LOOP;
 
+    past := tavus.stats_past(least(most, 5000));
     due := tavus.stats_settle(500);
 
     RETURN json_build_object('events', n, 'merged', n + due, 'unread', 0,
-                             'more', due = 500 OR n > 0 AND w.n = bite);
+                             'more', past OR due = 500 OR n > 0 AND w.n = bite);
 END
 $$;
 

@@ -20,6 +20,7 @@ SELECT is(tavus.stats_word(w), want, format('%L', w))
 
 SELECT pg_temp.rec((SELECT jsonb_agg(pg_temp.page(n, 'word-' || n)) FROM generate_series(1, 150) n)) \g /dev/null
 SELECT pg_temp.rec((SELECT jsonb_agg(pg_temp.page(n, 'word-' || n)) FROM generate_series(151, 300) n)) \g /dev/null
+SELECT is(tavus.stats_roll(10000)::jsonb ->> 'more', 'true', 'who counts begins');
 SELECT is(tavus.stats_roll(10000)::jsonb ->> 'events', '300', 'somebody thinks of 300 campaigns');
 SELECT is((SELECT count(*) FROM tavus.stats_names WHERE dim = 'utm_source'), 200::bigint, 'of which 200 have a name');
 SELECT is((SELECT count(DISTINCT key) FROM tavus.stats WHERE dim = 'utm_source'), 201::bigint, 'and the others none');

@@ -271,11 +271,17 @@ sub roll {
     return $json->decode($with->selectrow_array('SELECT tavus.stats_roll(?)', undef, $most));
 }
 
-sub drain {
+sub make {
     for my $what ('leads_roll(10000)', 'orders_roll(10000, false)') {
         1 while $json->decode($db->selectrow_array("SELECT tavus.$what"))->{events};
     }
+    return;
+}
+
+sub drain {
     my $r;
+
+    make();
     1 while $r = roll($db, 20000), $r->{more} || $r->{events};
     return;
 }
@@ -288,6 +294,11 @@ order($_) for @orders;
 my $other = session();
 my $killed = 0;
 
+# leads and orders were made before anybody counted
+store(splice @all, 0, 100);
+make();
+ask('DELETE FROM tavus.stats_due');
+
 while (@all) {
     my @batch = splice @all, 0, 1 + rand 40;
 
@@ -297,7 +308,7 @@ while (@all) {
     ask('SELECT tavus.orders_roll(' . (1 + int rand 60) . ', false)') if rand() < 0.4;
     roll(any($db, $other), 1 + int rand 60) if rand() < 0.6;
 
-    if (rand() < 0.3) {
+    if (rand() < 0.5) {
         my $pid = $other->{pg_pid};
         $other->do('SELECT tavus.stats_roll(1000)', { pg_async => PG_ASYNC });
         roll($db, 10) if rand() < 0.5;
@@ -324,6 +335,41 @@ store($last);
 drain();
 same('what is counted is what happened');
 is($db->selectrow_array('SELECT count(*) FROM tavus.stats_due'), 0, 'nothing is due any more');
+
+# ---- two nodes: a lead is changed that is due already
+my ($lead, $was) = $db->selectrow_array('SELECT id, utm_source FROM tavus.leads LIMIT 1');
+my $seen = "SELECT utm FROM tavus.stats_seen WHERE what = 'l' AND id = '$lead'";
+my $note = "SELECT tavus.stats_note('{l}'::text[], '{$lead}')";
+
+ask($note);
+$other->begin_work;
+$other->do($_) for "UPDATE tavus.leads SET utm_source = 'late' WHERE id = '$lead'", $note;
+roll($db, 10);
+$other->commit;
+roll($db, 10);
+is($db->selectrow_array($seen), 'late', 'what is due while it is changed is counted as it is then');
+$db->do('UPDATE tavus.leads SET utm_source = ? WHERE id = ?', undef, $was, $lead);
+ask($note);
+roll($db, 10);
+
+# and two note the same conversations, one of them by orders that come the other way round
+for (['k1', 'zz', 1], ['k2', 'aa', 2]) {
+    my ($k, $c, $i) = @$_;
+    my $id = sprintf '%s-7000-8000-%012x', join('-', unpack 'A8 A4', sprintf '%012x', 1000 * $T), 1000 + $i;
+    order([$id, 'payment', 'eur', $c, undef]);
+    stripe($T + 60, 'checkout.session.expired', { id => "cs_$k", object => 'checkout.session', created => $T,
+           status => 'expired', payment_status => 'unpaid', mode => 'payment', metadata => { order_id => $id } });
+}
+
+store(splice @events, -2);
+ask('BEGIN', "SELECT tavus.stats_note('{c}'::text[], '{aa}')");
+$other->do('SELECT tavus.orders_roll(100, false)', { pg_async => PG_ASYNC });
+my $waits = "SELECT count(*) FROM pg_stat_activity WHERE pid = $other->{pg_pid} AND wait_event_type = 'Lock'";
+for (1 .. 200) { last if $root->selectrow_array($waits); sleep 0.02 }
+ok(eval { ask("SELECT tavus.stats_note('{c}'::text[], '{zz}')", 'COMMIT'); 1 } && eval { $other->pg_result; 1 },
+   'neither waits for the other for ever') or diag $@;
+$db->rollback if !$db->{AutoCommit};
+drain();
 
 # ---- damaged, and counted again, while more is stored and counted
 ask(q{UPDATE tavus.stats SET events = events + 7, conversations = conversations + 1 WHERE random() < 0.3},
