@@ -26,7 +26,7 @@ my $count = sub {
 };
 
 my $n = 40;
-$box->fault(path => '/v3/mail/send', kind => 'delay', ms => 1500, times => 4);
+$box->fault(path => '/v3/mail/send', kind => 'delay', ms => 1000, times => $n);
 $m->lead(name => "Lead $_") for 1 .. $n;
 wait_ok { $count->() } 'some have gone';
 $other->begin_work;

@@ -134,7 +134,7 @@ $pg->db->do('DROP TABLE tavus.' . $month->(3));
 $t->reload(drained => 1);
 # each step, when the round has come to it
 wait_ok { $failed->() eq 'browser,quarantine,intents,conversations,elsewhere,'
-    . 'consents,log,deliveries,leads,alerts,orders,purchases,line,budget' } 'too large', 20;
+    . 'consents,log,deliveries,leads,alerts,orders,purchases,stats,line,budget' } 'too large', 20;
 like join("\n", $t->grep_log(qr/bite of/)), qr/browser:[ ]bite[ ]of[ ]2000\b.*
     quarantine:[ ]bite[ ]of[ ]1000\b.*intents:[ ]bite[ ]of[ ]500\b/xs,
     'is smaller the next time';
