@@ -210,7 +210,7 @@ BEGIN
                         (SELECT s.id FROM s ORDER BY s.id LIMIT 1),
                         ARRAY(SELECT f.id FROM f), ARRAY(SELECT %4$s FROM f),
                         (SELECT count(*) FROM f) < (SELECT count(*) FROM t),
-                        $13 - (SELECT max(f.sizes) FROM f)', near, weight, far, row_)
+                        $13 - coalesce((SELECT max(f.sizes) FROM f), 0)', near, weight, far, row_)
                INTO found, seen, edge, keys, page, cut, most
               USING lo, hi, conversation_id, source, kind, event_type, pattern, chunk,
                     wanted + 1 - cardinality(all_keys), room, limit_, late, most;
@@ -283,7 +283,7 @@ $$;
 -- apostrophe before it.
 CREATE OR REPLACE FUNCTION tavus.csv_cell(value text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN left(ltrim(value, E' \t\r\n\f\v'), 1) = ANY ('{=,+,-,@,＝,＋,－,＠}')
+RETURN CASE WHEN left(ltrim(value, E' \t\r\n\f\x0b'), 1) = ANY ('{=,+,-,@,＝,＋,－,＠}')
                  OR left(value, 1) = ANY (ARRAY[E'\t', E'\r', E'\n'])
             THEN '''' ELSE '' END || replace(value, '"', '""');
 

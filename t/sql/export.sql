@@ -1,11 +1,12 @@
 -- Pages of an export: all that was there when it began, each once, whatever comes meanwhile.
 \ir setup.sql
-SELECT plan(25);
+SELECT plan(29);
 
 SELECT is(tavus.csv_cell(v), w, format('a cell: %s', v))
   FROM (VALUES ('plain', 'plain'), ('a "b"', 'a ""b""'), ('=1', '''=1'), ('+1', '''+1'), ('-1', '''-1'),
                ('@x', '''@x'), (E'\t=1', E'''\t=1'), (E'\r', E'''\r'), ('  =1', '''  =1'),
-               ('＝1', '''＝1'), ('a=b', 'a=b'), (' x', ' x')) AS c (v, w);
+               ('＝1', '''＝1'), ('a=b', 'a=b'), (' x', ' x'), ('v-click', 'v-click'),
+               (E'\x0b=1', E'''\x0b=1')) AS c (v, w);
 
 CREATE TEMP TABLE had (n bigint, id uuid, until bigint, size int);
 -- follows the pages to the end; what comes meanwhile is stored after the first one
@@ -63,6 +64,12 @@ SELECT is(pg_temp.rec((SELECT jsonb_agg(jsonb_build_object('i', 3000 + n, 't', '
     repeat('s', 10), 'large ones');
 SELECT is(cardinality(pg_temp.walk('ndjson')), 2514, 'large ones: all');
 SELECT cmp_ok(max(size), '<', 524288 + 1048576 + 65536, 'and no page is') FROM had;
+
+SELECT is(pg_temp.rec((SELECT jsonb_agg(jsonb_build_object('i', 4000 + n, 't', CASE WHEN n <= 20 THEN 'far.off' ELSE 'other' END, 'b',
+    format('{"t":"%s"}', repeat('x', CASE WHEN n <= 20 THEN 200000 ELSE 1 END)))) FROM generate_series(1, 1520) n)),
+    repeat('s', 1520), 'large ones that a first step does not find');
+SELECT is(cardinality(p.made), 3, 'are bounded as if it did') FROM tavus.events_page(
+    NULL, 'far.off', NULL, NULL, NULL, NULL, NULL, NULL, 1000, interval '1 min', 'ndjson', 1048576, 524288, NULL) p;
 
 SELECT * FROM finish();
 ROLLBACK;
