@@ -93,4 +93,19 @@ for (@tails) {
 is_deeply \@wrong, [], "$heard events, as in the list";
 cmp_ok $heard, '>', 200, 'there were some';
 
+# more than is looked through in a turn of the loop
+$_->[1]->close for @tails;
+my @large = map { Tavus::Test::Tail->new($t, query => $_) }
+    'q=x', 'q=hell%C3%BC', 'source=tavus';
+wait_ok { 3 == grep { defined $_->read->last } @large } 'three listen';
+store(map { {kind => 0, source => 'tavus', type => 'a.large', id => undef,
+    body => $_} } '{"a":"' . 'A' x (3 << 20) . 'X"}',
+    qq({"a":") . 'a' x (1 << 20) . qq(HELL\x{dc}"}));
+for ([0, 1, 'of 3 MiB'], [1, 1, 'of 1 MiB, its letters folded'], [2, 2, 'both']) {
+    my ($i, $n, $what) = @$_;
+    ok $large[$i]->wait_for($n), "a large one: $what";
+    is scalar $large[$i]->events, $n, 'no more than that';
+    $large[$i]->close;
+}
+
 done_testing;

@@ -108,8 +108,8 @@ tavus_filter_init(tavus_filter_t *filter, const tavus_filter_text_t *type,
 
 
 int
-tavus_filter_match(const tavus_filter_t *filter,
-    const tavus_filter_event_t *event, int folds)
+tavus_filter_match_names(const tavus_filter_t *filter,
+    const tavus_filter_event_t *event)
 {
     if (filter->kind != -1 && filter->kind != event->kind) {
         return 0;
@@ -152,6 +152,22 @@ tavus_filter_match(const tavus_filter_t *filter,
         || tavus_filter_name_contains(&event->conversation_id, filter))
     {
         return 1;
+    }
+
+    return -1;
+}
+
+
+int
+tavus_filter_match(const tavus_filter_t *filter,
+    const tavus_filter_event_t *event, int folds)
+{
+    int  rc;
+
+    rc = tavus_filter_match_names(filter, event);
+
+    if (rc != -1) {
+        return rc;
     }
 
     if (filter->ascii || !folds) {

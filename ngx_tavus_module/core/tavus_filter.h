@@ -66,6 +66,10 @@ int tavus_filter_init(tavus_filter_t *filter, const tavus_filter_text_t *type,
     const tavus_filter_text_t *event_type, const tavus_filter_text_t *source,
     const tavus_filter_text_t *conversation_id, const tavus_filter_text_t *q);
 
+/* 1 or 0, or -1 if that is for the body to say, of which nothing is read. */
+int tavus_filter_match_names(const tavus_filter_t *filter,
+    const tavus_filter_event_t *event);
+
 /*
  * 1 or 0.  Of the two bodies the one that the filter asks for must be set:
  * folded if its q is not of ASCII alone and letters are folded, else lower.

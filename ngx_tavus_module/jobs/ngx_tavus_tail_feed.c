@@ -10,14 +10,19 @@
 
 #define NGX_TAVUS_TAIL_BEAT     15000       /* ms */
 
-/* bytes that are looked through in one turn of the event loop */
+/* bytes that are looked through and sent in one turn of the event loop, of
+   which the last event may be beyond; and what it takes to send anything */
+
 #define NGX_TAVUS_TAIL_WORK     4194304
+#define NGX_TAVUS_TAIL_SEND     4096
 
 /* scratch memory that is kept */
 #define NGX_TAVUS_TAIL_KEPT     1048576
 
 
 static ngx_int_t ngx_tavus_tail_feed_row(size_t *work);
+static ngx_int_t ngx_tavus_tail_match(tavus_filter_event_t *event,
+    ngx_tavus_tail_t *tail, size_t *work);
 static size_t ngx_tavus_tail_body(tavus_filter_event_t *event,
     ngx_tavus_tail_t *tail);
 static void ngx_tavus_tail_fed(void);
@@ -117,23 +122,20 @@ ngx_tavus_tail_feed_row(size_t *work)
             continue;
         }
 
-        if (tail->filter.word_len) {
-            *work += ngx_tavus_tail_body(&event, tail);
+        /* before it grows: a turn gets on, however large a body is */
 
-            if (*work > NGX_TAVUS_TAIL_WORK) {
-                *work = 0;
+        if (*work >= NGX_TAVUS_TAIL_WORK) {
 
-                if (text) {
-                    ngx_tavus_tail_release(text);
-                }
-
-                return NGX_AGAIN;
+            if (text) {
+                ngx_tavus_tail_release(text);
             }
+
+            return NGX_AGAIN;
         }
 
         tail->place = place;
 
-        if (!tavus_filter_match(&tail->filter, &event, t->folds)) {
+        if (!ngx_tavus_tail_match(&event, tail, work)) {
             continue;
         }
 
@@ -156,6 +158,8 @@ ngx_tavus_tail_feed_row(size_t *work)
             text->len = p - text->data;
         }
 
+        *work += text->len + NGX_TAVUS_TAIL_SEND;
+
         tail->sent_id = place;
         ngx_tavus_tail_send(tail, text);
     }
@@ -165,6 +169,24 @@ ngx_tavus_tail_feed_row(size_t *work)
     }
 
     return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_tavus_tail_match(tavus_filter_event_t *event, ngx_tavus_tail_t *tail,
+    size_t *work)
+{
+    int  rc;
+
+    rc = tavus_filter_match_names(&tail->filter, event);
+
+    if (rc != -1) {
+        return rc;
+    }
+
+    *work += ngx_tavus_tail_body(event, tail);
+
+    return tavus_filter_match(&tail->filter, event, ngx_tavus_tails.folds);
 }
 
 

@@ -28,7 +28,7 @@ lists(const char *type, const char *event_type, const char *source,
     const char *conversation_id, const char *q, int kind, const char *name,
     const char *from, const char *id, const char *body)
 {
-    int                    rc;
+    int                    rc, names;
     char                  *lower, *fold;
     tavus_filter_t         f;
     tavus_filter_text_t    args[5];
@@ -60,6 +60,14 @@ lists(const char *type, const char *event_type, const char *source,
     tavus_filter_lower(lower, body, strlen(body));
 
     rc = tavus_filter_match(&f, &ev, 1);
+
+    /* what the names say already is what it is */
+
+    ev.lower.data = NULL;
+    ev.folded.data = NULL;
+
+    names = tavus_filter_match_names(&f, &ev);
+    assert_true(names == rc || (names == -1 && f.word_len));
 
     free(lower);
     free(fold);
@@ -162,6 +170,34 @@ test_words(void **state)
 
 
 static void
+test_match_names(void **state)
+{
+    tavus_filter_t         f;
+    tavus_filter_text_t    none, source, q;
+    tavus_filter_event_t   ev;
+
+    none = text(NULL);
+    source = text("tavus");
+    q = text("hello");
+
+    assert_int_equal(tavus_filter_init(&f, &none, &none, &source, &none, &q),
+                     0);
+
+    memset(&ev, 0, sizeof(ev));
+    ev.event_type = text("a.b");
+    ev.source = source;
+
+    assert_int_equal(tavus_filter_match_names(&f, &ev), -1);
+
+    ev.conversation_id = text("hello");
+    assert_int_equal(tavus_filter_match_names(&f, &ev), 1);
+
+    ev.source = text("browser");
+    assert_int_equal(tavus_filter_match_names(&f, &ev), 0);
+}
+
+
+static void
 test_init(void **state)
 {
     char                 big[TAVUS_FILTER_WORD + 1];
@@ -225,6 +261,7 @@ main(void)
         cmocka_unit_test(test_prefix),
         cmocka_unit_test(test_looks),
         cmocka_unit_test(test_words),
+        cmocka_unit_test(test_match_names),
         cmocka_unit_test(test_init),
         cmocka_unit_test(test_fold)
     };
