@@ -131,10 +131,14 @@ BEGIN
         END IF;
     END IF;
 
-    -- a name, or all that begin with one: "admin.*"
+    -- a name, or all that begin with one: "admin.*" is the trail, whatever others call theirs
     IF event_type LIKE '%_.*' THEN
-        IF near = '' AND tavus.trails('server', event_type) THEN
-            near := ' AND e.source = ''server'' AND e.source <> ''tavus''';
+        IF tavus.trails('server', event_type) THEN
+            IF near = '' THEN
+                near := ' AND e.source = ''server'' AND e.source <> ''tavus''';
+            ELSE
+                far := far || ' AND s.source = ''server''';
+            END IF;
         END IF;
         event_type := left(event_type, -1);
         far := far || ' AND starts_with(s.event_type, $6)';

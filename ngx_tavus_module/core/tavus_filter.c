@@ -21,6 +21,7 @@
 #define TAVUS_FILTER_NAME  1000         /* bytes of a name, as stored */
 
 
+static int tavus_filter_server(const tavus_filter_event_t *event);
 static int tavus_filter_equal(const tavus_filter_text_t *wanted,
     const tavus_filter_text_t *text);
 static int tavus_filter_begins(const tavus_filter_text_t *text,
@@ -77,6 +78,7 @@ tavus_filter_init(tavus_filter_t *filter, const tavus_filter_text_t *type,
 
         filter->looks = tavus_filter_begins(&filter->event_type, "admin.",
                                             sizeof("admin.") - 1);
+        filter->trail = filter->prefix && filter->looks;
     }
 
     if (source->len) {
@@ -118,7 +120,8 @@ tavus_filter_match_names(const tavus_filter_t *filter,
     if (filter->prefix) {
 
         if (!tavus_filter_begins(&event->event_type, filter->event_type.data,
-                                 filter->event_type.len))
+                                 filter->event_type.len)
+            || (filter->trail && !tavus_filter_server(event)))
         {
             return 0;
         }
@@ -137,8 +140,7 @@ tavus_filter_match_names(const tavus_filter_t *filter,
     /* tavus.looks() */
 
     if (!filter->looks
-        && event->source.len == sizeof("server") - 1
-        && memcmp(event->source.data, "server", sizeof("server") - 1) == 0
+        && tavus_filter_server(event)
         && event->event_type.len == sizeof("admin.viewed") - 1
         && memcmp(event->event_type.data, "admin.viewed",
                   sizeof("admin.viewed") - 1)
@@ -177,6 +179,14 @@ tavus_filter_match(const tavus_filter_t *filter,
 
     return tavus_filter_contains(&event->folded, filter->fold,
                                  filter->fold_len);
+}
+
+
+static int
+tavus_filter_server(const tavus_filter_event_t *event)
+{
+    return event->source.len == sizeof("server") - 1
+           && memcmp(event->source.data, "server", sizeof("server") - 1) == 0;
 }
 
 

@@ -42,6 +42,7 @@ typedef struct {
     unsigned              prefix:1;
     unsigned              ascii:1;      /* the word is */
     unsigned              looks:1;      /* what admins looked at, too */
+    unsigned              trail:1;      /* all of what admins did */
 } tavus_filter_t;
 
 
@@ -59,7 +60,8 @@ typedef struct {
 
 /*
  * Makes a filter of arguments, which it points to; NULL or empty: any.  The
- * event type may end in ".*".  0, or -1 if the type is no word of the API
+ * event type may end in ".*"; of what begins with "admin." that is what the
+ * server has written.  0, or -1 if the type is no word of the API
  * (webhook, error, info, conversion), or q is too long.
  */
 int tavus_filter_init(tavus_filter_t *filter, const tavus_filter_text_t *type,

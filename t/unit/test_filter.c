@@ -135,6 +135,10 @@ test_looks(void **state)
     assert_int_equal(by_type(NULL, "admin.changed"), 1);
     assert_int_equal(by_type("admin.viewed", "admin.viewed"), 1);
     assert_int_equal(by_type("admin.*", "admin.viewed"), 1);
+    assert_int_equal(lists(NULL, "admin.*", NULL, NULL, NULL, 2,
+                           "admin.changed", "browser", NULL, ""), 0);
+    assert_int_equal(lists(NULL, "admin.changed", NULL, NULL, NULL, 2,
+                           "admin.changed", "browser", NULL, ""), 1);
     assert_int_equal(lists("info", NULL, NULL, NULL, "x", 2, "admin.viewed",
                            "server", NULL, "x"), 0);
     assert_int_equal(lists(NULL, NULL, NULL, NULL, NULL, 2, "admin.viewed",
