@@ -44,6 +44,8 @@ for (
     ['conversations?status=active', 200, 'conversations', {status => 'active'}],
     ['conversations/c1', 404, 'conversations/{id}', {id => 'c1'}],
     ["events/$id", 404, 'events/{id}', {id => $id}],
+    ['quarantine/7', 404, 'quarantine/{id}', {id => '7'}],
+    ['quarantine/8', 404, 'quarantine/{id}', {id => '8'}],
 ) {
     my ($path, $code, $route, $object) = @$_;
     look($path, $code);
@@ -59,6 +61,8 @@ unlike $db->selectrow_array(q{SELECT string_agg(convert_from(body, 'UTF8'), ' ')
 # a page after the first, another person: the same look
 look("leads?cursor=$id");
 look('leads?email=grace%40example.com');
+look('quarantine?cursor=7');
+look('conversations/c1?transcript_from=7', 404);
 is_deeply [trail()], [], 'no other look';
 
 # ---- not looks: refused, or of nothing personal

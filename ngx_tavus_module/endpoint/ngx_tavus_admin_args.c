@@ -120,16 +120,23 @@ void
 ngx_tavus_admin_args_told(cJSON **object, ngx_tavus_admin_arg_t *arg,
     const char *value)
 {
-    char    day[sizeof("2026-11-29")];
-    u_char  hash[EVP_MAX_MD_SIZE], hex[2 * 8 + 1];
+    char          day[sizeof("2026-11-29")];
+    u_char        hash[EVP_MAX_MD_SIZE], hex[2 * 8 + 1];
+    const char  **name;
+
+    static const char  *pages[] = { "cursor", "before", "after",
+                                    "transcript_from", "until", NULL };
 
     if (arg->kind == ngx_tavus_arg_limit || arg->kind == ngx_tavus_arg_most
-        || arg->kind == ngx_tavus_arg_sort || arg->kind == ngx_tavus_arg_number
-        || ngx_strcmp(arg->name, "cursor") == 0
-        || ngx_strcmp(arg->name, "before") == 0
-        || ngx_strcmp(arg->name, "after") == 0)
+        || arg->kind == ngx_tavus_arg_sort)
     {
         return;
+    }
+
+    for (name = pages; *name; name++) {
+        if (ngx_strcmp(arg->name, *name) == 0) {
+            return;
+        }
     }
 
     if (*object == NULL) {
