@@ -65,7 +65,7 @@ typedef struct {
     u_char                until[8];     /* as the database has told it */
 
     ngx_uint_t            rows;
-    ngx_msec_t            answered;     /* when a page came last */
+    ngx_msec_t            wanted;       /* since when the next page is */
     ngx_msec_t            sent;         /* when a byte was */
     size_t                header;       /* bytes of CSV's that were */
 
@@ -73,6 +73,7 @@ typedef struct {
     unsigned              counted:1;
     unsigned              open:1;       /* its stream is */
     unsigned              row:1;        /* one was not ended yet */
+    unsigned              blank:1;      /* it began with white space */
     unsigned              last:1;       /* there are no more pages */
     unsigned              queued:1;
     unsigned              asked:1;
@@ -473,8 +474,6 @@ ngx_tavus_export_got(ngx_tavus_export_t *e, PGresult *res)
 {
     ngx_int_t  rc;
 
-    e->answered = ngx_current_msec;
-
     e->last = PQgetisnull(res, 0, ngx_tavus_export_next);
 
     if (!e->last) {
@@ -591,7 +590,7 @@ ngx_tavus_export_failed(ngx_tavus_export_t *e, ngx_int_t rc, PGresult *res)
     /* the next tick tries again */
 
     if ((rc == NGX_ABORT || rc == NGX_BUSY || ngx_tavus_export_passing(res))
-        && ngx_current_msec - e->answered < NGX_TAVUS_EXPORT_PATIENCE
+        && ngx_current_msec - e->wanted < NGX_TAVUS_EXPORT_PATIENCE
         && !e->exiting)
     {
         return;
@@ -681,6 +680,10 @@ ngx_tavus_export_ready(void *data)
 
     if (e->last) {
 
+        /* which is a line, and has an end, too */
+
+        e->row |= e->blank;
+
         if (ngx_tavus_export_row_end(e) == NGX_ERROR) {
             ngx_tavus_export_cut(e, NULL);
             return;
@@ -695,6 +698,10 @@ ngx_tavus_export_ready(void *data)
         ngx_tavus_export_cut(e, "the worker shuts down");
         return;
     }
+
+    /* the client has had its time: this is the database's */
+
+    e->wanted = ngx_current_msec;
 
     ngx_tavus_export_want(e);
     ngx_tavus_export_turn();
@@ -739,6 +746,8 @@ static ngx_int_t
 ngx_tavus_export_beat(ngx_tavus_export_t *e)
 {
     if (e->row || !e->csv) {
+        e->blank |= !e->row;
+
         return ngx_tavus_export_send(e, " ", 1);
     }
 

@@ -35,12 +35,23 @@ is_deeply [map { $_->rest(1) } @e[0 .. 2]], [('open') x 3], 'they wait';
 $pg->start;
 whole('stopped', @e);
 
-# ---- frozen: after a while white space goes out
+# ---- frozen: after a while white space goes out; one of nothing needs many pages
 @e = five();
+$db = $t->db;
+my $looks = $db->selectrow_array(q{SELECT pg_get_functiondef('tavus.looks'::regproc)});
+$db->do(q{CREATE OR REPLACE FUNCTION tavus.looks(source text, event_type text) RETURNS boolean
+    LANGUAGE sql VOLATILE AS 'SELECT pg_sleep(0.0005) IS NULL'});
+my $none = export($t, '?q=nothing+like+it&format=ndjson');
+wait_ok { $none->more(0.1); $none->head } 'of nothing: begun';
 $pg->freeze;
+is $none->body, '', 'of nothing: not a byte';
 is_deeply [map { $_->rest(4) } @e], [('open') x 5], 'frozen: they wait';
-wait_ok { $_->more(0.1) for @e; 5 == grep { $_->body =~ / +\z/ } @e } 'and say so', 30;
+wait_ok { $_->more(0.1) for @e, $none; 6 == grep { $_->body =~ / +\z/ } @e, $none }
+    'and say so', 30;
 $pg->thaw;
+$db->do($looks);
+is $none->rest, 'whole', 'of nothing: ends';
+like $none->body, qr/\A +\n\z/, 'in an empty line';
 whole('frozen', @e);
 like $_->body, qr/[^\n] +"?\r?\n/, 'where it means nothing' for @e[0, 1];
 
