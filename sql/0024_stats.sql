@@ -33,6 +33,10 @@ CREATE TABLE tavus.stats_money (
     PRIMARY KEY (dim, grain, at, key, currency)
 ) WITH (fillfactor = 50);
 
+-- for who forgets a name
+CREATE INDEX stats_utm ON tavus.stats (key) WHERE dim = 'utm_source';
+CREATE INDEX stats_money_utm ON tavus.stats_money (key) WHERE dim = 'utm_source';
+
 -- What of each thing is counted now, and where: to count it anew takes this away.
 CREATE TABLE tavus.stats_seen (
     what     text        COLLATE "C" NOT NULL,  -- c conversation, l lead, o order, s subscription, i invoice, v visit

@@ -239,10 +239,10 @@ BEGIN
 
     IF back THEN
         other := EXISTS (SELECT FROM tavus.events e
-                          WHERE e.conversation_id = c.id AND e.id > shown[1] LIMIT 1);
+                          WHERE e.conversation_id = c.id AND e.id > coalesce(shown[1], before_) LIMIT 1);
     ELSE
         other := EXISTS (SELECT FROM tavus.events e
-                          WHERE e.conversation_id = c.id AND e.id < shown[1] LIMIT 1);
+                          WHERE e.conversation_id = c.id AND e.id < coalesce(shown[1], after_) LIMIT 1);
     END IF;
 
     IF more AND num_nonnulls(before_, after_) = 0 THEN
@@ -274,10 +274,10 @@ BEGIN
     RETURN concat(',"events":[', array_to_string(rows_, ','),
                   '],"events_before":', coalesce('"' || CASE
                       WHEN CASE WHEN back THEN more ELSE other END
-                      THEN CASE WHEN back THEN edge ELSE shown[1] END END || '"', 'null'),
+                      THEN CASE WHEN back THEN edge ELSE coalesce(shown[1], after_) END END || '"', 'null'),
                   ',"events_after":', coalesce('"' || CASE
                       WHEN CASE WHEN back THEN other ELSE more END
-                      THEN CASE WHEN back THEN shown[1] ELSE edge END END || '"', 'null'),
+                      THEN CASE WHEN back THEN coalesce(shown[1], before_) ELSE edge END END || '"', 'null'),
                   ',"events_beyond":[' || beyond || ']');
 END
 $$;

@@ -5,7 +5,7 @@ GRANT USAGE ON SCHEMA tavus TO tavus_app, tavus_admin;
 
 REVOKE ALL ON ALL TABLES IN SCHEMA tavus FROM PUBLIC, tavus_app, tavus_admin;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA tavus FROM PUBLIC, tavus_app, tavus_admin;
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA tavus FROM PUBLIC, tavus_app, tavus_admin;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA tavus FROM PUBLIC, tavus_app, tavus_admin;
 
 GRANT EXECUTE ON FUNCTION
     tavus.schema_version(),

@@ -694,7 +694,7 @@ $$;
 -- ---- counting again
 
 -- Counts an hour again, by what is stored now; events that the cursor has not read yet are left to it.
-CREATE OR REPLACE FUNCTION tavus.stats_recount(hour timestamptz) RETURNS void
+CREATE OR REPLACE FUNCTION tavus.stats_recount(hour timestamptz, bite int DEFAULT 10000) RETURNS void
 LANGUAGE plpgsql
 SET search_path = pg_catalog, tavus, pg_temp
 SET enable_seqscan = off
@@ -705,6 +705,7 @@ DECLARE
     hi    uuid := tavus.uuid_floor(hour + interval '1 hour');
     day   timestamptz := tavus.stats_day(hour);
     all_  text[] := '{all,type,event_type,source,vertical,utm_source}';
+    last  uuid := lo;
     place tavus.cursors;
     r     record;
     ids   uuid[];
@@ -720,23 +721,33 @@ BEGIN
         RAISE 'nothing was counted yet' USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 
-    -- in one snapshot: what is stored, and what of it is still to be read
-    SELECT array_agg(e.id), array_agg(e.kind), array_agg(e.source), array_agg(e.event_type),
-           array_agg(CASE WHEN e.source IN ('browser', 'server') THEN tavus.body_jsonb(e.body) END)
-      INTO ids, kinds, froms, types, docs
-      FROM tavus.events e
-     WHERE e.id >= lo AND e.id < hi
-       AND e.id NOT IN (
-               SELECT i.id FROM tavus.log l CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY AS i (id, ord)
-                WHERE l.pos >= place.pos AND (l.pos > place.pos OR i.ord > place.ord));
+    LOOP
+        -- in one snapshot: what is stored, and what of it is still to be read
+        SELECT array_agg(t.id ORDER BY t.id), array_agg(t.kind ORDER BY t.id), array_agg(t.source ORDER BY t.id),
+               array_agg(t.event_type ORDER BY t.id), array_agg(t.doc ORDER BY t.id)
+          INTO ids, kinds, froms, types, docs
+          FROM (SELECT e.id, e.kind, e.source, e.event_type,
+                       CASE WHEN e.source IN ('browser', 'server') THEN tavus.body_jsonb(e.body) END AS doc
+                  FROM tavus.events e
+                 WHERE e.id >= lo AND e.id > last AND e.id < hi
+                   AND e.id NOT IN (
+                           SELECT i.id
+                             FROM tavus.log l CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY AS i (id, ord)
+                            WHERE l.pos >= place.pos AND (l.pos > place.pos OR i.ord > place.ord))
+                 ORDER BY e.id LIMIT bite) t;
 
-    SELECT * INTO r FROM tavus.stats_read(ids, kinds, froms, types, docs);
-    PERFORM tavus.stats_apply(r.visits);
+        EXIT WHEN ids IS NULL;
+        last := ids[cardinality(ids)];
+
+        SELECT * INTO r FROM tavus.stats_read(ids, kinds, froms, types, docs);
+        PERFORM tavus.stats_apply(r.visits);
+        facts := facts || r.facts;
+    END LOOP;
 
     DELETE FROM tavus.stats s WHERE s.dim = ANY (all_) AND s.grain = 'hour' AND s.at = hour;
     DELETE FROM tavus.stats_money s WHERE s.dim = ANY (all_) AND s.grain = 'hour' AND s.at = hour;
 
-    PERFORM tavus.stats_events(r.facts);
+    PERFORM tavus.stats_events(facts);
 
     SELECT array_agg(ROW(s.at, NULL, NULL, NULL, s.vertical, s.utm, 1, s.counts)::tavus.stats_fact) INTO facts
       FROM tavus.stats_seen s WHERE s.what = ANY ('{c,i,l,o,s,v}') AND s.at = hour;
@@ -794,6 +805,10 @@ BEGIN
     IF since IS NULL OR NOT EXISTS (SELECT FROM tavus.cursors c WHERE c.name = 'stats') THEN
         RAISE NOTICE 'nothing was counted yet';
         RETURN;
+
+    -- it will be read: twice were too often
+    ELSIF NOT (SELECT p.whole FROM tavus.log_past p) THEN
+        RAISE 'what was stored before the log is not in it yet' USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 
     -- things first, a day at a time

@@ -234,10 +234,13 @@ BEGIN
             RETURN '{"busy":true}';
         END IF;
 
+        -- of one there are hundreds of words
+        want := greatest(bite / 20, 1);
+
         SELECT array_agg(o.id), array_agg(o.created_id) INTO names, ids
           FROM (SELECT c.id, c.created_id FROM tavus.conversations c
                  WHERE c.created_id < bound AND c.created_id > coalesce(after::uuid, since)
-                 ORDER BY c.created_id LIMIT bite FOR UPDATE SKIP LOCKED) o;
+                 ORDER BY c.created_id LIMIT want FOR UPDATE SKIP LOCKED) o;
         looked := cardinality(ids);
         last := ids[looked];
 

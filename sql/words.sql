@@ -206,7 +206,11 @@ BEGIN
           FROM (SELECT (SELECT e.body FROM tavus.events e WHERE e.id = c.transcript_id) AS transcript,
                        (SELECT e.body FROM tavus.events e WHERE e.id = c.perception_id) AS perception) b,
                tavus.talk_text(b.transcript, b.perception) t;
-        CONTINUE WHEN told.said = '';
+
+        IF told.said = '' THEN
+            PERFORM tavus.talks_drop(ARRAY[c.id]) WHERE old.conversation_id IS NOT NULL;
+            CONTINUE;
+        END IF;
 
         ids := tavus.word_ids(tavus.words_of(tavus.word_fold(told.bare)));
 
@@ -331,22 +335,21 @@ SET enable_seqscan = off
 SET jit = off
 AS $$
 DECLARE
-    t    record;
-    less int[] := '{}';
-    gone int[] := '{}';
-    n    int := 0;
+    less int[];
+    gone int[];
+    n    int;
 BEGIN
-    FOR t IN DELETE FROM tavus.talks k WHERE k.conversation_id = ANY (calls)
-             RETURNING k.conversation_id, k.words
-    LOOP
-        less := less || tavus.word_counted(t.conversation_id, t.words);
-        gone := gone || t.words;
-        n := n + 1;
-    END LOOP;
+    WITH t AS (
+        DELETE FROM tavus.talks k WHERE k.conversation_id = ANY (calls) RETURNING k.conversation_id, k.words
+    )
+    SELECT (SELECT count(*) FROM t),
+           ARRAY(SELECT u.id FROM t, unnest(tavus.word_counted(t.conversation_id, t.words)) AS u (id)),
+           ARRAY(SELECT DISTINCT u.id FROM t, unnest(t.words) AS u (id) WHERE u.id > 0)
+      INTO n, less, gone;
 
     IF n > 0 THEN
         PERFORM tavus.word_count('{}', less);
-        PERFORM tavus.words_drop(ARRAY(SELECT DISTINCT u.id FROM unnest(gone) AS u (id) WHERE u.id > 0));
+        PERFORM tavus.words_drop(gone);
     END IF;
 
     RETURN n;

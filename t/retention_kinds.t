@@ -34,6 +34,9 @@ for my $days (5, 15, 25, 35, 45) {
 $db->do(q{INSERT INTO tavus.quarantine (digest, id, received_at, source, body, reason)
     SELECT sha256(e.id::text::bytea), e.id, now(), 'tavus', '', 'old'
       FROM tavus.events e WHERE event_type = 'system.shutdown'});
+$db->do(q{INSERT INTO tavus.stats_seen (what, id, at, vertical, utm, counts)
+    SELECT 'v', d, now() - d * interval '1 day', '', '', '{"visits":1}'
+      FROM unnest('{5,15}'::int[]) d});
 # what is not read on would be left for a week
 wait_ok { $db->selectrow_array(q{SELECT NOT tavus.log_unread(
     tavus.uuid_floor(now() - interval '1 day'))}) } 'read on', 30;
@@ -48,14 +51,17 @@ sub ages {
 }
 my $round = $db->selectrow_array('SELECT now()');
 $t->start;
-wait_ok { $db->selectrow_array(q{SELECT count(*) = 5 FROM tavus.retention
-    WHERE kind IN ('browser', 'contacts', 'transcripts', 'trail', 'quarantine')
+wait_ok { $db->selectrow_array(q{SELECT count(*) = 6 FROM tavus.retention WHERE kind
+    IN ('browser', 'contacts', 'transcripts', 'trail', 'quarantine', 'stats')
     AND done_at > ?}, undef, $round) } 'a round', 30;
 is ages('page_view'), '5', 'browsers: ten days';
 is ages('contact.submitted'), '5 15', 'what was written: twenty';
 is ages('application.transcription_ready'), '5 15 25', 'what was said: thirty';
 is ages('admin.viewed'), '5 15 25 35', 'the trail: forty';
 is ages('system.shutdown'), '5 15 25 35 45', 'all else stays';
+is $db->selectrow_array(q{SELECT string_agg(id, ' ') FROM tavus.stats_seen
+    WHERE what = 'v' AND counts = '{"visits":1}' AND length(id) < 3}), '5',
+    'whose visits were counted: as browsers';
 is $db->selectrow_array('SELECT count(*) FROM tavus.quarantine'), 1,
     'quarantine: the shortest';
 

@@ -73,7 +73,7 @@ static const ngx_tavus_clean_step_t
     { "alerts", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_EVENTS, 0 },
     { "orders", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_CONTACTS, 0 },
     { "purchases", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_EVENTS, 0 },
-    { "stats", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_EVENTS, 0 },
+    { "stats", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_BROWSER, 0 },
     { "line", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_EVENTS, 0 },
     { "budget", ngx_tavus_stmt_trim, NGX_TAVUS_KEEP_EVENTS, 0 }
 };

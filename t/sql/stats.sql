@@ -26,6 +26,17 @@ SELECT is((SELECT count(*) FROM tavus.stats_names WHERE dim = 'utm_source'), 200
 SELECT is((SELECT count(DISTINCT key) FROM tavus.stats WHERE dim = 'utm_source'), 201::bigint, 'and the others none');
 SELECT is(pg_temp.key('utm_source', 'other'), '100 100 0 0', 'but count');
 SELECT is(pg_temp.key('all', ''), '300 300 0 0', 'all of them');
+
+-- ---- counted again, in pages
+CREATE TEMP TABLE sums AS SELECT s.* FROM tavus.stats s;
+UPDATE tavus.stats SET events = events + 1;
+SELECT tavus.stats_recount(h.at, 7) FROM (SELECT DISTINCT s.at FROM tavus.stats s WHERE s.grain = 'hour') h \g /dev/null
+SELECT is((SELECT count(*) FROM ((TABLE sums EXCEPT TABLE tavus.stats) UNION ALL (TABLE tavus.stats EXCEPT TABLE sums)) d),
+          0::bigint, 'as before');
+UPDATE tavus.log_past SET whole = false;
+SELECT throws_ok('CALL tavus.stats_rebuild()', '55000', NULL, 'not before all that was stored is in the log');
+UPDATE tavus.log_past SET whole = true;
+
 UPDATE tavus.stats_names SET seen_on = seen_on - 40 WHERE name = 'word-1';
 SELECT pg_temp.rec(jsonb_build_array(pg_temp.page(301, 'fresh'))) \g /dev/null
 SELECT tavus.stats_roll(10000) \g /dev/null
@@ -62,6 +73,19 @@ SELECT is(pg_temp.key('utm_source', 'fresh'), '', 'a word of nobody else goes');
 SELECT is(pg_temp.key('vertical', 'legal'), (SELECT legal FROM was), 'what happened stays');
 SELECT is((SELECT count(*) FROM tavus.stats_seen WHERE utm = 'fresh'), 0::bigint, 'nothing is left of it');
 SELECT is(split_part(pg_temp.key('all', ''), ' ', 3), split_part((SELECT sums FROM was), ' ', 3), 'nor is a conversation less');
+
+CREATE FUNCTION pg_temp.plan(q text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE line text; plan text := '';
+BEGIN
+    SET LOCAL enable_seqscan = off;
+    FOR line IN EXECUTE 'EXPLAIN ' || q LOOP plan := plan || line; END LOOP;
+    SET LOCAL enable_seqscan = on;
+    RETURN plan;
+END
+$$;
+SELECT matches(pg_temp.plan($$SELECT FROM tavus.$$ || t || $$ WHERE dim = 'utm_source' AND key = ANY ('{a,b}'::text[])$$),
+               t || '_utm', 'by an index of its own: ' || t)
+  FROM unnest('{stats,stats_money}'::text[]) AS u (t);
 
 -- ---- what grows old
 UPDATE tavus.stats_seen SET at = at - interval '500 days' WHERE what = 'v';
