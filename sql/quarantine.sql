@@ -8,14 +8,16 @@
 --   if_fit     its JSON was not good: it is stored if it is by now, since all that reads events relies on that
 --
 -- and never: what was not verified when it came (not_a_webhook), what was sent with the token of another
--- conversation (foreign), what no column holds (too_long), what is there for a reason that is not known here.
+-- conversation (foreign), what no column holds (too_long), what is of a conversation whose id cannot be kept, so
+-- that no erasure would find it (never), what is there for a reason that is not known here.
 CREATE OR REPLACE FUNCTION tavus.quarantine_rule(source text, reason text) RETURNS text
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN source NOT IN ('tavus', 'standard', 'stripe') THEN 'not_a_webhook'
             WHEN reason = 'the token is another conversation''s' THEN 'foreign'
             WHEN reason = 'field too long' THEN 'too_long'
-            WHEN reason IN ('unfit_event_type', 'unfit_conversation_id')
-              OR starts_with(reason, 'refused by the database, SQLSTATE ') THEN 'as_it_is'
+            WHEN reason = 'unfit_conversation_id' THEN 'never'
+            WHEN reason = 'unfit_event_type' OR starts_with(reason, 'refused by the database, SQLSTATE ')
+            THEN 'as_it_is'
             WHEN reason = 'conflict' THEN 'beside'
             WHEN reason IN ('empty', 'unexpected_end', 'syntax', 'control_character', 'invalid_escape',
                             'invalid_utf8', 'too_deep', 'trailing_bytes', 'duplicate_name', 'nul_character',
@@ -58,7 +60,8 @@ AS $$
 $$;
 
 -- Stores what is in quarantine as an event, as if it came now, and takes it out: both or neither.  Whoever
--- calls has verified the row of that digest again, and read the two names in its body.  Answers
+-- calls has verified the row of that digest again, and read the two names in its body; but a copy that a repair
+-- fetched has those that it came with, as the body has no conversation.  Answers
 -- {"released","duplicate","id"}: what is stored already, or was erased, is not stored again.  NULL if it is not
 -- there any more, was changed, may not be released, or an erasure is about to take it.
 --
@@ -90,6 +93,15 @@ BEGIN
     END IF;
 
     id_ := q.id;
+
+    IF tavus.repaired(q.verification) <> '' THEN
+        event_type_ := coalesce(q.event_type, event_type_);
+        conversation_id_ := coalesce(q.conversation_id, conversation_id_);
+
+        IF q.source = 'tavus' AND conversation_id_ IS NULL THEN
+            RETURN NULL;
+        END IF;
+    END IF;
 
     IF EXISTS (SELECT FROM tavus.events e
                 WHERE e.id = id_ AND NOT (e.source = q.source AND tavus.same_event(q.source, e.body, q.body)))

@@ -103,9 +103,13 @@ subtest 'a name that is unfit' => sub {
 
 subtest 'a conversation that is unfit' => sub {
     my $id = caught(tavus_event('x.call', 'c' x 201));
-    my $res = release($id);
-    is $res->code, 200;
-    is events(q{event_type = 'x.call' AND conversation_id IS NULL}), 1, 'has none';
+    for my $reason ('unfit_conversation_id', 'refused by the database, SQLSTATE 22P05') {
+        $db->do('UPDATE tavus.quarantine SET reason = ? WHERE seq = ?', {}, $reason, $id);
+        my $res = release($id, {unproven => true});
+        is_deeply [$res->code, $res->json->{code}], [409, 'never'],
+            "no erasure would find it: $reason";
+    }
+    is events(q{event_type = 'x.call'}), 0, 'it stays';
     done_testing;
 };
 

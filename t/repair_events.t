@@ -83,6 +83,27 @@ is_deeply $db->selectcol_arrayref('SELECT reason FROM tavus.quarantine'),
 is_deeply [grep { /^$lost[0]{conversation_id}/ } events($t)->@*],
     [grep { /^$lost[0]{conversation_id}/ } @$before];
 
+# the other way round: the copy is the conflict, and is released into its conversation
+@lost = talk($t, lost => 1);
+($id, $token) = ($lost[0]{conversation_id}, $box->token);
+($other) = grep { $_->{event_type} eq 'application.transcription_ready' } @lost;
+$other = decode_json(encode_json($other));
+$other->{properties}{transcript} = [{role => 'user', content => 'other'}];
+is $t->webhook(encode_json($other), token => $token)->code, 200;
+due($t);
+my $kept;
+wait_ok { ($kept) = $db->selectrow_array(q{SELECT seq FROM tavus.quarantine WHERE
+    verification = '{"method":"repair"}' AND conversation_id = ?}, {}, $id) } 'a copy is kept', 30;
+my %json = ($t->admin_headers->%*, 'Content-Type' => 'application/json');
+my $res = $t->post("/api/admin/quarantine/$kept/release", '{"unproven":true}', {%json});
+is_deeply [$res->code, $res->json->{released}], [200, true], 'which is released'
+    or diag $res->body;
+is_deeply [$db->selectrow_array('SELECT event_type, conversation_id FROM tavus.events
+    WHERE id = ?', {}, $res->json->{id})], [$other->{event_type}, $id], 'as what it is';
+like $t->request(DELETE => "/api/admin/conversations/$id", undef, {%json})->code, qr/^20[02]\z/;
+wait_ok { !$db->selectrow_array('SELECT count(*) FROM tavus.events WHERE id = ?', {},
+    $res->json->{id}) } 'and is erased with it';
+
 # and off
 $t->configure(http => {tavus_repair => 'off'})->reload(drained => 1);
 @lost = talk($t, lost => 1);

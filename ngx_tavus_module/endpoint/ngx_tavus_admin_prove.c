@@ -115,6 +115,10 @@ static ngx_tavus_prove_rule_t  ngx_tavus_prove_rules[] = {
     { ngx_string("too_long"),
       "One of its names is longer than the database takes." },
 
+    { ngx_string("never"),
+      "Whose conversation it is cannot be kept with it, so that no erasure "
+      "would find it." },
+
     { ngx_string("too_old"),
       "Events of its month are not kept any more." },
 
@@ -537,7 +541,7 @@ ngx_tavus_prove_send(ngx_http_request_t *r, PGresult *res,
                                  : cJSON_CreateNull());
 
     (void) cJSON_AddItemToObject(json, "agrees",
-                                 proof->webhook
+                                 proof->webhook && !proof->copy
                                  ? cJSON_CreateBool(proof->agrees)
                                  : cJSON_CreateNull());
 
@@ -555,8 +559,10 @@ static ngx_int_t
 ngx_tavus_prove_refuse(ngx_http_request_t *r, ngx_tavus_prove_t *p,
     PGresult *res, ngx_tavus_proof_t *proof)
 {
-    ngx_str_t                rule, reason, bound;
+    ngx_str_t                rule, reason, bound, conversation;
     ngx_tavus_prove_rule_t  *known;
+
+    static ngx_str_t  unfit = ngx_string("unfit_conversation_id");
 
     ngx_tavus_prove_column(res, ngx_tavus_prove_rule, &rule);
     ngx_tavus_prove_column(res, ngx_tavus_prove_bound, &bound);
@@ -568,6 +574,19 @@ ngx_tavus_prove_refuse(ngx_http_request_t *r, ngx_tavus_prove_t *p,
                != 0))
     {
         ngx_str_set(&rule, "foreign");
+    }
+
+    ngx_tavus_prove_column(res, ngx_tavus_prove_conversation, &conversation);
+
+    /* whatever it is there for, somebody's words are not stored as nobody's */
+
+    if (proof->copy ? proof->tavus && conversation.len == 0
+                    : proof->event.reason.len == unfit.len
+                      && ngx_strncmp(proof->event.reason.data, unfit.data,
+                                     unfit.len)
+                         == 0)
+    {
+        ngx_str_set(&rule, "never");
     }
 
     for (known = ngx_tavus_prove_rules; known->rule.len; known++) {
@@ -582,7 +601,9 @@ ngx_tavus_prove_refuse(ngx_http_request_t *r, ngx_tavus_prove_t *p,
     if (proof->result == NGX_TAVUS_DISPROVEN) {
         return ngx_tavus_prove_conflict(r, "not_verified",
                                         "Its bytes are not those that were "
-                                        "verified when it came.",
+                                        "verified when it came, or the "
+                                        "secret was replaced under the same "
+                                        "id.",
                                         proof->reason);
     }
 

@@ -189,6 +189,7 @@ ngx_tavus_webhook_prove(ngx_http_request_t *r, ngx_tavus_stored_t *stored,
     ngx_tavus_webhook_read(r->pool, &w, &proof->event);
 
     proof->webhook = 1;
+    proof->tavus = (scheme == NGX_TAVUS_SCHEME_TAVUS);
     proof->agrees = ngx_tavus_proof_same(&proof->event.event_type,
                                          &stored->event_type)
                     && ngx_tavus_proof_same(&proof->event.conversation_id,
@@ -203,6 +204,7 @@ ngx_tavus_webhook_prove(ngx_http_request_t *r, ngx_tavus_stored_t *stored,
         return;
     }
 
+    proof->copy = (ngx_strcmp(proof->method, "repair") == 0);
     proof->reason = ngx_tavus_proof_missing(&w, proof, values);
 
     if (proof->reason == NULL) {
@@ -298,7 +300,7 @@ ngx_tavus_proof_missing(ngx_tavus_webhook_t *w, ngx_tavus_proof_t *proof,
 {
     w->method = proof->method;
 
-    if (ngx_strcmp(w->method, "repair") == 0) {
+    if (proof->copy) {
         return "repaired";
     }
 

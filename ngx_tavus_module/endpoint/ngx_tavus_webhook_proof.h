@@ -46,6 +46,8 @@ typedef struct {
     ngx_tavus_event_t    event;     /* as ngx_tavus_webhook_read() has it */
     unsigned             webhook:1; /* the two next are set */
     unsigned             agrees:1;  /* the row is of what the body says */
+    unsigned             tavus:1;   /* its source */
+    unsigned             copy:1;    /* of the sender's API, without envelope */
 } ngx_tavus_proof_t;
 
 

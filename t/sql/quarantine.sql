@@ -1,13 +1,13 @@
 -- What may be released from the quarantine, and how it becomes an event: once, beside what is stored, never what
 -- an erasure is about to take.
 \ir setup.sql
-SELECT plan(33);
+SELECT plan(36);
 
 -- ---- the rule, for each reason that there is
 SELECT is(tavus.quarantine_rule(r.source, r.reason), r.rule, concat(r.source, ': ', r.reason))
   FROM (VALUES ('tavus', 'unfit_event_type', 'as_it_is'),
                ('stripe', 'unfit_event_type', 'as_it_is'),
-               ('tavus', 'unfit_conversation_id', 'as_it_is'),
+               ('tavus', 'unfit_conversation_id', 'never'),
                ('standard', 'refused by the database, SQLSTATE 22P05', 'as_it_is'),
                ('tavus', 'conflict', 'beside'),
                ('tavus', 'syntax', 'if_fit'),
@@ -61,6 +61,16 @@ CREATE TEMP TABLE r AS SELECT pg_temp.release((SELECT seq FROM b), 'system.shutd
 SELECT ok((SELECT (j ->> 'id')::uuid <> pg_temp.id(10) AND (j ->> 'released')::boolean FROM r), 'beside it');
 SELECT is(pg_temp.stored('qb'), 'system.shutdown {"properties":{"r":1}}, system.shutdown {"properties":{"r":2}}',
           'both are there');
+
+-- ---- what a repair fetched has no conversation in it
+SELECT is(pg_temp.release(pg_temp.caught('[{"i":10,"t":"system.shutdown","c":"qb","v":"{\"method\":\"repair\"}",
+                                            "b":"{\"properties\":{\"r\":3}}"}]'), 'unknown', NULL) ->> 'released', 'true',
+          'a copy of a repair');
+SELECT is(pg_temp.stored('qb'), 'system.shutdown {"properties":{"r":1}}, system.shutdown {"properties":{"r":2}}, '
+                                'system.shutdown {"properties":{"r":3}}', 'is of its conversation');
+SELECT is(pg_temp.release(pg_temp.caught('[{"i":11,"v":"{\"method\":\"repair\"}",
+                                            "r":"refused by the database, SQLSTATE 22P05"}]'), 'unknown', NULL), NULL,
+          'without one it stays');
 
 -- ---- the nonce of its token is bound
 CREATE TEMP TABLE n AS SELECT pg_temp.caught('[{"i":20,"t":"unknown","c":"qn","n":"00000000000000000000000000000027",
