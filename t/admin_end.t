@@ -8,7 +8,7 @@
 
 use lib 't/lib';
 use Tavus::Test;
-use Mojo::JSON qw(decode_json true);
+use Mojo::JSON qw(decode_json false true);
 
 my $t = Tavus::Test->new(http => {tavus_api_timeout => '1s'})->start;
 my ($box, $db) = ($t->sandbox, $t->db);
@@ -215,6 +215,20 @@ is_deeply [$answer->{status}, decode_json $answer->{body}],
     [200, {status => 'ended'}], 'which answers';
 is_deeply [map { [@$_[0, 1]] } trail()],
     [['end_asked', 'asked'], ['ended', 'done']], 'once all is on record';
+
+# ---- an end that is nowhere recorded is none that is told of
+$db->do($_) for q{CREATE FUNCTION tavus.picky() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN RAISE 'no' USING ERRCODE = '22P02'; END $$},
+    q{CREATE TRIGGER picky BEFORE INSERT ON tavus.events FOR EACH ROW
+        WHEN (NEW.event_type = 'conversation.ended') EXECUTE FUNCTION tavus.picky()};
+is $t->webhook(tavus_event('system.replica_joined', 'f-untold'))->code, 200;
+$box->fault(path => '/v2/conversations/f-untold/end', times => 2,
+    status(400, {error => 'Conversation has already ended'})->%*);
+my $untold = end('f-untold');
+is_deeply [$untold->code, $untold->json->@{qw(code outcome recorded)}],
+    [502, 'outcome_unknown', 'unknown', false], 'refused by the database' or diag $untold->to_string;
+$db->do('DROP TRIGGER picky ON tavus.events');
+ended_ok(end('f-untold'), 'asked again');
 
 # ---- without a database nobody knows what there is
 $t->pg->stop;

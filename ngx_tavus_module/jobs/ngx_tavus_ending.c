@@ -32,6 +32,12 @@ static void ngx_tavus_ending_untold(ngx_tavus_ending_t *e, const char *what);
 static void ngx_tavus_ending_settle(ngx_tavus_ending_t *e);
 
 
+static const ngx_tavus_ending_fault_t  ngx_tavus_ending_unrecorded = {
+    "outcome_unknown", "Tavus has ended it, but that could not be recorded.",
+    "unknown"
+};
+
+
 static const ngx_tavus_ending_fault_t  ngx_tavus_ending_unreachable = {
     "upstream_error", "Tavus could not be reached; nothing was ended.",
     "failed"
@@ -348,6 +354,8 @@ ngx_tavus_ending_untold(ngx_tavus_ending_t *e, const char *what)
                   "end of conversation \"%V\" by \"%V\" is not recorded "
                   "in %s: %s", &e->id, &e->who.user, what,
                   e->fault ? e->fault->outcome : "done");
+
+    e->untold = 1;
 }
 
 
@@ -356,6 +364,13 @@ ngx_tavus_ending_settle(ngx_tavus_ending_t *e)
 {
     if (--e->waits) {
         return;
+    }
+
+    /* an end is told of when it will be known */
+
+    if (e->untold && e->fault == NULL) {
+        e->recorded = 0;
+        e->fault = &ngx_tavus_ending_unrecorded;
     }
 
     if (e->handler) {

@@ -64,6 +64,7 @@ struct ngx_tavus_ending_s {
     /* its own */
     ngx_uint_t               waits;     /* events that are under way */
 
+    unsigned                 untold:1;  /* of the event, or on the trail */
     unsigned                 bound:1;   /* the nonce is the conversation's */
 };
 
