@@ -7,6 +7,7 @@
 
 #include "ngx_tavus_conf.h"
 #include "endpoint/ngx_tavus_admin.h"
+#include "endpoint/ngx_tavus_admin_hide.h"
 #include "endpoint/ngx_tavus_checkout.h"
 #include "endpoint/ngx_tavus_contact.h"
 #include "endpoint/ngx_tavus_conversation.h"
@@ -272,7 +273,7 @@ static ngx_http_output_header_filter_pt  ngx_http_next_header_filter;
 
 /*
  * A callback token leaves the request line and the arguments before
- * anything of this request is logged.
+ * anything of this request is logged; whom an admin asks for, the line.
  */
 
 static ngx_int_t
@@ -280,7 +281,15 @@ ngx_tavus_post_read_handler(ngx_http_request_t *r)
 {
     ngx_tavus_ctx_t  *ctx;
 
-    if (r != r->main || r->args.len < sizeof("token=") - 1
+    if (r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_tavus_admin_hide_early(r) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (r->args.len < sizeof("token=") - 1
         || ngx_strlcasestrn(r->args.data, r->args.data + r->args.len,
                             (u_char *) "token=", 6 - 1)
            == NULL)
@@ -297,7 +306,7 @@ ngx_tavus_post_read_handler(ngx_http_request_t *r)
 }
 
 
-/* of a request that nginx refused before its first phase */
+/* nginx may have refused it before its first phase */
 
 static ngx_int_t
 ngx_tavus_log_handler(ngx_http_request_t *r)
@@ -305,6 +314,8 @@ ngx_tavus_log_handler(ngx_http_request_t *r)
     if (ngx_tavus_find_ctx(r) == NULL) {
         (void) ngx_tavus_post_read_handler(r);
     }
+
+    (void) ngx_tavus_admin_hide_late(r);
 
     return NGX_OK;
 }
@@ -327,6 +338,12 @@ ngx_tavus_preaccess_handler(ngx_http_request_t *r)
 
     if (r != r->main) {
         return ngx_tavus_subrequest(r, lcf->endpoint);
+    }
+
+    if (lcf->endpoint && lcf->endpoint->handler == ngx_tavus_admin_handler
+        && ngx_tavus_admin_hide(r) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     ctx = ngx_tavus_get_ctx(r);

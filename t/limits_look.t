@@ -22,18 +22,20 @@ my $t = Tavus::Test->new(sandbox => 0, workers => 2, http => {
             'all zone=all:64k rate=1r/h capacity=100',
             '$arg_a zone=small:64k rate=1r/h capacity=2',
         ]},
-    http_extra => 'log_format seen "$request $args $request_uri"; keepalive_requests 1000000;',
+    http_extra => 'log_format seen "$request $args $request_uri $uri"; keepalive_requests 1000000;',
     server => 'set_real_ip_from 127.0.0.1; real_ip_header X-Forwarded-For; '
         . 'access_log %%DIR%%/seen.log seen;',
     locations => {
         '= /api/tavus/create-conversation' => undef,
         map({ ("= /$_" => "tavus_limit zone=$_; empty_gif;") }
             qw(plain wide text arg all small)),
+        '= /other' => 'return 200 $args;',
         '= /dry' => 'tavus_limit zone=plain dry_run; empty_gif;',
         '= /body' => 'tavus_limit zone=body; tavus_contact;',
     })->start;
 wait_ok { $t->get('/healthz')->code == 200 } 'ready';
 
+my %json = ($t->admin_headers->%*, 'Content-Type' => 'application/json');
 sub spend ($path, $from = '127.0.0.1', $times = 1) {
     return join ' ', map { $t->get($path, {'X-Forwarded-For' => $from})->code } 1 .. $times;
 }
@@ -204,6 +206,29 @@ subtest 'what remains of a key' => sub {
     unlike encode_json(\@told), qr/ada|192\.0\.2\./, 'and no key';
     wait_ok { (slurp($t->dir . '/seen.log') // '') =~ /k%65y=\*/ } 'logged';
     unlike slurp($t->dir . '/seen.log'), qr/secret/, 'in no access log';
+
+    # who is refused before it is looked at
+    my $from = '203.0.113.77';
+    for my $path ('limits?key=KEY', 'leads?k%65y=x&%71=KEY', 'leads?email=KEY', 'visitors/KEY',
+        './v%69sitors/KEY?kind=user', 'visitors/KEY?kind=user&q=KEY')
+    {
+        my $url = "/api/admin/$path" =~ s/KEY/ada.secret.key/gr;
+        my %wrong = (Authorization => 'Basic eDp5', 'X-Forwarded-For' => $from);
+        wait_ok { $t->get($url, {%wrong})->code == 429 } "too many: $path";
+        is reset_it($from, 'tavus_admin_logins')->{tavus_admin_logins}, true;
+        is $t->get($url, {%wrong})->code, 401, 'a wrong password';
+        is $t->get($url)->code, 401, 'none';
+        is $t->request(DELETE => $url, undef, {%json, Origin => 'https://evil.example'})->code, 403,
+            'a foreign origin' if $path =~ /^(?:limits|visitors.KEY\z)/;
+        is $t->request(DELETE => $url, 'x' x 2_000_000, {%json})->code, 413, 'too much';
+        ok $t->admin($url)->code =~ /^(?:200|40[04])\z/, 'let in';
+    }
+    wait_ok { (slurp($t->dir . '/seen.log') // '') =~ m{visitors/\*+\?kind=user&q=\*} } 'logged';
+    unlike slurp($t->dir . '/seen.log'), qr/secret/, 'in no access log';
+    unlike $t->error_log, qr/secret/, 'nor in the error log';
+    like $t->error_log, qr{wrong user or password.*limits\?key=\*}, 'which has all else';
+    is $t->get('/other?q=kept')->body, 'q=kept', 'of others nothing is hidden';
+
     my $node = ask(GET => '?key=x')->json->{node};
     ok $node, 'of a node';
     wait_ok { $t->db->selectrow_array('SELECT 1 FROM tavus.nodes WHERE name = ?', {}, $node) }

@@ -52,7 +52,6 @@ typedef struct {
 
 static ngx_uint_t ngx_tavus_erase_path(ngx_str_t *path,
     ngx_tavus_erase_path_t *what);
-static void ngx_tavus_erase_hide(ngx_str_t *line);
 static void ngx_tavus_erase_body(ngx_http_request_t *r, ngx_str_t *body);
 static ngx_int_t ngx_tavus_erase_values(ngx_http_request_t *r,
     ngx_tavus_erase_t *e, ngx_tavus_erase_path_t *what, ngx_int_t *sent);
@@ -80,7 +79,6 @@ static ngx_int_t ngx_tavus_erase_unavailable(ngx_http_request_t *r);
 ngx_int_t
 ngx_tavus_admin_erase(ngx_http_request_t *r, ngx_str_t *path)
 {
-    u_char                  *p;
     ngx_int_t                rc;
     ngx_tavus_erase_path_t  *what;
 
@@ -91,25 +89,6 @@ ngx_tavus_admin_erase(ngx_http_request_t *r, ngx_str_t *path)
 
     if (!ngx_tavus_erase_path(path, what)) {
         return NGX_DECLINED;
-    }
-
-    if (what->visitor) {
-
-        /* the path may be a part of what is hidden */
-
-        p = ngx_pnalloc(r->pool, path->len + 1);
-        if (p == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        *ngx_cpymem(p, path->data, path->len) = '\0';
-
-        what->key.data = p + (what->key.data - path->data);
-        path->data = p;
-
-        ngx_tavus_erase_hide(&r->request_line);
-        ngx_tavus_erase_hide(&r->unparsed_uri);
-        ngx_tavus_erase_hide(&r->uri);
     }
 
     if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
@@ -150,27 +129,6 @@ ngx_tavus_erase_path(ngx_str_t *path, ngx_tavus_erase_path_t *what)
     }
 
     return 0;
-}
-
-
-static void
-ngx_tavus_erase_hide(ngx_str_t *line)
-{
-    u_char  *p, *last;
-
-    static ngx_str_t  name = ngx_string("/visitors/");
-
-    p = ngx_strlcasestrn(line->data, line->data + line->len, name.data,
-                         name.len - 1);
-    if (p == NULL) {
-        return;
-    }
-
-    last = line->data + line->len;
-
-    for (p += name.len; p < last && *p != ' ' && *p != '?'; p++) {
-        *p = '*';
-    }
 }
 
 

@@ -25,15 +25,11 @@
 
 
 typedef struct {
-    ngx_str_t                args;      /* before they were hidden */
     ngx_str_t                key;       /* as it was asked for, with a NUL */
     ngx_tavus_limit_zone_t  *zone;      /* NULL: all */
 } ngx_tavus_limits_t;
 
 
-static ngx_int_t ngx_tavus_limits_hide(ngx_http_request_t *r,
-    ngx_tavus_limits_t *l);
-static void ngx_tavus_limits_mask(ngx_str_t *line, ngx_uint_t begun);
 static ngx_int_t ngx_tavus_limits_read(ngx_http_request_t *r,
     ngx_tavus_limits_t *l, ngx_int_t *sent);
 static ngx_int_t ngx_tavus_limits_key(ngx_http_request_t *r,
@@ -63,7 +59,7 @@ ngx_tavus_admin_limits(ngx_http_request_t *r, ngx_str_t *path)
 
     l = ngx_pcalloc(r->pool, sizeof(ngx_tavus_limits_t));
 
-    if (l == NULL || ngx_tavus_limits_hide(r, l) != NGX_OK) {
+    if (l == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -90,64 +86,6 @@ ngx_tavus_admin_limits(ngx_http_request_t *r, ngx_str_t *path)
 }
 
 
-/* a key may be an address, a name, a cookie: it is for no log */
-
-static ngx_int_t
-ngx_tavus_limits_hide(ngx_http_request_t *r, ngx_tavus_limits_t *l)
-{
-    l->args.len = r->args.len;
-    l->args.data = ngx_pstrdup(r->pool, &r->args);
-
-    if (r->args.len && l->args.data == NULL) {
-        return NGX_ERROR;
-    }
-
-    ngx_tavus_limits_mask(&r->request_line, 0);
-    ngx_tavus_limits_mask(&r->unparsed_uri, 0);
-    ngx_tavus_limits_mask(&r->args, 1);
-
-    return NGX_OK;
-}
-
-
-/* of all arguments but the zone's, as a name can be written in many ways */
-
-static void
-ngx_tavus_limits_mask(ngx_str_t *line, ngx_uint_t begun)
-{
-    u_char      *p, *last, *name;
-    ngx_uint_t   hide;
-
-    p = line->data;
-    last = p + line->len;
-    hide = 0;
-
-    if (!begun) {
-        p = ngx_strlchr(p, last, '?');
-
-        if (p == NULL) {
-            return;
-        }
-
-        p++;
-    }
-
-    for (name = p; p < last && *p != ' '; p++) {
-
-        if (*p == '&') {
-            name = p + 1;
-            hide = 0;
-
-        } else if (*p == '=' && !hide) {
-            hide = !(p - name == 4 && ngx_strncmp(name, "zone", 4) == 0);
-
-        } else if (hide) {
-            *p = '*';
-        }
-    }
-}
-
-
 /* NGX_OK; NGX_DECLINED if a problem was sent, *sent is what came of it */
 
 static ngx_int_t
@@ -155,8 +93,7 @@ ngx_tavus_limits_read(ngx_http_request_t *r, ngx_tavus_limits_t *l,
     ngx_int_t *sent)
 {
     u_char                        buf[16];
-    ngx_int_t                     rc;
-    ngx_str_t                     hidden, key;
+    ngx_str_t                     key;
     ngx_uint_t                    i;
     tavus_query_arg_t             table[2];
     ngx_tavus_limit_zone_t      **zones;
@@ -169,14 +106,7 @@ ngx_tavus_limits_read(ngx_http_request_t *r, ngx_tavus_limits_t *l,
     table[1].name = "zone";
     table[1].max = NGX_TAVUS_LIMITS_ZONE;
 
-    hidden = r->args;
-    r->args = l->args;
-
-    rc = ngx_tavus_args_read(r, r->pool, table, 2, sent);
-
-    r->args = hidden;
-
-    if (rc != NGX_OK) {
+    if (ngx_tavus_args_read(r, r->pool, table, 2, sent) != NGX_OK) {
         return NGX_DECLINED;
     }
 

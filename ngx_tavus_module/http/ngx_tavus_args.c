@@ -6,6 +6,7 @@
 
 
 #include "http/ngx_tavus_args.h"
+#include "http/ngx_tavus_ctx.h"
 #include "http/ngx_tavus_problem.h"
 
 
@@ -19,10 +20,23 @@ ngx_tavus_args_read(ngx_http_request_t *r, ngx_pool_t *pool,
 {
     char                  *buf;
     size_t                 bad_len;
+    ngx_str_t              args;
     const char            *bad, *code, *detail;
+    ngx_tavus_ctx_t       *ctx;
     tavus_query_status_t   status;
 
-    buf = ngx_pnalloc(pool, r->args.len + 1);
+    args = r->args;
+    ctx = ngx_tavus_find_ctx(r);
+
+    /* what is hidden from logs */
+
+    if (ctx && args.len && ctx->hidden.len == args.len
+        && ngx_memcmp(ctx->hidden.data, args.data, args.len) == 0)
+    {
+        args = ctx->args;
+    }
+
+    buf = ngx_pnalloc(pool, args.len + 1);
     if (buf == NULL) {
         *sent = NGX_HTTP_INTERNAL_SERVER_ERROR;
         return NGX_DECLINED;
@@ -31,7 +45,7 @@ ngx_tavus_args_read(ngx_http_request_t *r, ngx_pool_t *pool,
     bad = NULL;
     bad_len = 0;
 
-    status = tavus_query_parse((char *) r->args.data, r->args.len, table, n,
+    status = tavus_query_parse((char *) args.data, args.len, table, n,
                                buf, &bad, &bad_len);
 
     code = "invalid_parameter";

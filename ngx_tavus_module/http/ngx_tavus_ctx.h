@@ -50,6 +50,10 @@ typedef struct {
     ngx_int_t                     (*judge_body)(ngx_http_request_t *r,
                                                 size_t len);
 
+    /* of endpoint/ngx_tavus_admin_hide.c */
+    ngx_str_t                       args;       /* as they were sent */
+    ngx_str_t                       hidden;     /* as r->args has them */
+
     ngx_tavus_problem_t             problem;
 
     ngx_str_t                       user;       /* in UTF-8 */
@@ -68,6 +72,9 @@ typedef struct {
 
     unsigned                        guarded:1;
     unsigned                        cors:1;     /* origins are judged */
+    unsigned                        hides:1;    /* parts of it from logs */
+    unsigned                        hides_path:1;
+    unsigned                        hides_limits:1;
 } ngx_tavus_ctx_t;
 
 
