@@ -643,7 +643,10 @@ BEGIN
                           WHERE k.id = r.conversation_id OFFSET 0) c ON true;
 
     IF doubt THEN
-        SELECT x.gone, x.bodies INTO gone, bodies
+        SELECT x.gone, x.bodies,
+               ARRAY(SELECT CASE WHEN b.body IS NOT DISTINCT FROM record.bodies[b.o] THEN verifications[b.o] END
+                       FROM unnest(x.bodies) WITH ORDINALITY AS b (body, o) ORDER BY b.o)
+          INTO gone, bodies, verifications
           FROM tavus.record_erased(ids, sources, event_types, conversation_ids, nonces, bodies) x;
 
         IF gone <> '{}' THEN

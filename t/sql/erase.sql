@@ -131,6 +131,16 @@ SELECT is(pg_temp.rec(jsonb_build_array(jsonb_build_object('id', overlay(gen_ran
     't', 'contact.submitted', 's', 'browser', 'b', '{"name":"Ada again","email":"ada@example.org","message":"Hi"}'))),
     's', 'who writes again is welcome');
 
+SELECT is(pg_temp.rec(jsonb_build_array(
+    pg_temp.at_('customer.updated', 910, 'stripe', '{"id":"evt_ada","type":"customer.updated","data":{"object":
+        {"object":"customer","id":"cus_ada","name":"Ada","email":"ada@example.org"}}}') || '{"v":"{\"signature\":1}"}',
+    pg_temp.at_('customer.updated', 911, 'stripe', '{"id":"evt_zoe","type":"customer.updated","data":{"object":
+        {"object":"customer","id":"cus_zoe","name":"Zoe","email":"zoe@example.org"}}}') || '{"v":"{\"signature\":2}"}')),
+    'ss', 'what Stripe tells late');
+SELECT is((SELECT array_agg(concat(e.verification, ' ', convert_from(e.body, 'UTF8')::jsonb ->> 'erased') ORDER BY e.id)
+             FROM tavus.events e WHERE e.event_type = 'customer.updated'), '{" true","{\"signature\":2} "}',
+    'is cut, and without a proof that it is not any more');
+
 -- what nobody knew of
 SELECT is((SELECT pg_temp.run(tavus.erase_visitor('session-eve', NULL, 'session')) ->> 'state'), 'done', 'nothing is known of them');
 SELECT is(pg_temp.rec(jsonb_build_array(
