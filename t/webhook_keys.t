@@ -65,6 +65,11 @@ subtest 'rotated' => sub {
     is verified($body, sign_header($SECRET[1], $body),
         token => sign_token($SECRET[0], id => 'key0')),
         'token+signature key1';
+    for ([0, 1], [1, 0]) {
+        $body = sign_in_body($SECRET[$_->[0]], event());
+        is verified($body, sign_header($SECRET[$_->[1]], $body)),
+            "signature key$_->[1]", 'in the body as well: of the header, as is kept';
+    }
     done_testing;
 };
 

@@ -281,6 +281,7 @@ ngx_tavus_webhook_parse(ngx_tavus_webhook_t *w)
 static tavus_verify_t
 ngx_tavus_webhook_verify_parsed(ngx_tavus_webhook_t *w)
 {
+    size_t                key;
     ngx_uint_t            signature;
     tavus_verify_t        result;
     tavus_json_member_t  *member;
@@ -300,6 +301,7 @@ ngx_tavus_webhook_verify_parsed(ngx_tavus_webhook_t *w)
         }
 
     } else if (member->count) {
+        key = w->key;
         result = ngx_tavus_webhook_verify_member(w->keys, w, member);
 
         if (result != TAVUS_VERIFY_OK) {
@@ -307,6 +309,12 @@ ngx_tavus_webhook_verify_parsed(ngx_tavus_webhook_t *w)
         }
 
         w->member = 1;
+
+        /* the record has the header's signature, and so its key */
+
+        if (w->header) {
+            w->key = key;
+        }
     }
 
     signature = w->header || w->member;
