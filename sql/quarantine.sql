@@ -95,7 +95,7 @@ BEGIN
     id_ := q.id;
 
     IF tavus.repaired(q.verification) <> '' THEN
-        event_type_ := coalesce(q.event_type, event_type_);
+        event_type_ := coalesce(nullif(q.event_type, ''), event_type_);
         conversation_id_ := coalesce(q.conversation_id, conversation_id_);
 
         IF q.source = 'tavus' AND conversation_id_ IS NULL THEN

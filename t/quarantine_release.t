@@ -210,6 +210,22 @@ subtest 'the token of another conversation' => sub {
     $id = caught(long_type($call), token => $token);
     is release($id)->json->{released}, true, 'its own';
 
+    # kept without its names, as the database refused even them; then somebody has its token
+    $token = sign_token($secret);
+    $db->do($_) for q{CREATE FUNCTION tavus.picky() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN RAISE 'no' USING ERRCODE = '22P02'; END $$},
+        map { "CREATE TRIGGER picky BEFORE INSERT ON tavus.$_ FOR EACH ROW
+            WHEN (NEW.event_type = 'x.picky') EXECUTE FUNCTION tavus.picky()" }
+            qw(events quarantine);
+    $id = caught(tavus_event('x.picky', 'c-foreign'), token => $token);
+    $db->do("DROP TRIGGER picky ON tavus.$_") for qw(events quarantine);
+    is_deeply [$db->selectrow_array(q{SELECT event_type, conversation_id,
+        verification::json ->> 'method' FROM tavus.quarantine WHERE seq = ?}, {}, $id)],
+        ['', undef, 'token'], 'with its proof';
+    is $t->webhook(tavus_event('x.y', 'c-owner'), token => $token)->code, 200;
+    is_deeply [release($id, {unproven => true})->json->{code}], ['foreign'],
+        'by which it is judged';
+
     # nobody's yet: the first one has it
     $token = sign_token($secret);
     $id = caught(long_type('c-first'), token => $token);

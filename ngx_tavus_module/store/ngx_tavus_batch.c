@@ -496,12 +496,13 @@ ngx_tavus_batch_split(const char *state)
 
     if (row->event.reason.len) {
 
-        /* not even that: its names may be what is unfit */
+        /*
+         * Not even that: its names may be what is unfit.  By its proof and
+         * its nonce it is judged when it is released.
+         */
 
         row->event.event_type.len = 0;
         row->event.conversation_id.len = 0;
-        row->event.verification.len = 0;
-        row->event.bound = 0;
         row->event.floating = 0;
         row->stripped = 1;
 
