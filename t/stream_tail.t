@@ -92,8 +92,12 @@ my @told = map { $_->{data}{data} } $looks->events;
 is_deeply $told[-1]{object}, {q => \1, source => 'tavus'},
     'what is looked for is not told';
 is $told[-1]{route}, 'events/stream';
-is grep({ ($_->{data}{event_type} // '') eq 'admin.viewed' } $tail->events,
-    $t->{kept}[0]->events), 0, 'others do not hear of it';
+my $other = $t->{kept}[0];
+is $event->(), 200, 'what comes after the looks';
+wait_ok { grep { ($_->{data}{conversationId} // '') eq "c$n" } $other->read->events }
+    'is heard of by others';
+is grep({ ($_->{data}{event_type} // '') eq 'admin.viewed' } $other->events), 0,
+    'the looks are not';
 
 # refused
 my $refused = sub ($name, $code, %opt) {
