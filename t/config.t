@@ -25,6 +25,15 @@ sub configure {
     return $? >> 8, $out;
 }
 
+# perls that lack something, and a copy of the sources without docs
+for (['v5.36', 'old'], ['YAML::XS', 'bare']) {
+    mkdir "$dir/$_->[1]";
+    spew("$dir/$_->[1]/perl", qq{#!/bin/sh\ncase "\$*" in *$_->[0]*) exit 1; esac\n});
+    chmod 0755, "$dir/$_->[1]/perl";
+}
+mkdir "$dir/bare_addon";
+symlink "$ROOT/$_", "$dir/bare_addon/$_" for qw(ngx_tavus_module sql);
+
 my ($exit, $out) = configure();
 is $exit, 0, 'a machine that has all of it' or diag $out;
 is $out, '', 'and nothing is said';
@@ -37,6 +46,9 @@ for (
     ['an old libcurl', qr/needs libcurl 7\.87 or newer/, LACKS => 'libcurl*'],
     ['an old libpq', qr/needs libpq 14 or newer/, LACKS => 'libpq*'],
     ['an old cJSON', qr/needs cJSON 1\.7\.13 or newer/, LACKS => 'cJSON*'],
+    ['an old Perl', qr/needs Perl 5\.36 or newer/, PATH => "$dir/old:$ENV{PATH}"],
+    ['Perl without YAML', qr/needs Perl .* with YAML::XS/, PATH => "$dir/bare:$ENV{PATH}"],
+    ['no docs', qr/needs its folder docs/, ngx_addon_dir => "$dir/bare_addon"],
     ['an old OpenSSL', qr/needs OpenSSL 3\.0 or newer/, LACKS => 'OpenSSL*'],
 ) {
     my ($name, $says, @with) = @$_;
