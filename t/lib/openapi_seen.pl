@@ -2,7 +2,8 @@
 # All that docs/openapi.yaml names was answered in some test: each status of
 # each operation, and each code of a status.  What the tests have seen is in the
 # folder that is given, a file for each (Tavus::Test::OpenApi); what none can
-# provoke stands in t/contract/openapi.yml, with the reason, and nothing else.
+# provoke stands in t/contract/openapi.yml, with the reason; some of that a busy
+# machine shows all the same.
 use v5.36;
 use Tavus::Test::OpenApi;
 use YAML::XS ();
@@ -25,12 +26,12 @@ for my $entry (YAML::XS::LoadFile($LIST)->@*) {
     my @kept;
     for my $like ($entry->{answers}->@*) {
         my $pattern = join '\S+', map { quotemeta } split /\*/, $like, -1;
-        my @left = grep { !/^$pattern\z/ } @missing;
-        if (@left == @missing) {
-            say "$LIST: $like: is seen, or not in the document";
+        if (!grep { /^$pattern\z/ } keys Tavus::Test::OpenApi->document->named->%*) {
+            say "$LIST: $like: is not in the document";
             $bad = 1;
         }
-        @missing = @left;
+        say "$LIST: $like: is seen" if !grep { /^$pattern\z/ } @missing;
+        @missing = grep { !/^$pattern\z/ } @missing;
     }
 }
 for (@missing) {
