@@ -20,10 +20,19 @@
 -- announced after it was said to have failed, which no node does, has given back its place and its
 -- call: it is found by the alert alone.
 
--- Whether Tavus itself had no place, less than 15 seconds ago, and nothing has ended since.
+-- Whether Tavus said that there were too many requests, less than 15 seconds ago, and nothing has ended since.
 CREATE OR REPLACE FUNCTION tavus.budget_full(b tavus.budget, at timestamptz) RETURNS boolean
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN coalesce(b.full_at > at - interval '15 seconds' AND b.full_at <= at, false);
+
+-- How many places there are: those of the budget, and no more than Tavus has shown to have when it last
+-- refused one for want of a place.  So who waits is let in by the one place that is free, in order, and not
+-- refused for having been second.  That Tavus has more again is tried with one place more, every 15
+-- seconds; it is forgotten after ten minutes in which nobody tried.  NULL: as many as there may be.
+CREATE OR REPLACE FUNCTION tavus.budget_places(b tavus.budget, active int, at timestamptz) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN least(active, CASE WHEN b.most_at > at - interval '10 minutes' AND b.most_at <= at
+                          THEN b.most + (b.most_at <= at - interval '15 seconds')::int END);
 
 -- Seconds to the next day, one at least.
 CREATE OR REPLACE FUNCTION tavus.budget_rest(at timestamptz) RETURNS int
@@ -72,8 +81,10 @@ AS $$
 DECLARE
     p record;
     b tavus.budget;
-    f timestamptz;      -- Tavus had no place
-    e timestamptz;      -- something ended
+    o timestamptz;      -- when that one was over
+    f timestamptz;      -- Tavus had too many requests
+    r timestamptz;      -- it had no place
+    e timestamptz[] := '{}';        -- something ended
 BEGIN
     FOR p IN SELECT s.* FROM tavus.places_seen(at) s WHERE s.over IS NOT NULL ORDER BY s.nonce
     LOOP
@@ -94,23 +105,32 @@ BEGIN
             END IF;
 
             -- when a node says that it was, at the earliest when it was granted
-            IF p.reason IN ('at_capacity', 'rate_limited') THEN
-                f := greatest(f, least(greatest(tavus.uuid_time(p.failed_id), p.granted_at), at));
+            o := least(greatest(tavus.uuid_time(p.failed_id), p.granted_at), at);
+
+            IF p.reason = 'rate_limited' THEN
+                f := greatest(f, o);
+            ELSIF p.reason = 'at_capacity' THEN
+                r := greatest(r, o);
             END IF;
         ELSIF p.over IN ('ended', 'closed') THEN
-            e := greatest(e, least(greatest(tavus.uuid_time(p.ended_id), p.granted_at), at));
+            e := e || least(greatest(tavus.uuid_time(p.ended_id), p.granted_at), at);
         END IF;
     END LOOP;
 
-    IF coalesce(f, e) IS NULL THEN
+    IF coalesce(f, r) IS NULL AND e = '{}' THEN
         RETURN;
     END IF;
 
     SELECT t.* INTO b FROM tavus.budget t;
     f := greatest(f, b.full_at);
-    f := CASE WHEN e > f THEN NULL ELSE f END;
+    f := CASE WHEN f < ANY (e) THEN NULL ELSE f END;
 
-    IF f IS DISTINCT FROM b.full_at THEN
+    -- what has ended since then was there when Tavus refused one more; what is told late says nothing of now
+    IF r > at - interval '15 seconds' THEN
+        b.most := (SELECT count(*) FROM tavus.places) + (SELECT count(*) FROM unnest(e) AS u (o) WHERE u.o > r);
+        b.most_at := greatest(r, CASE WHEN b.most_at <= at THEN b.most_at END);
+        UPDATE tavus.budget SET full_at = f, most = b.most, most_at = b.most_at;
+    ELSIF f IS DISTINCT FROM b.full_at THEN
         UPDATE tavus.budget SET full_at = f;
     END IF;
 END
@@ -240,7 +260,7 @@ DECLARE
     settled  boolean := false;
     fresh    boolean := true;       -- nothing is known of any
     short    boolean := false;
-    full_    boolean;
+    room     int;                   -- places, where somebody may wait for one
     mine     uuid;
     spot     int;
     turn     int;
@@ -360,13 +380,15 @@ BEGIN
         turn := CASE WHEN line_ > 0 THEN coalesce(spot, cardinality(queue) + 1) ELSE 1 END;
 
         LOOP
-            full_ := line_ > 0 AND tavus.budget_full(b, at);
+            room := CASE WHEN line_ = 0 THEN active
+                         WHEN tavus.budget_full(b, at) THEN 0
+                         ELSE tavus.budget_places(b, active, at) END;
             fate := CASE WHEN coalesce(now_.calls, 0) >= calls_ THEN 'day_spent'
                          WHEN coalesce(now_.seconds, 0) - open_ + greatest(seconds[i], 1) > seconds_
                          THEN 'minutes_spent'
                          WHEN l.visits >= visits_ THEN 'visitor_spent'
-                         WHEN seconds[i] > 0 AND NOT full_
-                              AND coalesce(active - taken >= turn, true)
+                         WHEN seconds[i] > 0
+                              AND coalesce(room - taken >= turn, true)
                               AND coalesce(coalesce(now_.seconds, 0) + seconds[i]
                                            + (turn - 1) * greatest(longest_, seconds[i])::bigint <= seconds_,
                                            true)
@@ -418,6 +440,14 @@ BEGIN
             END IF;
 
             taken := taken + 1;
+
+            -- one more than Tavus is known to have: if it has that, there may be another
+            IF b.most < taken AND tavus.budget_places(b, NULL, at) >= taken THEN
+                b.most := taken;
+                b.most_at := at;
+                UPDATE tavus.budget SET most = b.most, most_at = b.most_at;
+            END IF;
+
             open_ := open_ + seconds[i];
             longest_ := greatest(longest_, seconds[i]);
             granted := granted || nonces[i];
@@ -462,7 +492,7 @@ BEGIN
             SELECT t.* INTO b FROM tavus.line_length(b, at) t;
             fates := fates || jsonb_strip_nulls(jsonb_build_object(
                 'fate', 'waits', 'ticket', mine, 'position', spot,
-                'wait', ceil(spot * tavus.line_step(b, coalesce(active, taken)))));
+                'wait', ceil(spot * tavus.line_step(b, coalesce(nullif(room, 0), active, taken)))));
         END IF;
     END LOOP;
 
@@ -540,7 +570,8 @@ AS $$
                                       'limit', coalesce((budget ->> 'line')::int, 0)),
         'visitor_day', jsonb_build_object('limit', (budget ->> 'visitor_day')::int),
         'until', tavus.iso((t.today + 1)::timestamp AT TIME ZONE 'UTC'),
-        'tavus_full', (SELECT tavus.budget_full(b, t.at) FROM tavus.budget b),
+        'tavus_full', (SELECT tavus.budget_full(b, t.at)
+                              OR coalesce(u.n >= tavus.budget_places(b, NULL, t.at), false) FROM tavus.budget b),
         'places', coalesce((
             SELECT jsonb_agg(jsonb_strip_nulls(jsonb_build_object(
                        'age', floor(extract(epoch FROM t.at - h.granted_at))::int,

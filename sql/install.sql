@@ -287,6 +287,14 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 27) AS due \gset
     COMMIT;
 \endif
 
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 28) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0028_most.sql
+    INSERT INTO tavus.migrations (version) VALUES (28);
+    COMMIT;
+\endif
+
 -- What is not numbered is replaced each time, all at once.  Rights are changed without a lock on the
 -- table, which upkeep must not change meanwhile.
 

@@ -133,6 +133,7 @@ DECLARE
     active int := (budget ->> 'active')::int;
     limit_ bigint := (budget ->> 'minutes')::bigint * 60;
     held   record;
+    room   int;
     free   int;
     spent  text;
 BEGIN
@@ -169,21 +170,21 @@ BEGIN
         SELECT t.* INTO b FROM tavus.line_length(b, at) t;
     END IF;
 
-    SELECT t.full_at INTO b.full_at FROM tavus.budget t;
+    SELECT t.* INTO b FROM tavus.budget t;
+    room := CASE WHEN tavus.budget_full(b, at) THEN 0 ELSE tavus.budget_places(b, active, at) END;
     SELECT h.*, d.calls, coalesce(d.seconds, 0) AS seconds, coalesce(h.shortest, 1) AS step
       INTO held
       FROM (SELECT (at AT TIME ZONE 'UTC')::date AS today OFFSET 0) t
      CROSS JOIN LATERAL tavus.places_held(t.today) h
       LEFT JOIN tavus.budget_days d ON d.day = t.today;
 
-    free := CASE WHEN tavus.budget_full(b, at) THEN 0
-                 ELSE greatest(least(coalesce(active - held.taken, cardinality(queue)),
-                                     (limit_ - held.seconds) / held.step), 0) END;
+    free := greatest(least(coalesce(room - held.taken, cardinality(queue)),
+                           (limit_ - held.seconds) / held.step), 0);
     spent := CASE WHEN held.calls >= (budget ->> 'day')::bigint THEN 'day'
                   WHEN held.seconds - held.open + held.step > limit_ THEN 'minutes' END;
 
     RETURN jsonb_strip_nulls(jsonb_build_object(
-        'free', free, 'wait', tavus.line_step(b, coalesce(active, held.taken)), 'tickets', to_jsonb(queue),
+        'free', free, 'wait', tavus.line_step(b, coalesce(nullif(room, 0), active, held.taken)), 'tickets', to_jsonb(queue),
         'spent', spent, 'retry_after', CASE WHEN spent IS NOT NULL THEN tavus.budget_rest(at) END));
 END
 $$;
@@ -244,7 +245,8 @@ BEGIN
 
     RETURN jsonb_strip_nulls(jsonb_build_object(
         'state', 'waits', 'position', p,
-        'wait', ceil(p * tavus.line_step(b, coalesce((b.said ->> 'active')::int,
-                                                     (SELECT count(*)::int FROM tavus.places))))));
+        'wait', ceil(p * tavus.line_step(b, coalesce(
+                    nullif(tavus.budget_places(b, (b.said ->> 'active')::int, now()), 0),
+                    (SELECT count(*)::int FROM tavus.places))))));
 END
 $$;

@@ -20,7 +20,7 @@ sub forget {
     $db->do(q{DELETE FROM tavus.places p USING tavus.intents i
         WHERE i.nonce = p.nonce AND i.outcome = 'failed'});
     $db->do('DELETE FROM tavus.line');
-    $db->do('UPDATE tavus.budget SET full_at = NULL');
+    $db->do('UPDATE tavus.budget SET full_at = NULL, most_at = NULL');
     return;
 }
 

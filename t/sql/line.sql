@@ -1,7 +1,7 @@
 -- The waiting line: who comes first is served first, who does not ask loses the place.
 \ir setup.sql
 \ir wishes.psql
-SELECT plan(103);
+SELECT plan(115);
 
 CREATE FUNCTION pg_temp.look(asked jsonb DEFAULT '[]', budget jsonb DEFAULT '{"active":1,"line":3}') RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', l ->> 'free', (SELECT string_agg(ltrim(replace(t #>> '{}', '-', ''), '0'), ',' ORDER BY o)
@@ -23,6 +23,13 @@ $$;
 CREATE PROCEDURE pg_temp.passed(i interval) LANGUAGE sql AS $$
     UPDATE tavus.line SET granted_at = granted_at - i, asked_at = asked_at - i;
     UPDATE tavus.events SET received_at = received_at - i WHERE event_type = 'conversation.created';
+$$;
+
+-- It is over now, as its node says.
+CREATE FUNCTION pg_temp.over(n int) RETURNS text LANGUAGE sql AS $$
+    SELECT pg_temp.rec(jsonb_build_array(jsonb_build_object('id', overlay(gen_random_uuid()::text PLACING
+        left(tavus.uuid_floor(clock_timestamp() + interval '1 second')::text, 13) || '-7' FROM 1), 's', 'server', 'k', 2,
+        't', 'conversation.ended', 'n', encode(pg_temp.num(to_jsonb(n)), 'hex'), 'c', 'c' || n, 'b', '{}')))
 $$;
 
 SELECT is(pg_temp.look(), '1', 'nobody waits');
@@ -100,16 +107,32 @@ SELECT is(pg_temp.look('[]', '{"active":3,"line":3}'), '0 31,33', 'as it came fi
 CALL pg_temp.later('14 seconds');
 SELECT is(pg_temp.line('[{"n":35,"t":31}]', '{"active":3,"line":3}'), 'waits 31 1', 'not yet');
 CALL pg_temp.later('2 seconds');
-SELECT is(pg_temp.line('[{"n":35,"t":31},{"n":36,"t":33}]', '{"active":3,"line":3}'), 'granted, granted', 'after 15 seconds');
-SELECT is(pg_temp.failed(35, 'rate_limited') || pg_temp.failed(36, 'unrecorded'), 'ss', 'refused again');
-SELECT is(pg_temp.state(31) || ', ' || pg_temp.state(33), 'waits 1, waits 1', 'both wait');
-SELECT is(pg_temp.look('[33]', '{"active":3,"line":3}'), '0 33', 'who asks');
-SELECT is(pg_temp.look('[31]', '{"active":3,"line":3}'), '0 31,33', 'in their order');
-SELECT is(pg_temp.rec(jsonb_build_array(jsonb_build_object('id', overlay(gen_random_uuid()::text PLACING
-    left(tavus.uuid_floor(clock_timestamp() + interval '1 second')::text, 13) || '-7' FROM 1), 's', 'server', 'k', 2,
-    't', 'conversation.ended', 'n', '00000000000000000000000000000032', 'c', 'c32', 'b', '{}'))), 's', 'something ends');
-SELECT pg_sleep(0.01) \g /dev/null
-SELECT is(pg_temp.look('[31]', '{"active":3,"line":3}'), '3 31,33', 'there are places again');
+SELECT is(pg_temp.line('[{"n":35,"t":31},{"n":36,"t":33}]', '{"active":3,"line":3}'), 'granted, waits 33 1', 'after 15 seconds it is tried with one');
+SELECT is(pg_temp.look('[33]', '{"active":3,"line":3}'), '0 33', 'which may be all that there is');
+SELECT is(pg_temp.line('[{"n":36,"t":36}]', '{"active":3}'), 'granted', 'without a line nobody could be served before another');
+SELECT is(pg_temp.failed(36, 'at_capacity') || pg_temp.look('[33]', '{"active":3,"line":3}'), 's0 33', 'Tavus has just two');
+SELECT is(pg_temp.over(32) || pg_temp.look('[33]', '{"active":3,"line":3}'), 's1 33', 'as something ends, one is free');
+SELECT is(pg_temp.line('[{"n":341,"t":341}]', '{"active":3,"line":3}'), 'waits 341 2', 'for the first');
+SELECT is(pg_temp.look('[33,341]', '{"active":9,"line":3}'), '1 33,341', 'and for nobody else');
+SELECT is(pg_temp.line('[{"n":342,"t":341},{"n":343,"t":33}]', '{"active":3,"line":3}'), 'waits 341 2, granted', 'who has it');
+CALL pg_temp.later('16 seconds');
+SELECT is(pg_temp.look('[341]', '{"active":3,"line":3}'), '1 341', 'one more is tried again');
+SELECT is(pg_temp.line('[{"n":342,"t":341}]', '{"active":4,"line":3}'), 'granted', 'and there is one');
+CALL pg_temp.later('16 seconds');
+SELECT is(pg_temp.line('[{"n":344,"t":344},{"n":345,"t":345}]', '{"active":5,"line":3}'), 'granted, waits 345 1', 'and perhaps another');
+CALL pg_temp.later('601 seconds');
+SELECT is(pg_temp.look('[345]', '{"active":9,"line":3}'), '5 345', 'it is forgotten');
+SELECT is(pg_temp.failed(344, 'at_capacity') || pg_temp.look('[345]', '{"active":9,"line":3}'), 's6 345', 'what is told late says nothing of now');
+
+-- ---- Tavus has too many requests
+DELETE FROM tavus.line;
+DELETE FROM tavus.places;
+SELECT is(pg_temp.line('[{"n":351,"t":351},{"n":352,"t":352},{"n":353,"t":353}]', '{"active":3,"line":3}'), 'granted, granted, granted', 'three');
+SELECT is(pg_temp.failed(352, 'rate_limited') || pg_temp.failed(353, 'unrecorded'), 'ss', 'two are refused');
+SELECT is(pg_temp.line('[{"n":354,"s":0,"t":353}]', '{"active":3,"line":3}'), 'waits 353 1', 'who asks');
+SELECT is(pg_temp.look('[352]', '{"active":3,"line":3}'), '0 352,353', 'waits, in their order');
+SELECT is(pg_temp.state(352) || ', ' || pg_temp.state(353), 'waits 1, waits 2', 'both');
+SELECT is(pg_temp.over(351) || pg_temp.look('[352]', '{"active":3,"line":3}'), 's3 352,353', 'something ends: there are places again');
 
 -- ---- Tavus was not asked
 DELETE FROM tavus.line;
