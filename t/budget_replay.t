@@ -31,20 +31,13 @@ subtest 'journaled before there was a budget' => sub {
 
 # Commits are held up behind a standby that is not there, and then their connection is
 # lost: they are done, and nobody knows.
-sub hold {
-    my ($names) = @_;
-    $db->do("ALTER SYSTEM SET synchronous_standby_names = '$names'");
-    $db->do('SELECT pg_reload_conf()');
-    wait_for { $db->selectrow_array('SHOW synchronous_standby_names') eq $names } 10;
-    return;
-}
 my $held = q{SELECT pid FROM pg_stat_activity
     WHERE wait_event = 'SyncRep' AND query LIKE '%record_wishes%'};
 
 subtest 'committed, and its connection lost' => sub {
     wait_ok { $t->create->code == 200 } 'a connection is there';
     $t->sandbox->forget;
-    hold('nobody');
+    $pg->commits_wait('nobody');
     my $s = $t->socket;
     $s->send(create_bytes());
     my $pid;
@@ -53,7 +46,7 @@ subtest 'committed, and its connection lost' => sub {
     $db->do('SELECT pg_terminate_backend(?)', undef, $pid);
     wait_ok { !$db->selectrow_array('SELECT 1 FROM pg_stat_activity WHERE pid = ?',
         undef, $pid) } 'the connection is lost';
-    hold('');
+    $pg->commits_wait('');
     is $s->response(30)->{status}, 200, 'answered all the same';
     like $t->get('/metrics')->body, qr/^tavus_budget_verdicts_total\{verdict="duplicate"\} 1$/m,
         'as it was known when it came again';

@@ -12,8 +12,9 @@ export const PAGES = [...MARKETING, '/thank-you'];
 let visitors = 0;
 
 interface Watch {
-  // what the policy refused, and what the console called an error
+  // what the policy refused, what a script threw and nobody caught, and what the console called an error
   violations: string[];
+  thrown: string[];
   errors: string[];
   foreign: string[];
 }
@@ -25,15 +26,15 @@ interface Fixtures {
 }
 
 // Each test comes from an address of its own, as limits count addresses; and
-// none may see a violation of the policy.
+// none may see a violation of the policy, or a script that fails.
 export const test = base.extend<Fixtures>({
   strict: [true, { option: true }],
   visitor: async ({}, use, info) => {
     await use(`10.${info.parallelIndex}.${(Date.now() >> 8) & 255}.${++visitors & 255}`);
   },
   extraHTTPHeaders: async ({ visitor }, use) => { await use({ 'X-Forwarded-For': visitor }); },
-  watch: [async ({ page, strict }, use) => {
-    const watch: Watch = { violations: [], errors: [], foreign: [] };
+  watch: [async ({ page, strict }, use, info) => {
+    const watch: Watch = { violations: [], thrown: [], errors: [], foreign: [] };
 
     await page.exposeFunction('violated', (what: string) => watch.violations.push(what));
     await page.addInitScript(() => {
@@ -41,7 +42,10 @@ export const test = base.extend<Fixtures>({
         (window as unknown as { violated: (s: string) => void })
           .violated(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}`));
     });
-    page.on('pageerror', (e) => watch.errors.push(e.message));
+    page.on('pageerror', (e) => {
+      watch.thrown.push(String(e.stack ?? e.message));
+      watch.errors.push(e.message);
+    });
     page.on('console', (m) => {
       if (m.type() === 'error') watch.errors.push(`${m.text()} ${m.location().url}`);
     });
@@ -50,7 +54,15 @@ export const test = base.extend<Fixtures>({
       if (/^https?:|^wss?:/.test(url.protocol) && url.origin !== new URL(BASE).origin) watch.foreign.push(r.url());
     });
     await use(watch);
-    if (strict) expect(watch.violations, 'violations of the policy').toEqual([]);
+    // a run elsewhere leaves nothing but what it prints
+    if (info.status !== info.expectedStatus) {
+      const seen = await page.locator('body').innerText({ timeout: 2000 }).catch(String);
+      console.log(`Error: ${info.title}: at ${page.url()}\n  console: ${watch.errors.join(' | ')}\n  seen: ${seen.replace(/\s+/g, ' ').slice(0, 300)}`);
+    }
+    if (strict) {
+      expect(watch.violations, 'violations of the policy').toEqual([]);
+      expect(watch.thrown, 'what no script caught').toEqual([]);
+    }
   }, { auto: true }]
 });
 

@@ -63,6 +63,7 @@ for my $round (1 .. 8) {
 cmp_ok scalar(grep { $_ } values %answered), '>', 0, 'some were ended';
 cmp_ok $kills // 0, '>', 0, 'some died';
 is_deeply [grep { $answered{$_} && !over($_) } @all], [], 'each that was said to have ended has';
+wait_ok { !(() = glob $t->dir . '/journal/*.journal') } 'what the dead had is on record';
 my %asked = map { $_ => 1 } $db->selectcol_arrayref(q{
     SELECT convert_from(body, 'UTF8')::jsonb #>> '{object,conversation_id}' FROM tavus.events
      WHERE event_type = 'admin.conversation_end_asked'})->@*;

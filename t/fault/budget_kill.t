@@ -14,14 +14,7 @@ my ($pg, $box, $db) = ($t->pg, $t->sandbox, $t->db);
 # one too many would be refused by Tavus, and be known by it
 $box->config(max_concurrent => 2);
 
-# Commits wait for a standby that is not there; they are done, but for their answer.
-sub hold {
-    my ($names) = @_;
-    $db->do("ALTER SYSTEM SET synchronous_standby_names = '$names'");
-    $db->do('SELECT pg_reload_conf()');
-    wait_for { $db->selectrow_array('SHOW synchronous_standby_names') eq $names } 10;
-    return;
-}
+# A commit that waits for a standby which is not there is done, but for its answer.
 sub waits {
     my ($what) = @_;
     return $db->selectrow_array(q{SELECT pid FROM pg_stat_activity
@@ -59,7 +52,7 @@ sub killed {
         $s->send(create_bytes());
         wait_ok { $reached->() } 'so far';
         $t->kill_worker;
-        hold('');
+        $pg->commits_wait('');
         $box->no_faults;
         $made += $at_tavus;
         is scalar($box->conversations('active')), $at_tavus, 'what is at Tavus';
@@ -88,7 +81,7 @@ sub killed {
     return;
 }
 
-killed('while the intent is committed', sub { hold('nobody') },
+killed('while the intent is committed', sub { $pg->commits_wait('nobody') },
     sub { waits('record_wishes') }, 0);
 killed('while Tavus is asked', sub {
     $box->fault(kind => 'hang', method => 'POST', path => '/v2/conversations', times => 1)
@@ -101,7 +94,8 @@ killed('while what Tavus answered is committed', sub {
     $box->fault(kind => 'delay', method => 'POST', path => '/v2/conversations', times => 1,
         ms => 1000);
 }, sub {
-    hold('nobody') if asked($t) == $made + 1;
+    state $held;
+    $held //= $pg->commits_wait('nobody') if asked($t) == $made + 1;
     waits('record');
 }, 1, 1);
 

@@ -17,7 +17,8 @@ my $db = $t->pg->connect;
 # what is stored meanwhile is not claimed
 $db->begin_work;
 $db->do(q{SELECT FROM tavus.destinations WHERE name = 'crm' FOR UPDATE});
-my $backend = wait_for { $d->backend } 10;
+my $backend;
+wait_ok { $backend = $d->backend } 'a claim waits';
 kill STOP => $backend;
 $d->track('page_view', consent => 'granted', n => 3);
 wait_ok { ($d->backend // $backend) != $backend } 'another connection', 60;

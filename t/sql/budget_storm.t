@@ -251,7 +251,7 @@ sub create {
     if ($now eq 'none' || $now =~ /granted|duplicate/ && rand() < 0.05) {
 
         # that took too long; it may be there, or not
-        return $self->tell($failed->('failed', $self->{budget}{strict} ? 'not_sent' : 'unrecorded'));
+        return $self->tell($failed->('failed', $self->{budget}{strict} ? 'refused' : 'unrecorded'));
     }
 
     return if $now !~ /granted|duplicate/;
@@ -356,7 +356,8 @@ sub storm {
 
         while (!stopped($safe)) {
             eval { $safe->selectrow_array('SELECT tavus.line_look(?, ?)', undef, json(\%budget), []) };
-            $safe->do(q{UPDATE tavus.budget SET full_at = full_at - interval '15 seconds'});
+            $safe->do(q{UPDATE tavus.budget SET full_at = full_at - interval '15 seconds',
+                most_at = most_at - interval '15 seconds'});
             sleep 0.2;
             $looks++;
         }

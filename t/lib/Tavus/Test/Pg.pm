@@ -11,6 +11,7 @@ package Tavus::Test::Pg;
 #   Tavus::Test::Pg->new(alerts => 1)          with alerts, muted otherwise
 #   my $standby = Tavus::Test::Pg->new(from => $pg);   a copy that follows
 #   $pg->synchronous;                          commits wait for the standby
+#   $pg->commits_wait('nobody'), ('')          for that one, which may not exist; for none
 #   $standby->promote; $pg->follow($standby);  the roles change
 #   $standby->conninfo_of($pg)                 the primary of the two
 #
@@ -169,17 +170,23 @@ sub follow ($self, $primary) {
     return $self;
 }
 
-# From here on a commit waits until a standby has it on disk.  The checkpointer
-# is who makes backends wait, and has read that before it makes a checkpoint.
-sub synchronous ($self) {
-    $self->db->do("ALTER SYSTEM SET synchronous_standby_names = '*'");
+# Commits wait for that standby from here on, or for none any more: those that
+# do wait go on.  The checkpointer is who makes backends wait, and has read that
+# before it makes a checkpoint.
+sub commits_wait ($self, $names) {
+    $self->db->do("ALTER SYSTEM SET synchronous_standby_names = '$names'");
     $self->db->do('SELECT pg_reload_conf()');
-    wait_for { my $db = $self->connect;
-        $db->selectrow_array('SHOW synchronous_standby_names') eq '*'
-            && $db->selectrow_array(q{SELECT 1 FROM pg_stat_replication
-                WHERE sync_state = 'sync'}) } 30
-        or croak 'no standby is synchronous';
+    wait_for { $self->connect->selectrow_array('SHOW synchronous_standby_names')
+        eq $names } or croak 'the configuration is not read';
     $self->db->do('CHECKPOINT');
+    return $self;
+}
+
+# From here on a commit waits until a standby has it on disk.
+sub synchronous ($self) {
+    $self->commits_wait('*');
+    wait_for { $self->db->selectrow_array(q{SELECT 1 FROM pg_stat_replication
+        WHERE sync_state = 'sync'}) } or croak 'no standby is synchronous';
     return $self;
 }
 
