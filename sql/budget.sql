@@ -184,7 +184,7 @@ AS $$
 DECLARE
     fresh uuid[];
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(4611686018427387904 + s.last_value) FROM tavus.log_pos s;
+    PERFORM tavus.log_lock();
 
     INSERT INTO tavus.intents (
         nonce, requested_id, vertical, persona_id, replica_id, document_tags, memory_stores,

@@ -53,29 +53,16 @@ CREATE OR REPLACE FUNCTION tavus.text_of(doc jsonb, name text, most int DEFAULT 
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN octet_length(tavus.str(doc, name)) BETWEEN 1 AND most THEN doc ->> name END;
 
--- A string that a name can be, else NULL.
-CREATE OR REPLACE FUNCTION tavus.short(value json) RETURNS text
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE WHEN json_typeof(value) = 'string' AND octet_length(value #>> '{}') BETWEEN 1 AND 200
-            THEN value #>> '{}' END;
-
--- The persona and the replica that an event of Tavus tells of, under their newer or older names.  As
--- json, since a transcript need not be taken apart for it.
-CREATE OR REPLACE FUNCTION tavus.told(body bytea, OUT persona text, OUT replica text)
+-- The persona, or the replica, that an event of Tavus tells of, under its newer or its older name.
+DROP FUNCTION IF EXISTS tavus.told(bytea), tavus.short(json);
+CREATE OR REPLACE FUNCTION tavus.told(doc jsonb, name text, other text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT
 AS $$
+DECLARE
+    p jsonb := CASE 'object' WHEN jsonb_typeof(doc -> 'properties') THEN doc -> 'properties'
+                             WHEN jsonb_typeof(doc -> 'payload') THEN doc -> 'payload' END;
 BEGIN
-    SELECT tavus.short(coalesce(p.persona_id, p.pal_id)),
-           tavus.short(coalesce(p.replica_id, p.face_id))
-      INTO persona, replica
-      FROM pg_catalog.json_to_record(pg_catalog.convert_from(body, 'UTF8')::pg_catalog.json)
-               AS e (properties json, payload json),
-           pg_catalog.json_to_record(
-               CASE 'object' WHEN pg_catalog.json_typeof(e.properties) THEN e.properties
-                             WHEN pg_catalog.json_typeof(e.payload) THEN e.payload END)
-               AS p (persona_id json, pal_id json, replica_id json, face_id json);
-EXCEPTION WHEN data_exception OR program_limit_exceeded THEN
-    NULL;
+    RETURN tavus.text_of(p, CASE WHEN p -> name <> 'null' THEN name ELSE other END, 200);
 END
 $$;
 

@@ -23,6 +23,13 @@ CREATE OR REPLACE FUNCTION tavus.log_first() RETURNS bigint
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN 1099511627776;           -- 2^40, as in 0012_log.sql
 
+-- Locks the position before the one that this transaction will take.  An expression, as a query of its own
+-- costs ten times as much.
+CREATE OR REPLACE FUNCTION tavus.log_lock() RETURNS void
+LANGUAGE sql VOLATILE
+RETURN pg_advisory_xact_lock_shared(
+    4611686018427387904 + coalesce(pg_sequence_last_value('tavus.log_pos'), 1099511627776));
+
 -- Adds ids of events that this transaction, of tavus.record(), has stored.
 CREATE OR REPLACE FUNCTION tavus.log_add(fresh uuid[]) RETURNS void
 LANGUAGE plpgsql

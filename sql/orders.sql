@@ -598,7 +598,7 @@ SET lock_timeout = '2s'
 AS $$
 BEGIN
     -- as what is recorded: who erases waits for it
-    PERFORM pg_advisory_xact_lock_shared(tavus.log_key() + s.last_value) FROM tavus.log_pos s;
+    PERFORM tavus.log_lock();
 
     INSERT INTO tavus.orders (
         id, ours, livemode, asked_at, plan, mode, lines, amount, currency, email, conversation_id,

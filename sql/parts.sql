@@ -50,6 +50,17 @@ RETURN CASE projection
         END
     END;
 
+-- All that plays a part in the first, or as a wish or a failure in the second, whoever sends it.
+CREATE OR REPLACE FUNCTION tavus.role_types() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{system.replica_joined,system.pal_joined,conversation.started,system.shutdown,conversation.ended,
+         application.transcription_ready,application.recording_ready,application.perception_analysis,
+         application.post_call_action_executed,conversation.created}'::text[];
+
+CREATE OR REPLACE FUNCTION tavus.wish_types() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{conversation.requested,conversation.create_failed}'::text[];
+
 -- What says when a call was over, what says how long it might last, and what the database tells by
 -- itself where it was cut short.
 CREATE OR REPLACE FUNCTION tavus.end_types() RETURNS text[]

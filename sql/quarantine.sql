@@ -81,7 +81,7 @@ DECLARE
     letter text;
 BEGIN
     -- an erasure that begins from here on waits, and finds the event
-    PERFORM pg_advisory_xact_lock_shared(tavus.log_key() + s.last_value) FROM tavus.log_pos s;
+    PERFORM tavus.log_lock();
 
     SELECT t.* INTO q FROM tavus.quarantine t WHERE t.seq = seq_ AND t.digest = decode(digest_, 'hex');
 

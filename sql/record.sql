@@ -421,37 +421,29 @@ BEGIN
                tavus.whole(coalesce(tavus.str(g.news, 'status') = 'ended', false), g.started_id,
                            g.shutdown_id, s.reason, g.transcript_id, g.perception_id))
       FROM (SELECT r.conversation_id,
-                   coalesce((array_agg(r.id ORDER BY r.id) FILTER (WHERE r.stored))[1],
-                            (array_agg(r.id ORDER BY r.id))[1]) AS first_id,
-                   (array_agg(r.nonce ORDER BY r.nonce))[1] AS nonce,
-                   (array_agg(r.id ORDER BY r.id) FILTER (WHERE r.role = 'created'))[1]
-                       AS announced_id,
-                   (array_agg(r.doc ORDER BY r.id) FILTER (WHERE r.role = 'created'))[1]
-                       AS news,
-                   (array_agg(r.id ORDER BY r.id) FILTER (WHERE r.role = 'started'))[1]
-                       AS started_id,
-                   (array_agg(r.id ORDER BY r.id) FILTER (WHERE r.role = 'shutdown'))[1]
-                       AS shutdown_id,
-                   (array_agg(r.doc ORDER BY r.id) FILTER (WHERE r.role = 'shutdown'))[1]
-                       AS shutdown,
-                   (array_agg(r.id ORDER BY tavus.str(r.doc, 'reason') IS NULL, r.id)
-                        FILTER (WHERE r.closes))[1]
-                       AS closed_id,
-                   (array_agg(r.doc ORDER BY tavus.str(r.doc, 'reason') IS NULL, r.id)
-                        FILTER (WHERE r.closes))[1]
-                       AS closed,
-                   (array_agg(r.id ORDER BY r.id DESC) FILTER (WHERE r.role = 'transcript'))[1]
-                       AS transcript_id,
-                   (array_agg(r.id ORDER BY r.id DESC) FILTER (WHERE r.role = 'recording'))[1]
-                       AS recording_id,
-                   (array_agg(r.id ORDER BY r.id DESC) FILTER (WHERE r.role = 'perception'))[1]
-                       AS perception_id,
-                   min(r.persona COLLATE "C") AS told_persona,
-                   min(r.replica COLLATE "C") AS told_replica
-              FROM (SELECT s.*, t.persona, t.replica,
+                   coalesce((array_agg(r.id) FILTER (WHERE r.stored))[1], (array_agg(r.id))[1]) AS first_id,
+                   decode(min(encode(r.nonce, 'hex') COLLATE "C"), 'hex') AS nonce,
+                   (array_agg(r.id) FILTER (WHERE r.role = 'created'))[1] AS announced_id,
+                   (array_agg(r.doc) FILTER (WHERE r.role = 'created'))[1] AS news,
+                   (array_agg(r.id) FILTER (WHERE r.role = 'started'))[1] AS started_id,
+                   (array_agg(r.id) FILTER (WHERE r.role = 'shutdown'))[1] AS shutdown_id,
+                   (array_agg(r.doc) FILTER (WHERE r.role = 'shutdown'))[1] AS shutdown,
+                   coalesce((array_agg(r.id) FILTER (WHERE r.role = 'closed'
+                                                       AND tavus.str(r.doc, 'reason') IS NOT NULL))[1],
+                            (array_agg(r.id) FILTER (WHERE r.closes))[1]) AS closed_id,
+                   (array_agg(r.doc) FILTER (WHERE r.role = 'closed'
+                                               AND tavus.str(r.doc, 'reason') IS NOT NULL))[1] AS closed,
+                   max(r.id::text COLLATE "C") FILTER (WHERE r.role = 'transcript')::uuid AS transcript_id,
+                   max(r.id::text COLLATE "C") FILTER (WHERE r.role = 'recording')::uuid AS recording_id,
+                   max(r.id::text COLLATE "C") FILTER (WHERE r.role = 'perception')::uuid AS perception_id,
+                   min(tavus.told(r.doc, 'persona_id', 'pal_id') COLLATE "C") FILTER (WHERE r.tells)
+                       AS told_persona,
+                   min(tavus.told(r.doc, 'replica_id', 'face_id') COLLATE "C") FILTER (WHERE r.tells)
+                       AS told_replica
+              FROM (SELECT s.*, t.tells,
                            coalesce(s.role IN ('closed', 'transcript', 'perception', 'afterwards'),
                                     false) AS closes,
-                           CASE WHEN s.role IN ('created', 'shutdown', 'closed')
+                           CASE WHEN t.tells OR s.role IN ('created', 'shutdown', 'closed')
                                 THEN tavus.body_jsonb(s.body) END AS doc
                       FROM (SELECT u.conversation_id, u.id, u.nonce, u.body,
                                    u.mark = 's' AS stored,
@@ -469,13 +461,14 @@ BEGIN
                                   k.persona_id IS NOT NULL AND k.replica_id IS NOT NULL AS known
                              FROM tavus.conversations k
                             WHERE k.id = s.conversation_id OFFSET 0) k ON true
-                      LEFT JOIN LATERAL tavus.told(
-                           CASE WHEN s.role NOT IN ('created', 'closed') AND k.known IS NOT TRUE
-                                 AND octet_length(s.body) <= 1048576
-                                THEN s.body END) t ON true
+                     CROSS JOIN LATERAL (
+                           SELECT s.role NOT IN ('created', 'closed') AND k.known IS NOT TRUE
+                                  AND octet_length(s.body) <= 1048576 AS tells) t
                      WHERE s.role IS NOT NULL OR k.first_id IS NULL
                         OR s.stored AND s.id < k.first_id
                         OR s.nonce IS NOT NULL AND (k.nonce IS NULL OR s.nonce < k.nonce)
+                     -- of each the first is the lowest
+                     ORDER BY s.conversation_id, s.id
                     OFFSET 0) r
              GROUP BY r.conversation_id) g,
            LATERAL (SELECT coalesce(tavus.str(g.news, 'persona_id'),
@@ -545,6 +538,26 @@ BEGIN
 END
 $$;
 
+-- The same for rows that say nothing but that their conversation is there, each of them stored now.
+CREATE OR REPLACE FUNCTION tavus.record_late(
+    late int[], ids uuid[], conversation_ids text[], nonces bytea[])
+RETURNS void
+LANGUAGE plpgsql
+AS $$
+BEGIN
+    INSERT INTO tavus.conversations AS c (id, first_id, nonce, repair_at)
+    SELECT r.conversation_id, (array_agg(r.id ORDER BY r.id))[1], (array_agg(r.nonce ORDER BY r.nonce))[1],
+           tavus.repair_past(NULL)
+      FROM unnest(ids, conversation_ids, nonces) WITH ORDINALITY AS r (id, conversation_id, nonce, ord)
+     WHERE r.ord = ANY (late)
+     GROUP BY r.conversation_id
+     ORDER BY r.conversation_id
+    ON CONFLICT (id) DO UPDATE SET
+        first_id = least(c.first_id, EXCLUDED.first_id),
+        nonce = least(c.nonce, EXCLUDED.nonce);
+END
+$$;
+
 -- Keeps rows that could not be stored, raw and with the reason; the same body for the same reason
 -- only once.
 DROP FUNCTION IF EXISTS tavus.record_quarantine(
@@ -595,11 +608,12 @@ SET jit = off
 AS $$
 DECLARE
     n      int := cardinality(ids);
+    fates  boolean := 'server' = ANY (sources) AND num_nonnulls(VARIADIC nonces) > 0;  -- an intent may change
+    wishes boolean := fates AND event_types && tavus.wish_types();  -- by what is asked for, or was not made
+    roles  boolean := event_types && tavus.role_types();            -- a conversation by what a row says
+    words  boolean := event_types && tavus.consent_types();         -- a visitor may have decided
+    late   int[];       -- rows by which a conversation changes because they are there
     odd    boolean;     -- a row may need the gate
-    news   boolean;     -- a conversation may change
-    fates  boolean;     -- an intent may change
-    wishes boolean;     -- by what is asked for, or was not made
-    words  boolean := event_types && tavus.consent_types();     -- a visitor may have decided
     doubt  boolean;     -- something may have been erased
     gone   int[];       -- and was
     marks  text[];
@@ -614,33 +628,42 @@ BEGIN
     END IF;
 
     -- This comes first: whoever finds no older lock of the log knows that all of before is over.
-    PERFORM pg_advisory_xact_lock_shared(4611686018427387904 + s.last_value) FROM tavus.log_pos s;
+    IF tavus.log_lock() IS NULL THEN
+        RAISE 'the log has no position' USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
 
     SELECT EXISTS (SELECT FROM tavus.elsewhere x WHERE x.id = ANY (ids))
            OR bool_or(tavus.too_long(r.source, r.event_type, r.conversation_id)
                    OR r.ours AND r.nonce IS NOT NULL AND r.conversation_id IS NOT NULL
                    AND c.nonce IS DISTINCT FROM r.nonce),
-           bool_or(r.ours AND r.conversation_id IS NOT NULL
-                   AND (c.first_id IS NULL OR r.id < c.first_id
-                        OR c.nonce IS NULL AND r.nonce IS NOT NULL OR r.nonce < c.nonce
-                        OR tavus.part('conversations', r.source, r.event_type) IS NOT NULL)),
-           bool_or(r.source = 'server' AND r.nonce IS NOT NULL),
-           bool_or(r.nonce IS NOT NULL
-                   AND tavus.part('intents', r.source, r.event_type) IN ('wish', 'failure')),
-           -- of what browsers tell now nothing was, nor of what is known of Tavus
-           bool_or(c.erased
-                   OR CASE r.source
-                      WHEN 'tavus' THEN c.first_id IS NULL AND r.nonce IS NOT NULL
-                           AND EXISTS (SELECT FROM tavus.tombstones)
-                      WHEN 'browser' THEN r.id < (SELECT tavus.uuid_floor(t.at) FROM tavus.tombstones t
-                                                   ORDER BY t.at DESC LIMIT 1)
-                      ELSE EXISTS (SELECT FROM tavus.tombstones) END)
-      INTO odd, news, fates, wishes, doubt
+           array_agg(r.ord::int) FILTER (
+               WHERE r.ours AND r.conversation_id IS NOT NULL
+                 AND (c.first_id IS NULL OR r.id < c.first_id
+                      OR c.nonce IS NULL AND r.nonce IS NOT NULL OR r.nonce < c.nonce)),
+           bool_or(c.erased)
+      INTO odd, late, doubt
       FROM (SELECT u.*, tavus.ours(u.source) AS ours
-              FROM unnest(ids, sources, event_types, conversation_ids, nonces)
-                   AS u (id, source, event_type, conversation_id, nonce)) r
+              FROM unnest(ids, sources, event_types, conversation_ids, nonces) WITH ORDINALITY
+                   AS u (id, source, event_type, conversation_id, nonce, ord)) r
       LEFT JOIN LATERAL (SELECT k.first_id, k.nonce, k.erased FROM tavus.conversations k
                           WHERE k.id = r.conversation_id OFFSET 0) c ON true;
+
+    -- of what browsers tell now nothing was, nor of conversations of Tavus's that are known
+    IF doubt IS NOT TRUE
+       AND (('tavus' = ALL (sources)) IS NOT TRUE
+            OR num_nonnulls(VARIADIC nonces) > 0
+               AND (late IS NOT NULL OR num_nulls(VARIADIC conversation_ids) > 0))
+    THEN
+        SELECT bool_or(CASE u.source
+                       WHEN 'tavus' THEN u.nonce IS NOT NULL
+                            AND (SELECT k.first_id FROM tavus.conversations k WHERE k.id = u.conversation_id) IS NULL
+                       WHEN 'browser' THEN u.id < tavus.uuid_floor(t.at)
+                       ELSE true END)
+          INTO doubt
+          FROM (SELECT e.at FROM tavus.tombstones e ORDER BY e.at DESC LIMIT 1) t,
+               unnest(ids, sources, conversation_ids, nonces) WITH ORDINALITY
+                   AS u (id, source, conversation_id, nonce, ord);
+    END IF;
 
     IF doubt THEN
         SELECT x.gone, x.bodies,
@@ -678,7 +701,7 @@ BEGIN
                  WHERE coalesce(u.mark, '.') = '.'
                  ORDER BY u.id, u.ord
                 OFFSET 0) r
-        ON CONFLICT (id) DO NOTHING
+        ON CONFLICT DO NOTHING
         RETURNING id)
     SELECT array_agg(a.id) INTO fresh FROM added a;
 
@@ -689,7 +712,12 @@ BEGIN
     END IF;
 
     IF cardinality(fresh) = n THEN
-        IF NOT coalesce(news OR fates OR words, false) THEN
+        IF late IS NOT NULL AND NOT roles THEN
+            PERFORM tavus.record_late(late, ids, conversation_ids, nonces);
+            late := NULL;
+        END IF;
+
+        IF NOT coalesce(late IS NOT NULL OR roles OR fates OR words, false) THEN
             RETURN repeat('s', n);
         END IF;
         marks := array_fill('s'::text, ARRAY[n]);
@@ -707,10 +735,13 @@ BEGIN
             SELECT b.marks, b.ids INTO marks, ids
               FROM tavus.record_beside(marks, ids, received, digests, kinds, sources, event_types,
                                        conversation_ids, verifications, bodies) b;
+
+            -- its id is another one now, which may be the first of its conversation
+            late := coalesce(late, '{}');
         END IF;
     END IF;
 
-    IF news THEN
+    IF late IS NOT NULL OR roles THEN
         PERFORM tavus.record_conversations(marks, ids, sources, event_types, conversation_ids,
                                            nonces, bodies);
 
