@@ -3,7 +3,7 @@
 -- or as a role with CREATEROLE that may create schemas in the database.
 
 -- the newest numbered file
-\set newest 27
+\set newest 28
 
 \set ON_ERROR_STOP on
 \set QUIET on
