@@ -21,6 +21,13 @@
 /* ms until an empty batch tells whether the database takes any again */
 #define NGX_TAVUS_BATCH_PROBE     1000
 
+/*
+ * A commit costs much, and each row more in it little.  Where the last batch
+ * had so many rows, four fifths of them are waited for, a millisecond at most.
+ */
+#define NGX_TAVUS_BATCH_HOLD_ROWS 4
+#define NGX_TAVUS_BATCH_HOLD      1
+
 /* replayed rows in a batch, so that they delay nobody */
 #define NGX_TAVUS_BATCH_REPLAYS   250
 
@@ -29,6 +36,7 @@
 #define NGX_TAVUS_BATCH_FUTURE    (60 * 24 * 3600 * 1000LL)
 
 
+static ngx_uint_t ngx_tavus_batch_held(ngx_tavus_store_t *st);
 static void ngx_tavus_batch_take(void);
 static ngx_uint_t ngx_tavus_batch_suspects(ngx_queue_t *rows);
 static void ngx_tavus_batch_take_from(ngx_queue_t *rows, ngx_uint_t max,
@@ -63,6 +71,10 @@ ngx_tavus_batch_flush_handler(ngx_event_t *ev)
         return;
     }
 
+    if (ngx_tavus_batch_held(st)) {
+        return;
+    }
+
     ngx_tavus_batch_take();
 
     if (st->nbatch == 0 && !st->probing) {
@@ -91,9 +103,61 @@ ngx_tavus_batch_flush_handler(ngx_event_t *ev)
     st->sent_us = ngx_tavus_batch_clock();
 
     if (st->nbatch) {
+        st->last = st->nbatch;
+
         tavus_metric_add(TAVUS_METRIC_BATCHES, 1);
         tavus_metric_observe(TAVUS_METRIC_BATCH_ROWS, st->nbatch);
     }
+}
+
+
+/*
+ * Who answered the last batch's senders has their next events soon, or not at
+ * all: what comes alone, after a pause, or is urgent waits for nobody.
+ */
+
+static ngx_uint_t
+ngx_tavus_batch_held(ngx_tavus_store_t *st)
+{
+    if (st->hold.timer_set) {
+
+        if (!st->urgent && !ngx_exiting
+            && st->stats.rows * 5 < st->last * 4)
+        {
+            return 1;
+        }
+
+        ngx_del_timer(&st->hold);
+        return 0;
+    }
+
+    if (st->urgent || st->probing || ngx_exiting
+        || st->last < NGX_TAVUS_BATCH_HOLD_ROWS
+        || st->stats.rows * 5 >= st->last * 4
+        || ngx_current_msec - st->done > NGX_TAVUS_BATCH_HOLD
+        || ngx_queue_empty(&st->waiting)
+        || !ngx_queue_empty(&st->replays)
+        || !ngx_queue_empty(&st->journaling))
+    {
+        return 0;
+    }
+
+    ngx_add_timer(&st->hold, NGX_TAVUS_BATCH_HOLD);
+
+    return 1;
+}
+
+
+void
+ngx_tavus_batch_hold_handler(ngx_event_t *ev)
+{
+    ngx_tavus_store_t  *st;
+
+    st = &ngx_tavus_store;
+
+    st->done = ngx_current_msec - NGX_TAVUS_BATCH_HOLD - 1;
+
+    ngx_tavus_store_post_flush();
 }
 
 
@@ -125,6 +189,7 @@ ngx_tavus_batch_take(void)
 
     st = &ngx_tavus_store;
     bytes = 0;
+    st->urgent = 0;
 
     if (!ngx_tavus_batch_suspects(&st->replays)
         || ngx_tavus_batch_suspects(&st->waiting))
@@ -246,6 +311,7 @@ ngx_tavus_batch_recorded(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 
     st = &ngx_tavus_store;
     st->busy = 0;
+    st->done = ngx_current_msec;
 
     if (st->params_size > NGX_TAVUS_BATCH_KEEP) {
         ngx_free(st->params);

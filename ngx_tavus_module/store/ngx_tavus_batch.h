@@ -62,11 +62,14 @@ typedef struct {
     ngx_event_t           flush;
     ngx_event_t           timer;
     ngx_event_t           probe;
+    ngx_event_t           hold;         /* ends the wait for more rows */
 
     ngx_tavus_pg_op_t     op;
     ngx_tavus_row_t      *batch[NGX_TAVUS_STORE_ROWS];
     ngx_tavus_event_t    *events[NGX_TAVUS_STORE_ROWS];
     ngx_uint_t            nbatch;
+    ngx_uint_t            last;         /* rows of the last batch */
+    ngx_msec_t            done;         /* when it was */
     ngx_uint_t            split;        /* rows to try of a refused batch */
     ngx_msec_t            sent;         /* when the batch was */
     int64_t               sent_us;
@@ -86,12 +89,16 @@ typedef struct {
     ngx_tavus_store_stats_t  stats;
 
     unsigned              busy:1;       /* a batch is in flight */
+    unsigned              urgent:1;     /* a row that waits is not held */
     unsigned              probing:1;    /* an empty one is wanted */
 } ngx_tavus_store_t;
 
 
 /* Puts what waits into a batch and sends it, unless one is in flight. */
 void ngx_tavus_batch_flush_handler(ngx_event_t *ev);
+
+/* What waits was held for long enough. */
+void ngx_tavus_batch_hold_handler(ngx_event_t *ev);
 
 /* The timer that tries a database again that refuses everything. */
 void ngx_tavus_batch_probe_handler(ngx_event_t *ev);

@@ -91,6 +91,10 @@ ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
         return NGX_OK;
     }
 
+    st->hold.data = &ngx_tavus_timer_dummy;
+    st->hold.handler = ngx_tavus_batch_hold_handler;
+    st->hold.log = ngx_cycle->log;
+
     st->probe.data = &ngx_tavus_timer_dummy;
     st->probe.handler = ngx_tavus_batch_probe_handler;
     st->probe.log = ngx_cycle->log;
@@ -180,6 +184,10 @@ ngx_tavus_store_exit_process(void)
 
     if (st->probe.timer_set) {
         ngx_del_timer(&st->probe);
+    }
+
+    if (st->hold.timer_set) {
+        ngx_del_timer(&st->hold);
     }
 
     if (st->flush.posted) {
@@ -309,6 +317,14 @@ ngx_tavus_store_put(ngx_tavus_event_t *ev, ngx_tavus_store_pt handler,
     }
 
     /* to wait for what is known not to come helps nobody */
+
+    /* what the module itself tells somebody waits for who asked */
+
+    if (st->urgent == 0 && ev->source.len == sizeof("server") - 1
+        && ngx_strncmp(ev->source.data, "server", sizeof("server") - 1) == 0)
+    {
+        st->urgent = 1;
+    }
 
     if (ngx_tavus_store_slow() && ngx_tavus_store_to_journal(row) == NGX_OK) {
         ngx_queue_insert_tail(&st->journaling, &row->queue);
