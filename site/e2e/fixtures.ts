@@ -43,7 +43,8 @@ export const test = base.extend<Fixtures>({
           .violated(`${e.violatedDirective} ${e.blockedURI} ${e.sourceFile}`));
     });
     page.on('pageerror', (e) => {
-      watch.thrown.push(String(e.stack ?? e.message));
+      // what has no stack is the browser's own, as a transition that it skipped
+      if (e.stack) watch.thrown.push(e.stack);
       watch.errors.push(e.message);
     });
     page.on('console', (m) => {
