@@ -247,8 +247,8 @@ BEGIN
                                    THEN 1 END,
                        'bought', CASE WHEN o.counts ? 'bought'
                                         OR EXISTS (SELECT FROM tavus.orders r
-                                                    WHERE r.conversation_id = c.id AND r.ours
-                                                      AND r.paid_at IS NOT NULL)
+                                                    WHERE r.conversation_id = c.id
+                                                      AND CASE WHEN r.ours THEN r.paid_at IS NOT NULL END)
                                       THEN 1 END)))::tavus.stats_seen
           FROM (SELECT DISTINCT u.id FROM unnest(ids) AS u (id) OFFSET 0) n
          CROSS JOIN LATERAL (SELECT k.* FROM tavus.conversations k WHERE k.id = n.id OFFSET 0) c
@@ -750,7 +750,7 @@ BEGIN
     PERFORM tavus.stats_events(facts);
 
     SELECT array_agg(ROW(s.at, NULL, NULL, NULL, s.vertical, s.utm, 1, s.counts)::tavus.stats_fact) INTO facts
-      FROM tavus.stats_seen s WHERE s.what = ANY ('{c,i,l,o,s,v}') AND s.at = hour;
+      FROM tavus.stats_seen s WHERE (s.what = 'v')::int = ANY ('{0,1}') AND s.at = hour;
 
     IF facts IS NOT NULL THEN
         PERFORM tavus.stats_add(facts);

@@ -417,7 +417,7 @@ BEGIN
         -- by whom a visit was begun; and hours, when their days are a year old
         SELECT array_agg(o.id), count(*) INTO names, looked
           FROM (SELECT s.id FROM tavus.stats_seen s
-                 WHERE s.what = 'v' AND s.at < past
+                 WHERE (s.what = 'v')::int = 1 AND s.at < past
                  ORDER BY s.at LIMIT bite FOR UPDATE SKIP LOCKED) o;
 
         SELECT min(s.at) INTO oldest FROM tavus.stats s WHERE s.dim = 'all' AND s.grain = 'hour';

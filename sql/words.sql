@@ -125,7 +125,8 @@ DECLARE
 BEGIN
     SELECT array_agg(w.id) FILTER (WHERE w.id IS NOT NULL), array_agg(u.word) FILTER (WHERE w.id IS NULL)
       INTO ids, more
-      FROM unnest(words_) AS u (word) LEFT JOIN tavus.words w ON w.word = u.word COLLATE "C";
+      FROM unnest(words_) AS u (word)
+      LEFT JOIN LATERAL (SELECT k.id FROM tavus.words k WHERE k.word = u.word COLLATE "C" OFFSET 0) w ON true;
 
     IF more IS NOT NULL THEN
         WITH added AS (
@@ -468,7 +469,8 @@ BEGIN
 
         IF every THEN
             SELECT coalesce(array_agg(w.id), '{}'), min(w.n) INTO ids, n
-              FROM unnest(t.words) AS u (word) JOIN tavus.words w ON w.word = u.word COLLATE "C";
+              FROM unnest(t.words) AS u (word)
+             CROSS JOIN LATERAL (SELECT k.id, k.n FROM tavus.words k WHERE k.word = u.word COLLATE "C" OFFSET 0) w;
 
             IF cardinality(ids) < (SELECT count(DISTINCT u.word) FROM unnest(t.words) AS u (word)) THEN
                 n := 0;

@@ -23,7 +23,8 @@
 
 /*
  * A commit costs much, and each row more in it little.  Where the last batch
- * had so many rows, four fifths of them are waited for, a millisecond at most.
+ * had so many rows, as many are expected beside those that wait already; for
+ * four fifths of all a millisecond is waited, at most.
  */
 #define NGX_TAVUS_BATCH_HOLD_ROWS 4
 #define NGX_TAVUS_BATCH_HOLD      1
@@ -121,9 +122,7 @@ ngx_tavus_batch_held(ngx_tavus_store_t *st)
 {
     if (st->hold.timer_set) {
 
-        if (!st->urgent && !ngx_exiting
-            && st->stats.rows * 5 < st->last * 4)
-        {
+        if (!st->urgent && !ngx_exiting && st->stats.rows < st->wanted) {
             return 1;
         }
 
@@ -133,7 +132,6 @@ ngx_tavus_batch_held(ngx_tavus_store_t *st)
 
     if (st->urgent || st->probing || ngx_exiting
         || st->last < NGX_TAVUS_BATCH_HOLD_ROWS
-        || st->stats.rows * 5 >= st->last * 4
         || ngx_current_msec - st->done > NGX_TAVUS_BATCH_HOLD
         || ngx_queue_empty(&st->waiting)
         || !ngx_queue_empty(&st->replays)
@@ -141,6 +139,8 @@ ngx_tavus_batch_held(ngx_tavus_store_t *st)
     {
         return 0;
     }
+
+    st->wanted = (st->stats.rows + st->last) * 4 / 5;
 
     ngx_add_timer(&st->hold, NGX_TAVUS_BATCH_HOLD);
 

@@ -70,6 +70,7 @@ typedef struct {
     ngx_uint_t            nbatch;
     ngx_uint_t            last;         /* rows of the last batch */
     ngx_msec_t            done;         /* when it was */
+    ngx_uint_t            wanted;       /* rows that are waited for */
     ngx_uint_t            split;        /* rows to try of a refused batch */
     ngx_msec_t            sent;         /* when the batch was */
     int64_t               sent_us;
