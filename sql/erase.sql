@@ -328,7 +328,8 @@ BEGIN
     SELECT k.subject, array_agg(k.id ORDER BY k.id),
            array_agg(DISTINCT k.conversation_id) FILTER (WHERE k.source = 'server' AND k.conversation_id IS NOT NULL)
       FROM (SELECT e.id, e.source, e.conversation_id, tavus.trace_of(s.key) AS subject
-              FROM tavus.log_events(w.from_pos, w.from_ord, w.to_pos, w.to_ord) e
+              FROM tavus.log_events(w.from_pos, w.from_ord, w.to_pos, w.to_ord,
+                                    sort => tavus.log_sort('traces')) e
               CROSS JOIN LATERAL unnest(tavus.event_keys(e.source, e.body)) AS s (key)
              WHERE e.source <> 'tavus') k
      GROUP BY k.subject

@@ -3,7 +3,7 @@
 -- or as a role with CREATEROLE that may create schemas in the database.
 
 -- the newest numbered file
-\set newest 29
+\set newest 30
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -300,6 +300,14 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 29) AS due \gset
     BEGIN;
     \ir 0029_seen.sql
     INSERT INTO tavus.migrations (version) VALUES (29);
+    COMMIT;
+\endif
+
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 30) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0030_sorts.sql
+    INSERT INTO tavus.migrations (version) VALUES (30);
     COMMIT;
 \endif
 

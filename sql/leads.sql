@@ -37,7 +37,7 @@ BEGIN
                              AND tavus.str(d.doc, 'lead_id')
                                  ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$', false) END AS fit
           FROM tavus.log_events(w.from_pos, w.from_ord, w.to_pos, w.to_ord,
-                                '{contact.submitted,lead.handled}') e
+                                tavus.lead_types(), sort => tavus.log_sort('leads')) e
           CROSS JOIN LATERAL (SELECT tavus.body_jsonb(e.body) AS doc OFFSET 0) d
          WHERE (e.source, e.event_type) IN (('browser', 'contact.submitted'), ('server', 'lead.handled'))
     ), added AS (

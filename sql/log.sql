@@ -128,11 +128,12 @@ END
 $$;
 
 -- The events of a window, in the order of the log: those with one of these names, or a prefix that is
--- followed by anything, or of all types, if both are NULL.  A type in except_ matches no prefix.  What
--- was deleted is left out.
+-- followed by anything, or of all types, if both are NULL.  A type in except_ matches no prefix.  Of
+-- batches that have nothing of a sort (tavus.log_sort()) there may be none.  What was deleted is left out.
+DROP FUNCTION IF EXISTS tavus.log_events(bigint, int, bigint, int, text[], text[], text[]);
 CREATE OR REPLACE FUNCTION tavus.log_events(
     from_pos bigint, from_ord int, to_pos bigint, to_ord int,
-    names text[] DEFAULT NULL, prefixes text[] DEFAULT NULL, except_ text[] DEFAULT NULL)
+    names text[] DEFAULT NULL, prefixes text[] DEFAULT NULL, except_ text[] DEFAULT NULL, sort int DEFAULT NULL)
 RETURNS TABLE (
     pos bigint, ord int, id uuid, received_at timestamptz, kind smallint, source text,
     event_type text, conversation_id text, body bytea)
@@ -149,6 +150,7 @@ BEGIN
       FROM (SELECT l.pos, i.id, i.ord::int
               FROM (SELECT l.pos, l.ids FROM tavus.log l
                      WHERE l.pos >= from_pos AND l.pos <= to_pos
+                       AND (sort IS NULL OR l.sorts IS NULL OR l.sorts & sort <> 0)
                      ORDER BY l.pos OFFSET 0) l
              CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY AS i (id, ord)
              WHERE (l.pos > from_pos OR i.ord > from_ord)

@@ -570,7 +570,7 @@ BEGIN
       INTO facts, unread
       FROM tavus.log_events(w.from_pos, w.from_ord, w.to_pos, w.to_ord, '{}',
                '{checkout.session., payment_intent., charge., refund., invoice., invoice_payment.,
-                 customer.subscription.}') e
+                 customer.subscription.}', sort => tavus.log_sort('orders')) e
       CROSS JOIN LATERAL tavus.stripe_fact(e.body) f
      WHERE e.source = 'stripe';
 

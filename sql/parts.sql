@@ -80,6 +80,24 @@ CREATE OR REPLACE FUNCTION tavus.talk_types() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN '{application.transcription_ready,application.perception_analysis,conversation.created}'::text[];
 
+-- What leads are made of.
+CREATE OR REPLACE FUNCTION tavus.lead_types() RETURNS text[]
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN '{contact.submitted,lead.handled}'::text[];
+
+-- What there is among the events of a batch for readers of the log that want little of it: bits, a superset of
+-- what is true.  Who adds to the log without them (NULL) is read by all.
+CREATE OR REPLACE FUNCTION tavus.log_sort(reader text) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE reader WHEN 'orders' THEN 1 WHEN 'leads' THEN 2 WHEN 'words' THEN 4 WHEN 'traces' THEN 8 END;
+
+CREATE OR REPLACE FUNCTION tavus.log_sorts(sources text[], event_types text[]) RETURNS int
+LANGUAGE sql IMMUTABLE PARALLEL SAFE
+RETURN CASE WHEN event_types && tavus.talk_types() THEN 4 ELSE 0 END
+       + CASE WHEN 'tavus' = ALL (sources) THEN 0
+              ELSE 8 + CASE WHEN 'stripe' = ANY (sources) THEN 1 ELSE 0 END
+                     + CASE WHEN event_types && tavus.lead_types() THEN 2 ELSE 0 END END;
+
 -- What a visitor decides of being counted, in a browser.
 CREATE OR REPLACE FUNCTION tavus.consent_types() RETURNS text[]
 LANGUAGE sql IMMUTABLE PARALLEL SAFE

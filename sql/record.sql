@@ -706,7 +706,7 @@ BEGIN
     SELECT array_agg(a.id) INTO fresh FROM added a;
 
     IF cardinality(fresh) <= 100 THEN
-        INSERT INTO tavus.log (ids) VALUES (fresh);
+        INSERT INTO tavus.log (ids, sorts) VALUES (fresh, tavus.log_sorts(sources, event_types));
     ELSIF fresh IS NOT NULL THEN
         PERFORM tavus.log_add(fresh);
     END IF;

@@ -274,7 +274,8 @@ BEGIN
     WITH e AS MATERIALIZED (
         SELECT l.pos, l.ord, l.conversation_id,
                sum(octet_length(l.body)) OVER (ORDER BY l.pos, l.ord) - octet_length(l.body) AS before
-          FROM tavus.log_events(w.from_pos, w.from_ord, w.to_pos, w.to_ord, tavus.talk_types()) l
+          FROM tavus.log_events(w.from_pos, w.from_ord, w.to_pos, w.to_ord, tavus.talk_types(),
+                                sort => tavus.log_sort('words')) l
          WHERE tavus.ours(l.source) AND l.conversation_id IS NOT NULL
     )
     SELECT array_agg(DISTINCT e.conversation_id) FILTER (WHERE e.before < 2097152) AS calls,

@@ -64,7 +64,7 @@ INSERT INTO decided VALUES
     ('flights', '{destination,from_pos,from_ord,to_pos,to_ord,token,due_at,tries,missed}', 'places of the log'),
     ('mails', '{destination,made_at}', 'the configuration''s'),
     ('traces', '{id}', 'a number'),
-    ('log', '{pos,at,ids}', 'ids of events'),
+    ('log', '{pos,at,ids,sorts}', 'ids of events'),
     ('log_epochs', '{epoch,id,begun_at,started,database,filenode,told}', 'of this database'),
     ('log_past', '{one,months,whole}', 'of this database'),
     ('cursors', '{name,pos,ord,made_at,moved_at,missed}', 'places of the log'),

@@ -58,7 +58,7 @@ sub hex_ { my ($n) = @_; return '\x' . join '', map { sprintf '%02x', int rand 2
 my @types = qw( system.replica_joined system.pal_joined system.shutdown conversation.ended conversation.started
     conversation.created application.transcription_ready application.recording_ready
     application.perception_analysis application.post_call_action_executed conversation.requested
-    conversation.create_failed conversation.not_found conversation.end_failed consent page_view );
+    conversation.create_failed conversation.not_found conversation.end_failed consent page_view contact.submitted );
 my @calls = map { "c$_" } 1 .. 12;
 my @nonces = map { '\x' . sprintf('%032x', $_) } 1 .. 6;
 my @digests = map { hex_(16) } 1 .. 4;
@@ -166,6 +166,19 @@ ok(!$differ, 'the same rows and letters');
 cmp_ok($short || 0, '>', 20, 'of plain batches too');
 cmp_ok($letters{$_} || 0, '>', 0, "letters: $_") for qw( s d q b );
 is($letters{error}, undef, 'none was refused');
+
+# ---- and readers find in the log what is theirs
+
+is_deeply($db->selectcol_arrayref(q{
+    SELECT r.reader || ' at ' || l.pos
+      FROM tavus.log l CROSS JOIN LATERAL unnest(l.ids) AS i (id) JOIN tavus.events e ON e.id = i.id
+     CROSS JOIN LATERAL (VALUES ('leads', e.event_type IN ('contact.submitted', 'lead.handled')
+                                          AND e.source IN ('browser', 'server')),
+                                ('orders', e.source = 'stripe'), ('traces', e.source <> 'tavus'),
+                                ('words', e.event_type = ANY (tavus.talk_types()))) AS r (reader, wants)
+     WHERE r.wants AND l.sorts & tavus.log_sort(r.reader) = 0}), [], 'what readers want is noted');
+cmp_ok($db->selectrow_array('SELECT count(*) FROM tavus.log WHERE sorts = 0'), '>', 0, 'and where there is nothing');
+is($db->selectrow_array('SELECT bit_or(sorts) FROM tavus.log'), 15, 'of all sorts');
 
 $db->disconnect;
 $root->do("DROP DATABASE $name WITH (FORCE)");
