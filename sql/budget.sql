@@ -27,8 +27,9 @@ RETURN coalesce(b.full_at > at - interval '15 seconds' AND b.full_at <= at, fals
 
 -- How many places there are: those of the budget, and no more than Tavus has shown to have when it last
 -- refused one for want of a place.  So who waits is let in by the one place that is free, in order, and not
--- refused for having been second.  That Tavus has more again is tried with one place more, every 15
--- seconds; it is forgotten after ten minutes in which nobody tried.  NULL: as many as there may be.
+-- refused for having been second.  That Tavus has more again is tried with one place more, 15 seconds
+-- later, and with another as soon as that one has its conversation; all is forgotten after ten minutes in which
+-- nobody tried.  NULL: as many as there may be.
 CREATE OR REPLACE FUNCTION tavus.budget_places(b tavus.budget, active int, at timestamptz) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN least(active, CASE WHEN b.most_at > at - interval '10 minutes' AND b.most_at <= at
@@ -117,11 +118,19 @@ BEGIN
         END IF;
     END LOOP;
 
+    SELECT t.* INTO b FROM tavus.budget t;
+
+    IF b.tried IS NOT NULL
+       AND EXISTS (SELECT FROM tavus.intents i WHERE i.nonce = b.tried AND i.conversation_id IS NOT NULL)
+    THEN
+        b.most_at := least(b.most_at, at - interval '15 seconds');
+        UPDATE tavus.budget SET tried = NULL, most_at = b.most_at;
+    END IF;
+
     IF coalesce(f, r) IS NULL AND e = '{}' THEN
         RETURN;
     END IF;
 
-    SELECT t.* INTO b FROM tavus.budget t;
     f := greatest(f, b.full_at);
     f := CASE WHEN f < ANY (e) THEN NULL ELSE f END;
 
@@ -129,7 +138,7 @@ BEGIN
     IF r > at - interval '15 seconds' THEN
         b.most := (SELECT count(*) FROM tavus.places) + (SELECT count(*) FROM unnest(e) AS u (o) WHERE u.o > r);
         b.most_at := greatest(r, CASE WHEN b.most_at <= at THEN b.most_at END);
-        UPDATE tavus.budget SET full_at = f, most = b.most, most_at = b.most_at;
+        UPDATE tavus.budget SET full_at = f, most = b.most, most_at = b.most_at, tried = NULL;
     ELSIF f IS DISTINCT FROM b.full_at THEN
         UPDATE tavus.budget SET full_at = f;
     END IF;
@@ -445,7 +454,7 @@ BEGIN
             IF b.most < taken AND tavus.budget_places(b, NULL, at) >= taken THEN
                 b.most := taken;
                 b.most_at := at;
-                UPDATE tavus.budget SET most = b.most, most_at = b.most_at;
+                UPDATE tavus.budget SET most = b.most, most_at = b.most_at, tried = nonces[i];
             END IF;
 
             open_ := open_ + seconds[i];

@@ -90,7 +90,7 @@ INSERT INTO decided VALUES
     ('stats_seen', '{what}', 'letters'),
     ('stats_due', '{what,id}', 'ids, until they are counted'),
     ('stats_names', '{dim,name,seen_on}', 'names of campaigns and verticals'),
-    ('budget', '{one,said,said_at,begun_at,full_at,short_since,short_at,looked_at,spare_until,length,length_at,most,most_at}',
+    ('budget', '{one,said,said_at,begun_at,full_at,short_since,short_at,looked_at,spare_until,length,length_at,most,most_at,tried}',
      'the configuration''s, and times');
 
 CREATE TEMP VIEW columns_ AS

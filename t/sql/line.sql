@@ -1,7 +1,7 @@
 -- The waiting line: who comes first is served first, who does not ask loses the place.
 \ir setup.sql
 \ir wishes.psql
-SELECT plan(115);
+SELECT plan(118);
 
 CREATE FUNCTION pg_temp.look(asked jsonb DEFAULT '[]', budget jsonb DEFAULT '{"active":1,"line":3}') RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', l ->> 'free', (SELECT string_agg(ltrim(replace(t #>> '{}', '-', ''), '0'), ',' ORDER BY o)
@@ -120,9 +120,12 @@ SELECT is(pg_temp.look('[341]', '{"active":3,"line":3}'), '1 341', 'one more is 
 SELECT is(pg_temp.line('[{"n":342,"t":341}]', '{"active":4,"line":3}'), 'granted', 'and there is one');
 CALL pg_temp.later('16 seconds');
 SELECT is(pg_temp.line('[{"n":344,"t":344},{"n":345,"t":345}]', '{"active":5,"line":3}'), 'granted, waits 345 1', 'and perhaps another');
+SELECT is(pg_temp.created(344) || pg_temp.look('[345]', '{"active":9,"line":3}'), 's1 345', 'once that one is served the next is tried');
+SELECT is(pg_temp.line('[{"n":345,"t":345},{"n":346,"t":346}]', '{"active":9,"line":3}'), 'granted, waits 346 1', 'alone');
+SELECT is(pg_temp.failed(345, 'at_capacity') || pg_temp.look('[345,346]', '{"active":9,"line":3}'), 's0 345,346', 'until Tavus says no');
 CALL pg_temp.later('601 seconds');
-SELECT is(pg_temp.look('[345]', '{"active":9,"line":3}'), '5 345', 'it is forgotten');
-SELECT is(pg_temp.failed(344, 'at_capacity') || pg_temp.look('[345]', '{"active":9,"line":3}'), 's6 345', 'what is told late says nothing of now');
+SELECT is(pg_temp.look('[345]', '{"active":9,"line":3}'), '5 345,346', 'it is forgotten');
+SELECT is(pg_temp.failed(342, 'at_capacity') || pg_temp.look('[345]', '{"active":9,"line":3}'), 's6 345,346', 'what is told late says nothing of now');
 
 -- ---- Tavus has too many requests
 DELETE FROM tavus.line;
