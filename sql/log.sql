@@ -28,7 +28,7 @@ RETURN 1099511627776;           -- 2^40, as in 0012_log.sql
 CREATE OR REPLACE FUNCTION tavus.log_lock() RETURNS void
 LANGUAGE sql VOLATILE
 RETURN pg_advisory_xact_lock_shared(
-    4611686018427387904 + coalesce(pg_sequence_last_value('tavus.log_pos'), 1099511627776));
+    tavus.log_key() + coalesce(pg_sequence_last_value('tavus.log_pos'), tavus.log_first()));
 
 -- Adds ids of events that this transaction, of tavus.record(), has stored.
 CREATE OR REPLACE FUNCTION tavus.log_add(fresh uuid[]) RETURNS void

@@ -661,8 +661,7 @@ BEGIN
                        ELSE true END)
           INTO doubt
           FROM (SELECT e.at FROM tavus.tombstones e ORDER BY e.at DESC LIMIT 1) t,
-               unnest(ids, sources, conversation_ids, nonces) WITH ORDINALITY
-                   AS u (id, source, conversation_id, nonce, ord);
+               unnest(ids, sources, conversation_ids, nonces) AS u (id, source, conversation_id, nonce);
     END IF;
 
     IF doubt THEN

@@ -316,8 +316,6 @@ ngx_tavus_store_put(ngx_tavus_event_t *ev, ngx_tavus_store_pt handler,
         st->browser += size;
     }
 
-    /* to wait for what is known not to come helps nobody */
-
     /* what the module itself tells somebody waits for who asked */
 
     if (st->urgent == 0 && ev->source.len == sizeof("server") - 1
@@ -325,6 +323,8 @@ ngx_tavus_store_put(ngx_tavus_event_t *ev, ngx_tavus_store_pt handler,
     {
         st->urgent = 1;
     }
+
+    /* to wait for what is known not to come helps nobody */
 
     if (ngx_tavus_store_slow() && ngx_tavus_store_to_journal(row) == NGX_OK) {
         ngx_queue_insert_tail(&st->journaling, &row->queue);
