@@ -7,6 +7,7 @@ use lib 't/lib';
 use Tavus::Test;
 use Tavus::Test::Alerts;
 use Tavus::Test::Node;
+use Tavus::Test::Process qw(suspend);
 use Tavus::Test::Sandbox;
 
 my ($alerts, $box) = (Tavus::Test::Alerts->new, Tavus::Test::Sandbox->new);
@@ -19,7 +20,7 @@ $_->beats(0) for $A, $B;
 wait_ok { eval { $alerts->open eq '' } } 'nothing is the matter';
 
 my @workers = $a->workers;
-kill STOP => @workers;
+suspend(@workers);
 is $db->do(q{UPDATE tavus.nodes SET beat_at = now() - interval '4 minutes'
     WHERE id = ?}, undef, $A->id), 1, 'A was not heard of for four minutes';
 wait_ok { $alerts->open eq 'node_silent ' . $A->id } 'it is silent';

@@ -6,7 +6,7 @@
 
 use lib 't/lib', 't/bench';
 use Tavus::Test;
-use Tavus::Test::Process qw(background new_dir pause slurp spew);
+use Tavus::Test::Process qw(background new_dir pause slurp spew suspend);
 use Time::HiRes qw(time);
 use Workload qw(event line);
 
@@ -77,7 +77,7 @@ subtest 'a stall' => sub {
     wait_ok { (() = $t->access_log =~ m{POST /stall}g) > $RATE } 'under way';
 
     my $from = time;
-    kill STOP => $worker;
+    suspend($worker);
     pause($STALL);
     $stall = time - $from;
     kill CONT => $worker;

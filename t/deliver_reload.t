@@ -8,6 +8,7 @@
 use lib 't/lib';
 use Tavus::Test;
 use Tavus::Test::Deliver;
+use Tavus::Test::Process qw(suspend);
 
 my $t = Tavus::Test->new;
 my $d = Tavus::Test::Deliver->new($t, crm => 'events page_view;',
@@ -39,7 +40,7 @@ subtest 'the database is asked' => sub {
     $t->reload(drained => 1);
     my $backend;
     wait_ok { $backend = $d->backend } 'asked by the new worker';
-    kill STOP => $backend;
+    suspend($backend);
     $d->track('page_view', consent => 'granted', n => 40);
     wait_ok { $t->db->selectrow_array(q{SELECT true FROM pg_stat_activity
         WHERE pid <> ? AND query LIKE '%tavus.record%'}, undef, $backend) }

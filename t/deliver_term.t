@@ -6,6 +6,7 @@
 use lib 't/lib';
 use Tavus::Test;
 use Tavus::Test::Deliver;
+use Tavus::Test::Process qw(suspend);
 
 my $t = Tavus::Test->new;
 my $d = Tavus::Test::Deliver->new($t);
@@ -29,7 +30,7 @@ $d->lease_over;
 wait_ok { wait_for { $d->idle } 5 or do { $d->lease_over; 0 } } 'all go', 60;
 is $box->received($_)->{unique}, 40, "$_: all" for @all;
 
-kill STOP => $d->backend;
+suspend($d->backend);
 $d->track('page_view', consent => 'granted', n => 40);
 $t->settle;
 $ends->();

@@ -6,6 +6,7 @@
 use lib 't/lib';
 use Tavus::Test;
 use Tavus::Test::Fault;
+use Tavus::Test::Process qw(suspend);
 
 my $t = Tavus::Test->new(locations => {'= /metrics' => 'tavus_metrics;'})->start;
 wait_ok { $t->create->code == 200 } 'ready';
@@ -24,7 +25,7 @@ status(sent($_)) == 200 or die 'not taken' for @sockets;
 # who is woken up with all of them at once puts them into one batch
 sub many {
     my ($worker) = $t->workers;
-    kill STOP => $worker;
+    suspend($worker);
     sent($_) for @sockets;
     kill CONT => $worker;
     return scalar grep { status($_) == 200 } @sockets;

@@ -6,6 +6,7 @@
 use lib 't/lib';
 use Tavus::Test;
 use Tavus::Test::Deliver;
+use Tavus::Test::Process qw(suspend);
 
 my $t = Tavus::Test->new;
 my $d = Tavus::Test::Deliver->new($t, crm => 'events *;');
@@ -19,7 +20,7 @@ $db->begin_work;
 $db->do(q{SELECT FROM tavus.destinations WHERE name = 'crm' FOR UPDATE});
 my $backend;
 wait_ok { $backend = $d->backend } 'a claim waits';
-kill STOP => $backend;
+suspend($backend);
 $d->track('page_view', consent => 'granted', n => 3);
 wait_ok { ($d->backend // $backend) != $backend } 'another connection', 60;
 is $box->received('hooks')->{received}, 0, 'nothing went';

@@ -5,7 +5,7 @@
 
 use lib 't/lib';
 use Tavus::Test;
-use Tavus::Test::Process qw(slurp);
+use Tavus::Test::Process qw(suspend);
 
 my $max = 16 * 1024 * 1024;
 my $t = Tavus::Test->new(sandbox => 0, http => {
@@ -30,13 +30,11 @@ my $on_disk = sub {
     $sum += -s for glob $t->dir . '/journal/*.journal';
     return $sum;
 };
-my $stopped = sub ($pid) { slurp("/proc/$pid/stat") =~ /\) T / };
 
 # only this one of the workers takes what comes
 my $through = sub ($pid, $what) {
     my @others = grep { $_ != $pid } $t->workers;
-    kill STOP => @others;
-    wait_for { !grep { !$stopped->($_) } @others } 5;
+    suspend(@others);
     my $got = $what->();
     kill CONT => @others;
     return $got;

@@ -11,7 +11,7 @@ use Tavus::Test;
 use Tavus::Test::Fault;
 use Tavus::Test::Node;
 use Tavus::Test::Pg;
-use Tavus::Test::Process qw(background new_dir pause slurp stop_process);
+use Tavus::Test::Process qw(background new_dir pause slurp stop_process suspend);
 use Tavus::Test::Sandbox;
 use Tavus::Test::Socket;
 use Mojo::JSON qw(decode_json);
@@ -147,7 +147,7 @@ if ($short) {
     $box->fault(kind => 'delay', ms => 800, after => 1, times => 2,
         method => 'POST', path => '/v2/conversations');
     pause(0.5);
-    kill STOP => @workers;
+    suspend(@workers);
     my $from = time;
     wait_for { time - $from > 20 } 30;
     kill CONT => @workers;

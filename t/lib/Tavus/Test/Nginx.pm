@@ -6,7 +6,7 @@ use v5.36;
 use Carp qw(croak);
 
 use Tavus::Test::Process qw($ROOT alive children crew free_port new_dir release
-    slurp spawn spew stop_process wait_for);
+    slurp spawn spew stop_process suspend wait_for);
 use Tavus::Test::Socket;
 
 my $NGINX = $ENV{TAVUS_NGINX} // '/usr/sbin/nginx';
@@ -178,7 +178,7 @@ sub kill_worker ($self, $signal = 'KILL') {
 sub crash ($self) {
     my $pid = delete $self->{pid} or croak 'nginx does not run';
     # who is stopped starts no worker that would be missed
-    kill STOP => $pid;
+    suspend($pid);
     my @all = crew($pid);
     kill KILL => @all;
     wait_for { !grep { alive($_) } @all } or croak 'nginx cannot be killed';

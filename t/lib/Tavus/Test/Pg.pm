@@ -26,7 +26,7 @@ use Fcntl qw(:flock);
 use File::Path qw(make_path remove_tree);
 
 use Tavus::Test::Process qw($ROOT alive descendants free_port new_dir release slurp
-    spawn spew stop_process wait_for);
+    spawn spew stop_process suspend wait_for);
 
 my @BIN = ($ENV{PG_BIN} // (), '/usr/lib/postgresql/15/bin',
     reverse sort glob '/usr/lib/postgresql/*/bin');
@@ -134,8 +134,8 @@ sub restart ($self) { return $self->stop->start }
 
 # The postmaster first, or it would start what is missing meanwhile.
 sub freeze ($self) {
-    CORE::kill STOP => $self->{pid};
-    CORE::kill STOP => descendants($self->{pid});
+    suspend($self->{pid});
+    suspend(descendants($self->{pid}));
     $self->{frozen} = 1;
     return $self;
 }

@@ -16,7 +16,7 @@ use POSIX qw(WNOHANG _exit setgid setsid setuid);
 use Time::HiRes qw(time);
 
 our @EXPORT_OK = qw($ROOT alive background children crew descendants free_port
-    new_dir pause release slurp spawn spew stop_process wait_for);
+    new_dir pause release slurp spawn spew stop_process suspend wait_for);
 
 # the checkout
 our $ROOT = abs_path(__FILE__ =~ s{[^/]+\z}{../../../..}r);
@@ -123,7 +123,7 @@ sub free_port () {
 sub pause ($seconds) { select undef, undef, undef, $seconds }
 
 # Calls the block until it returns something true, and returns that; after the
-# deadline (10 s) returns nothing.
+# deadline (30 s) returns nothing.
 sub wait_for :prototype(&;$) ($block, $seconds = 30) {
     my $deadline = time + $seconds;
     my $gap = 0.005;
@@ -197,6 +197,15 @@ sub alive ($pid) {
     my $stat = slurp("/proc/$pid/stat") // return 0;
     return 1 unless $stat =~ /\) [ZX] /;
     return waitpid($pid, WNOHANG) == 0;
+}
+
+# Until they go on (CONT).  Who is only told to stop may yet take what comes.
+sub suspend (@pids) {
+    kill STOP => @pids;
+    wait_for {
+        !grep { (slurp("/proc/$_/stat") // '') =~ /\) [^TtZX] / } @pids;
+    } or croak 'a process does not stop';
+    return;
 }
 
 # stop_process($pid, SIGNAL, seconds, …): true if it ended by one of these

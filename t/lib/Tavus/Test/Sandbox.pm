@@ -36,7 +36,7 @@ use Mojo::URL;
 use Mojo::UserAgent;
 
 use Tavus::Test::Process qw($ROOT alive free_port new_dir release slurp spawn
-    stop_process wait_for);
+    stop_process suspend wait_for);
 
 sub new ($class, %opt) {
     my $self = bless {
@@ -76,7 +76,7 @@ sub stop ($self) {
     return $self;
 }
 
-sub freeze ($self) { kill STOP => $self->{pid}; return $self }
+sub freeze ($self) { suspend($self->{pid}); return $self }
 sub thaw ($self)   { kill CONT => $self->{pid}; return $self }
 
 sub _call ($self, $method, $path, @body) {
