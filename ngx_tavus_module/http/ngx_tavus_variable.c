@@ -8,12 +8,15 @@
 #include "http/ngx_tavus_variable.h"
 #include "http/ngx_tavus_ctx.h"
 #include "http/ngx_tavus_endpoint.h"
+#include "core/tavus_random.h"
 
 
 static ngx_int_t ngx_tavus_string_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_tavus_time_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static void ngx_tavus_make_request_id(ngx_http_request_t *r,
+    ngx_http_variable_value_t *vv);
 
 
 static ngx_http_variable_t  ngx_tavus_variables[] = {
@@ -150,6 +153,14 @@ ngx_tavus_request_id(ngx_http_request_t *r)
 
     mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
 
+    vv = &r->variables[mcf->request_id_index];
+
+    if (!vv->valid && !vv->not_found) {
+        ngx_tavus_make_request_id(r, vv);
+    }
+
+    /* who asked for it before has had nginx make it */
+
     vv = ngx_http_get_indexed_variable(r, mcf->request_id_index);
 
     if (vv == NULL || vv->not_found) {
@@ -165,4 +176,31 @@ ngx_tavus_request_id(ngx_http_request_t *r)
     id->len = vv->len;
 
     return id;
+}
+
+
+/*
+ * nginx makes 16 bytes at each request, which costs more than all else that
+ * an event costs beside its MAC.
+ */
+
+static void
+ngx_tavus_make_request_id(ngx_http_request_t *r,
+    ngx_http_variable_value_t *vv)
+{
+    u_char  *p, id[TAVUS_RANDOM_ID_LEN];
+
+    p = ngx_pnalloc(r->pool, 2 * TAVUS_RANDOM_ID_LEN);
+
+    if (p == NULL || tavus_random_id(id) != 0) {
+        return;
+    }
+
+    (void) ngx_hex_dump(p, id, TAVUS_RANDOM_ID_LEN);
+
+    vv->len = 2 * TAVUS_RANDOM_ID_LEN;
+    vv->data = p;
+    vv->valid = 1;
+    vv->no_cacheable = 0;
+    vv->not_found = 0;
 }
