@@ -274,7 +274,7 @@ ngx_tavus_store_put(ngx_tavus_event_t *ev, ngx_tavus_store_pt handler,
         && (st->stats.rows == 0 || st->stats.bytes + size <= st->buffer)
         && (!browser || !st->browser || st->browser + size <= st->buffer / 4))
     {
-        row = ngx_calloc(size, ngx_cycle->log);
+        row = ngx_alloc(size, ngx_cycle->log);
     }
 
     source = tavus_metric_label(TAVUS_METRIC_EVENTS, 0,
@@ -285,6 +285,8 @@ ngx_tavus_store_put(ngx_tavus_event_t *ev, ngx_tavus_store_pt handler,
                                          NGX_TAVUS_UNAVAILABLE), 1);
         return NULL;
     }
+
+    ngx_memzero(row, sizeof(ngx_tavus_row_t));
 
     row->event = *ev;
     row->handler = handler;
