@@ -215,7 +215,7 @@ tavus_event_identity(tavus_event_identity_t *id,
         members[i].name = apart[i];
     }
 
-    (void) tavus_json_check(object, len, members, TAVUS_EVENT_APART, NULL);
+    tavus_json_members(object, len, members, TAVUS_EVENT_APART);
 
     for (i = 0; i < TAVUS_EVENT_APART; i++) {
         m = &members[i];

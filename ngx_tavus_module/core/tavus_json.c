@@ -22,7 +22,10 @@
 
 #define TAVUS_JSON_MAX_NUMBER    63
 
-#define TAVUS_JSON_BYTES(c)      (UINT64_C(0x0101010101010101) * (c))
+
+/* what the processor compares at once */
+
+typedef int8_t  tavus_json_bytes_t __attribute__((vector_size(16)));
 
 
 typedef enum {
@@ -47,14 +50,19 @@ typedef struct {
     const uint8_t        *number_at;    /* the first that cJSON cannot read */
 
     uint8_t               escaped;      /* the string just read is */
+    uint8_t               checked;      /* all was, before */
 } tavus_json_scan_t;
 
 
+static tavus_json_status_t tavus_json_fill(tavus_json_scan_t *s,
+    const char *data, size_t len, tavus_json_member_t *members,
+    size_t nmembers);
 static tavus_json_status_t tavus_json_scan(tavus_json_scan_t *s);
 static tavus_json_status_t tavus_json_scan_name(tavus_json_scan_t *s,
     tavus_json_member_t **member, int top);
 static tavus_json_status_t tavus_json_scan_scalar(tavus_json_scan_t *s);
 static tavus_json_status_t tavus_json_scan_string(tavus_json_scan_t *s);
+static int tavus_json_pass_string(tavus_json_scan_t *s);
 static tavus_json_status_t tavus_json_scan_escape(tavus_json_scan_t *s);
 static tavus_json_status_t tavus_json_scan_number(tavus_json_scan_t *s);
 static void tavus_json_jsonb_number(tavus_json_scan_t *s,
@@ -162,37 +170,64 @@ tavus_json_status_t
 tavus_json_check(const char *data, size_t len, tavus_json_member_t *members,
     size_t nmembers, size_t *offset)
 {
-    size_t               i;
     tavus_json_scan_t    s;
     tavus_json_status_t  status;
 
     memset(&s, 0, sizeof(tavus_json_scan_t));
 
-    s.start = (const uint8_t *) data;
-    s.end = len ? s.start + len : s.start;
-    s.p = s.start;
-    s.members = members;
-    s.nmembers = nmembers;
+    status = tavus_json_fill(&s, data, len, members, nmembers);
 
-    for (i = 0; i < nmembers; i++) {
-        members[i].count = 0;
-    }
-
-    status = tavus_json_scan(&s);
-
-    if (status != TAVUS_JSON_OK) {
-
-        for (i = 0; i < nmembers; i++) {
-            members[i].count = 0;
-        }
-
-    } else if (s.jsonb != TAVUS_JSON_OK) {
+    if (status == TAVUS_JSON_OK && s.jsonb != TAVUS_JSON_OK) {
         status = s.jsonb;
         s.p = s.jsonb_at;
     }
 
     if (offset && status != TAVUS_JSON_OK) {
         *offset = s.p - s.start;
+    }
+
+    return status;
+}
+
+
+void
+tavus_json_members(const char *data, size_t len,
+    tavus_json_member_t *members, size_t nmembers)
+{
+    tavus_json_scan_t  s;
+
+    memset(&s, 0, sizeof(tavus_json_scan_t));
+
+    s.checked = 1;
+
+    (void) tavus_json_fill(&s, data, len, members, nmembers);
+}
+
+
+static tavus_json_status_t
+tavus_json_fill(tavus_json_scan_t *s, const char *data, size_t len,
+    tavus_json_member_t *members, size_t nmembers)
+{
+    size_t               i;
+    tavus_json_status_t  status;
+
+    s->start = (const uint8_t *) data;
+    s->end = len ? s->start + len : s->start;
+    s->p = s->start;
+    s->members = members;
+    s->nmembers = nmembers;
+
+    for (i = 0; i < nmembers; i++) {
+        members[i].count = 0;
+    }
+
+    status = tavus_json_scan(s);
+
+    if (status != TAVUS_JSON_OK) {
+
+        for (i = 0; i < nmembers; i++) {
+            members[i].count = 0;
+        }
     }
 
     return status;
@@ -418,6 +453,13 @@ tavus_json_string(const char *data, const tavus_json_member_t *member,
 
     p = (const uint8_t *) data + member->value_start + 1;
     end = (const uint8_t *) data + member->value_end - 1;
+
+    len = end - p;
+
+    if (len <= size && memchr(p, '\\', len) == NULL) {
+        memcpy(dst, p, len);
+        return (int) len;
+    }
 
     len = 0;
 
@@ -675,6 +717,10 @@ tavus_json_scan_scalar(tavus_json_scan_t *s)
     switch (*s->p) {
 
     case '"':
+        if (s->checked && tavus_json_pass_string(s)) {
+            return TAVUS_JSON_OK;
+        }
+
         return tavus_json_scan_string(s);
 
     case 't':
@@ -713,8 +759,9 @@ static tavus_json_status_t
 tavus_json_scan_string(tavus_json_scan_t *s)
 {
     int                   n;
-    uint64_t              w;
+    uint64_t              w[2];
     const uint8_t        *p;
+    tavus_json_bytes_t    bytes;
     tavus_json_status_t   status;
 
     s->escaped = 0;
@@ -724,29 +771,27 @@ tavus_json_scan_string(tavus_json_scan_t *s)
     for ( ;; ) {
 
         /*
-         * Eight bytes at a time while none of them is a quote, a backslash,
-         * a control character or beyond ASCII.  A borrow may only reach
-         * bytes above one that is found already.
+         * So many bytes at a time while none of them is a quote, a backslash,
+         * a control character or beyond ASCII, which is below zero.
          */
 
-        while (s->end - p >= 8) {
+        while ((size_t) (s->end - p) >= sizeof(bytes)) {
 
-            memcpy(&w, p, 8);
+            memcpy(&bytes, p, sizeof(bytes));
 
-            w = (w
-                 | (w - TAVUS_JSON_BYTES(0x20))
-                 | ((w ^ TAVUS_JSON_BYTES('"')) - TAVUS_JSON_BYTES(1))
-                 | ((w ^ TAVUS_JSON_BYTES('\\')) - TAVUS_JSON_BYTES(1)))
-                & TAVUS_JSON_BYTES(0x80);
+            bytes = (bytes < 0x20) | (bytes == '"') | (bytes == '\\');
 
-            if (w) {
+            memcpy(w, &bytes, sizeof(w));
+
+            if (w[0] | w[1]) {
 #if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
-                p += __builtin_ctzll(w) >> 3;
+                p += w[0] ? __builtin_ctzll(w[0]) >> 3
+                          : 8 + (__builtin_ctzll(w[1]) >> 3);
 #endif
                 break;
             }
 
-            p += 8;
+            p += sizeof(bytes);
         }
 
         while (p < s->end && tavus_json_plain[*p]) {
@@ -794,6 +839,26 @@ tavus_json_scan_string(tavus_json_scan_t *s)
 
         } while (p < s->end && *p >= 0x80);
     }
+}
+
+
+/* what has escapes is not passed over, so that these are always right */
+
+static int
+tavus_json_pass_string(tavus_json_scan_t *s)
+{
+    const uint8_t  *start, *last;
+
+    start = s->p + 1;
+    last = memchr(start, '"', s->end - start);
+
+    if (last == NULL || memchr(start, '\\', last - start) != NULL) {
+        return 0;
+    }
+
+    s->p = last + 1;
+
+    return 1;
 }
 
 
@@ -1032,24 +1097,30 @@ tavus_json_find(tavus_json_scan_t *s, const uint8_t *name, size_t len)
     const char     *expected;
     const uint8_t  *p, *end;
 
-    for (i = 0; i < s->nmembers; i++) {
+    if (!s->escaped) {
 
-        expected = s->members[i].name;
+        /* most differ in the first letter */
 
-        if (!s->escaped) {
+        c[0] = len ? name[0] : '\0';
 
-            /* most differ in the first letter */
+        for (i = 0; i < s->nmembers; i++) {
 
-            if ((len == 0 || (uint8_t) expected[0] == name[0])
+            expected = s->members[i].name;
+
+            if ((uint8_t) expected[0] == c[0]
                 && strncmp(expected, (const char *) name, len) == 0
                 && expected[len] == '\0')
             {
                 return &s->members[i];
             }
-
-            continue;
         }
 
+        return NULL;
+    }
+
+    for (i = 0; i < s->nmembers; i++) {
+
+        expected = s->members[i].name;
         p = name;
         end = name + len;
 

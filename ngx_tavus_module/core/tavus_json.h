@@ -73,6 +73,15 @@ tavus_json_status_t tavus_json_check(const char *data, size_t len,
     tavus_json_member_t *members, size_t nmembers, size_t *offset);
 
 /*
+ * Fills members of a text that tavus_json_check() has found to be JSON, or
+ * of a value in it: strings that are values and have no escape are passed
+ * over.  In another text what is found says nothing; but a string lies
+ * within it and may be given to tavus_json_string().
+ */
+void tavus_json_members(const char *data, size_t len,
+    tavus_json_member_t *members, size_t nmembers);
+
+/*
  * Finds a top-level member as tavus_json_check() does, but for the end of a
  * value that is no string, in a fraction of the time: the text is not
  * checked.  In one that is not JSON what is found says nothing; but a string

@@ -984,32 +984,29 @@ tavus_hex_encode(char *dst, const uint8_t *src, size_t len)
 static int
 tavus_hex_decode(uint8_t *dst, const char *src, size_t len, int upper)
 {
-    char    c;
-    size_t  i;
+    size_t   i;
+    uint8_t  high, low, mask;
 
-    for (i = 0; i < len * 2; i++) {
+    /* its value, a bit that says it is one, and one for upper case */
 
-        c = src[i];
+    static const uint8_t  digits[256] = {
+        ['0'] = 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19,
+        ['A'] = 0x3a, 0x3b, 0x3c, 0x3d, 0x3e, 0x3f,
+        ['a'] = 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f
+    };
 
-        if (c >= '0' && c <= '9') {
-            c -= '0';
+    mask = upper ? 0x10 : 0x30;
 
-        } else if (c >= 'a' && c <= 'f') {
-            c -= 'a' - 10;
+    for (i = 0; i < len; i++) {
 
-        } else if (upper && c >= 'A' && c <= 'F') {
-            c -= 'A' - 10;
+        high = digits[(uint8_t) src[2 * i]];
+        low = digits[(uint8_t) src[2 * i + 1]];
 
-        } else {
+        if ((high & mask) != 0x10 || (low & mask) != 0x10) {
             return -1;
         }
 
-        if (i % 2 == 0) {
-            dst[i / 2] = (uint8_t) (c << 4);
-
-        } else {
-            dst[i / 2] |= (uint8_t) c;
-        }
+        dst[i] = (uint8_t) (high << 4 | (low & 0x0f));
     }
 
     return 0;

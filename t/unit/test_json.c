@@ -811,7 +811,7 @@ test_random_texts(void **state)
     size_t                 i, len;
     uint64_t               seed, round;
     tavus_json_status_t    status;
-    tavus_json_member_t    m = { .name = "a" }, found;
+    tavus_json_member_t    m = { .name = "a" }, found, again;
 
     static const char *const  words[] = {
         "{", "}", "[", "]", ",", ":", "\"a\"", "\"a\":", "\"b\":", "1", "-",
@@ -850,8 +850,21 @@ test_random_texts(void **state)
         tavus_json_locate(copy, len, &found);
         (void) tavus_json_string(copy, &found, value, sizeof(value));
 
+        again.name = m.name;
+        tavus_json_members(copy, len, &again, 1);
+        (void) tavus_json_string(copy, &again, value, sizeof(value));
+
         if (status == TAVUS_JSON_OK) {
             accepted++;
+
+            assert_int_equal(again.count, m.count);
+
+            if (m.count) {
+                assert_int_equal(again.type, m.type);
+                assert_int_equal(again.key_start, m.key_start);
+                assert_int_equal(again.value_start, m.value_start);
+                assert_int_equal(again.value_end, m.value_end);
+            }
 
             assert_int_equal(found.count, m.count);
 
