@@ -18,8 +18,8 @@ $$;
 CREATE OR REPLACE FUNCTION tavus.call_seconds(created_id uuid, shutdown_id uuid, closed_id uuid) RETURNS int
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
 RETURN CASE WHEN coalesce(shutdown_id, closed_id) IS NOT NULL
-            THEN least(greatest(ceil(extract(epoch FROM tavus.uuid_time(least(shutdown_id, closed_id))
-                                                        - tavus.uuid_time(created_id))), 0), 2147483647)::int END;
+            THEN least(greatest((tavus.uuid_ms(least(shutdown_id, closed_id)) - tavus.uuid_ms(created_id) + 999)
+                                / 1000, 0), 2147483647)::int END;
 
 -- Tells the owner, once each, of those among these conversations that Tavus ended for their length
 -- well before the length that was asked for: its plan allows no more, and it says so nowhere.  What

@@ -1,12 +1,14 @@
 -- Times in UUIDv7 (RFC 9562, 5.7): the first 48 bits are milliseconds since 1970.  The bodies are
 -- parsed when they are defined, so no search_path can change what they mean.
 
--- The time in an event's id.
+-- The time in an event's id, and its milliseconds.
+CREATE OR REPLACE FUNCTION tavus.uuid_ms(id uuid) RETURNS bigint
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+RETURN ('x' || encode(substr(uuid_send(id), 1, 6), 'hex'))::bit(48)::bigint;
+
 CREATE OR REPLACE FUNCTION tavus.uuid_time(id uuid) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN '1970-01-01 00:00:00+00'::timestamptz
-       + ('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint
-       * '1 millisecond'::interval;
+RETURN '1970-01-01 00:00:00+00'::timestamptz + tavus.uuid_ms(id) * '1 millisecond'::interval;
 
 -- The lowest uuid of a time, floored to its millisecond: the bound of partitions and of filters
 -- by time.  Times that an id cannot hold, infinities too, become the nearest that it can.
