@@ -103,6 +103,11 @@ BEGIN
         RETURN;
     END IF;
 
+    -- what nothing is after needs no look at locks
+    IF NOT EXISTS (SELECT FROM tavus.log l WHERE l.pos >= pos AND (l.pos > pos OR cardinality(l.ids) > ord)) THEN
+        RETURN;
+    END IF;
+
     final := tavus.log_end();
 
     FOR at, size IN
@@ -124,6 +129,25 @@ BEGIN
         to_ord := size;
         n := n + fresh;
     END LOOP;
+END
+$$;
+
+-- The ids of a window, of what was deleted too.
+CREATE OR REPLACE FUNCTION tavus.log_ids(from_pos bigint, from_ord int, to_pos bigint, to_ord int)
+RETURNS uuid[]
+LANGUAGE plpgsql
+SET search_path = pg_catalog, tavus, pg_temp
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET jit = off
+AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT unnest(CASE WHEN l.pos > from_pos AND l.pos < to_pos THEN l.ids
+                           ELSE l.ids[CASE WHEN l.pos > from_pos THEN 0 ELSE least(from_ord, 2147483646) END + 1
+                                      : CASE WHEN l.pos < to_pos THEN cardinality(l.ids) ELSE to_ord END] END)
+          FROM tavus.log l WHERE l.pos >= from_pos AND l.pos <= to_pos);
 END
 $$;
 
@@ -184,12 +208,8 @@ DECLARE
 BEGIN
     RETURN (
         SELECT count(*)
-          FROM tavus.log l
-         CROSS JOIN LATERAL unnest(l.ids) WITH ORDINALITY AS i (id, ord)
-         WHERE l.pos >= from_pos AND l.pos <= to_pos
-           AND (l.pos > from_pos OR i.ord > from_ord)
-           AND (l.pos < to_pos OR i.ord <= to_ord)
-           AND i.id < young
+          FROM unnest(tavus.log_ids(from_pos, from_ord, to_pos, to_ord)) AS i (id)
+         WHERE i.id < young
            AND (SELECT e.id FROM tavus.events e WHERE e.id = i.id) IS NULL);
 END
 $$;

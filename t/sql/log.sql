@@ -3,7 +3,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = warning;
-SELECT plan(84);
+SELECT plan(86);
 
 CREATE FUNCTION pg_temp.ids(VARIADIC n numeric[]) RETURNS uuid[] LANGUAGE sql AS $$
     SELECT array_agg(pg_temp.id(u.n) ORDER BY o) FROM unnest(n) WITH ORDINALITY AS u (n, o)
@@ -63,6 +63,13 @@ SELECT is(pg_temp.events(1, 0, 2, 1), '1.1 a.c, 1.2 b.c, 1.3 a.b, 2.1 a.c', 'all
 SELECT is(pg_temp.events(1, 1, 1, 2), '1.2 b.c', 'within a row');
 SELECT is(pg_temp.events(1, 3, 2, 1), '2.1 a.c', 'after one');
 SELECT is(pg_temp.events(2, 1, 2, 1), NULL, 'none');
+SELECT is(ARRAY(SELECT w FROM (VALUES (0, 0, 2, 1), (1, 0, 1, 2), (1, 1, 1, 2), (1, 1, 2, 0), (1, 1, 2, 1), (1, 3, 2, 1),
+                                      (1, 2147483647, 2, 1), (2, 1, 2, 1)) AS w (fp, fo, tp, t_o)
+                 WHERE tavus.log_ids(tavus.log_first() + fp, fo, tavus.log_first() + tp, t_o)
+                       <> ARRAY(SELECT e.id FROM tavus.log_events(tavus.log_first() + fp, fo,
+                                                                  tavus.log_first() + tp, t_o) e))::text,
+          '{}', 'the ids alone are the same ones');
+SELECT is(cardinality(tavus.log_ids(tavus.log_first() + 1, 1, tavus.log_first() + 2, 1)), 3, 'and all of them');
 SELECT is(pg_temp.events(1, 0, 2, 1, '{b.c,a.b}'), '1.2 b.c, 1.3 a.b', 'by name');
 SELECT is(pg_temp.events(1, 0, 2, 1, NULL, '{a.}'), '1.1 a.c, 1.3 a.b, 2.1 a.c', 'by prefix');
 SELECT is(pg_temp.events(1, 0, 2, 1, NULL, '{a_}'), NULL, 'a prefix is no pattern');
