@@ -22,8 +22,7 @@
 
 CREATE OR REPLACE FUNCTION tavus.stats_hour(id uuid) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN to_timestamp((('x' || substr(replace(id::text, '-', ''), 1, 12))::bit(48)::bigint / 3600000 * 3600)
-                    ::double precision);
+RETURN to_timestamp((tavus.uuid_ms(id) / 3600000 * 3600)::double precision);
 
 CREATE OR REPLACE FUNCTION tavus.stats_hour(at timestamptz) RETURNS timestamptz
 LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -53,6 +52,10 @@ DECLARE
     fresh text[];
     room  int;
 BEGIN
+    IF names <@ '{"",other}' THEN
+        RETURN;
+    END IF;
+
     UPDATE tavus.stats_names k SET seen_on = current_date
      WHERE k.dim = dim_ AND k.name = ANY (names) AND k.seen_on < current_date;
 
@@ -80,41 +83,56 @@ $$;
 
 -- ---- counting
 
--- Adds facts to the sums of their hours and days.
+-- Adds facts to the sums of their hours and days: alike ones are one before they are spread over dimensions.  Of
+-- what a thing counts, all but its seconds and its money is once.
 CREATE OR REPLACE FUNCTION tavus.stats_add(facts tavus.stats_fact[]) RETURNS void
 LANGUAGE plpgsql
 AS $$
 BEGIN
+    IF facts IS NULL THEN
+        RETURN;
+    END IF;
+
+    WITH alike AS MATERIALIZED (
+        SELECT f.at, f.kind, f.event_type, f.source, f.vertical, f.utm,
+               coalesce(sum(f.n) FILTER (WHERE f.kind IS NOT NULL), 0) AS events,
+               coalesce(sum(f.n) FILTER (WHERE f.kind = 1), 0) AS failures,
+               coalesce(sum(f.n) FILTER (WHERE f.counts ? 'visits'), 0) AS visits,
+               coalesce(sum(f.n) FILTER (WHERE f.counts ? 'conversations'), 0) AS conversations,
+               coalesce(sum(f.n) FILTER (WHERE f.counts ? 'joined'), 0) AS joined,
+               coalesce(sum(f.n) FILTER (WHERE f.counts ? 'ended'), 0) AS ended,
+               coalesce(sum(f.n * (f.counts ->> 'seconds')::bigint), 0) AS seconds,
+               coalesce(sum(f.n) FILTER (WHERE f.counts ? 'led'), 0) AS led,
+               coalesce(sum(f.n) FILTER (WHERE f.counts ? 'bought'), 0) AS bought,
+               coalesce(sum(f.n) FILTER (WHERE f.counts ? 'leads'), 0) AS leads,
+               coalesce(sum(f.n) FILTER (WHERE f.counts ? 'orders'), 0) AS orders,
+               coalesce(sum(f.n) FILTER (WHERE f.counts ? 'renewals'), 0) AS renewals
+          FROM unnest(facts) f
+         GROUP BY 1, 2, 3, 4, 5, 6
+    ), hours AS MATERIALIZED (
+        SELECT d.dim, a.at, d.key, sum(a.events) AS events, sum(a.failures) AS failures, sum(a.visits) AS visits,
+               sum(a.conversations) AS conversations, sum(a.joined) AS joined, sum(a.ended) AS ended,
+               sum(a.seconds) AS seconds, sum(a.led) AS led, sum(a.bought) AS bought, sum(a.leads) AS leads,
+               sum(a.orders) AS orders, sum(a.renewals) AS renewals
+          FROM alike a
+         CROSS JOIN LATERAL (VALUES ('all', ''), ('type', tavus.type_name(a.kind)),
+               ('event_type', a.event_type), ('source', a.source), ('vertical', a.vertical),
+               ('utm_source', a.utm)) AS d (dim, key)
+         WHERE d.key IS NOT NULL
+         GROUP BY 1, 2, 3
+        HAVING (sum(a.events), sum(a.failures), sum(a.visits), sum(a.conversations), sum(a.joined), sum(a.ended),
+                sum(a.seconds), sum(a.led), sum(a.bought), sum(a.leads), sum(a.orders), sum(a.renewals))
+               <> (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+    )
     INSERT INTO tavus.stats AS s (
         dim, grain, at, key, events, failures, visits, conversations, joined, ended, seconds, led, bought, leads,
         orders, renewals)
-    SELECT m.dim, g.grain, CASE g.grain WHEN 'day' THEN tavus.stats_day(m.at) ELSE m.at END AS since, m.key,
-           sum(m.events), sum(m.failures), sum(m.visits), sum(m.conversations), sum(m.joined), sum(m.ended),
-           sum(m.seconds), sum(m.led), sum(m.bought), sum(m.leads), sum(m.orders), sum(m.renewals)
-      FROM (SELECT d.dim, f.at, d.key,
-                   coalesce(sum(f.n) FILTER (WHERE f.kind IS NOT NULL), 0) AS events,
-                   coalesce(sum(f.n) FILTER (WHERE f.kind = 1), 0) AS failures,
-                   coalesce(sum(f.n * (f.counts ->> 'visits')::bigint), 0) AS visits,
-                   coalesce(sum(f.n * (f.counts ->> 'conversations')::bigint), 0) AS conversations,
-                   coalesce(sum(f.n * (f.counts ->> 'joined')::bigint), 0) AS joined,
-                   coalesce(sum(f.n * (f.counts ->> 'ended')::bigint), 0) AS ended,
-                   coalesce(sum(f.n * (f.counts ->> 'seconds')::bigint), 0) AS seconds,
-                   coalesce(sum(f.n * (f.counts ->> 'led')::bigint), 0) AS led,
-                   coalesce(sum(f.n * (f.counts ->> 'bought')::bigint), 0) AS bought,
-                   coalesce(sum(f.n * (f.counts ->> 'leads')::bigint), 0) AS leads,
-                   coalesce(sum(f.n * (f.counts ->> 'orders')::bigint), 0) AS orders,
-                   coalesce(sum(f.n * (f.counts ->> 'renewals')::bigint), 0) AS renewals
-              FROM unnest(facts) f
-             CROSS JOIN LATERAL (VALUES ('all', ''), ('type', tavus.type_name(f.kind)),
-                   ('event_type', f.event_type), ('source', f.source), ('vertical', f.vertical),
-                   ('utm_source', f.utm)) AS d (dim, key)
-             WHERE d.key IS NOT NULL
-             GROUP BY 1, 2, 3) m
+    SELECT h.dim, g.grain, CASE g.grain WHEN 'day' THEN tavus.stats_day(h.at) ELSE h.at END, h.key,
+           sum(h.events), sum(h.failures), sum(h.visits), sum(h.conversations), sum(h.joined), sum(h.ended),
+           sum(h.seconds), sum(h.led), sum(h.bought), sum(h.leads), sum(h.orders), sum(h.renewals)
+      FROM hours h
      CROSS JOIN (VALUES ('hour'), ('day')) AS g (grain)
      GROUP BY 1, 2, 3, 4
-    HAVING sum(abs(m.events) + abs(m.failures) + abs(m.visits) + abs(m.conversations) + abs(m.joined)
-               + abs(m.ended) + abs(m.seconds) + abs(m.led) + abs(m.bought) + abs(m.leads) + abs(m.orders)
-               + abs(m.renewals)) > 0
      ORDER BY 1, 2, 3, 4
     ON CONFLICT (dim, grain, at, key) DO UPDATE SET
         events = s.events + EXCLUDED.events, failures = s.failures + EXCLUDED.failures,
@@ -144,15 +162,17 @@ BEGIN
 END
 $$;
 
--- Counts things as they are now.  One that was never counted and is nothing leaves no trace.
-CREATE OR REPLACE FUNCTION tavus.stats_apply(things tavus.stats_seen[]) RETURNS void
+-- Notes things as they are now.  Answers what is to be added by that; one that was never counted and is nothing
+-- leaves no trace.
+DROP FUNCTION IF EXISTS tavus.stats_apply(tavus.stats_seen[]);
+CREATE OR REPLACE FUNCTION tavus.stats_changes(things tavus.stats_seen[]) RETURNS tavus.stats_fact[]
 LANGUAGE plpgsql
 AS $$
 DECLARE
     facts tavus.stats_fact[];
 BEGIN
     IF cardinality(things) IS NULL OR things = '{}' THEN
-        RETURN;
+        RETURN NULL;
     END IF;
 
     PERFORM tavus.stats_admit('vertical', ARRAY(SELECT DISTINCT t.vertical FROM unnest(things) t
@@ -177,9 +197,15 @@ BEGIN
                     WHEN t.what = 'v' THEN t.first_id < o.first_id
                     ELSE (t.at, v.name, u.name, t.first_id, t.counts)
                          IS DISTINCT FROM (o.at, o.vertical, o.utm, o.first_id, o.counts) END
+    ), fresh AS (
+        -- nobody else adds some, and not to ask for conflicts is half the price
+        INSERT INTO tavus.stats_seen (what, id, at, vertical, utm, first_id, counts)
+        SELECT c.what, c.id, c.at, c.vertical, c.utm, c.first_id, c.counts
+          FROM changed c WHERE c.o_at IS NULL ORDER BY c.what, c.id
     ), kept AS (
         INSERT INTO tavus.stats_seen AS s (what, id, at, vertical, utm, first_id, counts)
-        SELECT c.what, c.id, c.at, c.vertical, c.utm, c.first_id, c.counts FROM changed c ORDER BY c.what, c.id
+        SELECT c.what, c.id, c.at, c.vertical, c.utm, c.first_id, c.counts
+          FROM changed c WHERE c.o_at IS NOT NULL ORDER BY c.what, c.id
         ON CONFLICT (what, id) DO UPDATE SET
             (at, vertical, utm, first_id, counts) = (
                 EXCLUDED.at, EXCLUDED.vertical, EXCLUDED.utm, EXCLUDED.first_id, EXCLUDED.counts)
@@ -191,19 +217,18 @@ BEGIN
             SELECT ROW(c.o_at, NULL, NULL, NULL, c.o_vertical, c.o_utm, -1, c.o_counts)::tavus.stats_fact
               FROM changed c WHERE c.o_at IS NOT NULL) x;
 
-    IF facts IS NOT NULL THEN
-        PERFORM tavus.stats_add(facts);
-    END IF;
+    RETURN facts;
 END
 $$;
 
--- Counts events, whose names are as they said them.
-CREATE OR REPLACE FUNCTION tavus.stats_events(facts tavus.stats_fact[]) RETURNS void
+-- What is to be added of events, whose names are as they said them.
+DROP FUNCTION IF EXISTS tavus.stats_events(tavus.stats_fact[]);
+CREATE OR REPLACE FUNCTION tavus.stats_named(facts tavus.stats_fact[]) RETURNS tavus.stats_fact[]
 LANGUAGE plpgsql
 AS $$
 BEGIN
     IF facts IS NULL THEN
-        RETURN;
+        RETURN NULL;
     END IF;
 
     -- verticals are the configuration's, so browsers name none that the server has not
@@ -211,7 +236,7 @@ BEGIN
                                                  WHERE f.source = 'server')),
             tavus.stats_admit('utm_source', ARRAY(SELECT DISTINCT f.utm FROM unnest(facts) f));
 
-    PERFORM tavus.stats_add(ARRAY(
+    RETURN ARRAY(
         SELECT ROW(f.at, f.kind, f.event_type, f.source,
                    CASE WHEN f.vertical = '' OR EXISTS (SELECT FROM tavus.stats_names k
                                                          WHERE k.dim = 'vertical' AND k.name = f.vertical)
@@ -219,14 +244,15 @@ BEGIN
                    CASE WHEN f.utm = '' OR EXISTS (SELECT FROM tavus.stats_names k
                                                     WHERE k.dim = 'utm_source' AND k.name = f.utm)
                         THEN f.utm ELSE 'other' END, f.n, NULL)::tavus.stats_fact
-          FROM unnest(facts) f));
+          FROM unnest(facts) f);
 END
 $$;
 
 -- ---- what things are
 
--- How many of these conversations there are, as things.
-CREATE OR REPLACE FUNCTION tavus.stats_calls(ids text[]) RETURNS tavus.stats_seen[]
+-- These conversations, as things, and those of which things take another vertical.
+DROP FUNCTION IF EXISTS tavus.stats_calls(text[]);
+CREATE OR REPLACE FUNCTION tavus.stats_conversations(ids text[], OUT things tavus.stats_seen[], OUT moved text[])
 LANGUAGE plpgsql STABLE
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
@@ -234,28 +260,30 @@ SET enable_bitmapscan = off
 SET jit = off
 AS $$
 BEGIN
-    RETURN ARRAY(
-        SELECT ROW('c', c.id, tavus.stats_hour(c.created_id), tavus.stats_word(c.vertical),
-                   tavus.stats_word(c.utm_source), c.created_id,
-                   jsonb_strip_nulls(jsonb_build_object(
-                       'conversations', 1,
-                       'joined', CASE WHEN c.started_id IS NOT NULL THEN 1 END,
-                       'ended', CASE WHEN c.ended THEN 1 END,
-                       'seconds', nullif(tavus.call_seconds(c.created_id, c.shutdown_id, c.closed_id), 0),
-                       'led', CASE WHEN o.counts ? 'led'
-                                     OR EXISTS (SELECT FROM tavus.leads l WHERE l.conversation_id = c.id)
-                                   THEN 1 END,
-                       'bought', CASE WHEN o.counts ? 'bought'
-                                        OR EXISTS (SELECT FROM tavus.orders r
-                                                    WHERE r.conversation_id = c.id
-                                                      AND CASE WHEN r.ours THEN r.paid_at IS NOT NULL END)
-                                      THEN 1 END)))::tavus.stats_seen
-          FROM (SELECT DISTINCT u.id FROM unnest(ids) AS u (id) OFFSET 0) n
-         CROSS JOIN LATERAL (SELECT k.* FROM tavus.conversations k WHERE k.id = n.id OFFSET 0) c
-          LEFT JOIN LATERAL (SELECT s.counts FROM tavus.stats_seen s
-                              WHERE s.what = 'c' AND s.id = n.id OFFSET 0) o ON true
-         -- one that was erased before anything was known of it is none
-         WHERE NOT c.erased OR o.counts IS NOT NULL);
+    SELECT array_agg(ROW('c', c.id, tavus.stats_hour(c.created_id), v.name, tavus.stats_word(c.utm_source),
+                         c.created_id,
+                         '{"conversations":1}'
+                         || CASE WHEN c.started_id IS NOT NULL THEN '{"joined":1}'::jsonb ELSE '{}' END
+                         || CASE WHEN c.ended THEN '{"ended":1}'::jsonb ELSE '{}' END
+                         || CASE WHEN c.seconds > 0 THEN jsonb_build_object('seconds', c.seconds) ELSE '{}' END
+                         || CASE WHEN o.counts ? 'led'
+                                   OR EXISTS (SELECT FROM tavus.leads l WHERE l.conversation_id = c.id)
+                                 THEN '{"led":1}'::jsonb ELSE '{}' END
+                         || CASE WHEN o.counts ? 'bought'
+                                   OR EXISTS (SELECT FROM tavus.orders r
+                                               WHERE r.conversation_id = c.id
+                                                 AND CASE WHEN r.ours THEN r.paid_at IS NOT NULL END)
+                                 THEN '{"bought":1}'::jsonb ELSE '{}' END)::tavus.stats_seen),
+           array_agg(c.id) FILTER (WHERE v.name <> coalesce(o.vertical, ''))
+      INTO things, moved
+      FROM (SELECT DISTINCT u.id FROM unnest(ids) AS u (id) OFFSET 0) n
+     CROSS JOIN LATERAL (SELECT k.*, tavus.call_seconds(k.created_id, k.shutdown_id, k.closed_id) AS seconds
+                           FROM tavus.conversations k WHERE k.id = n.id OFFSET 0) c
+     CROSS JOIN LATERAL (SELECT tavus.stats_word(c.vertical) AS name OFFSET 0) v
+      LEFT JOIN LATERAL (SELECT s.counts, s.vertical FROM tavus.stats_seen s
+                          WHERE s.what = 'c' AND s.id = n.id OFFSET 0) o ON true
+     -- one that was erased before anything was known of it is none
+     WHERE NOT c.erased OR o.counts IS NOT NULL;
 END
 $$;
 
@@ -350,8 +378,11 @@ BEGIN
 END
 $$;
 
--- Counts things anew, by letter and id, and what takes its vertical from one of these conversations.
-CREATE OR REPLACE FUNCTION tavus.stats_things(whats text[], ids text[]) RETURNS void
+-- Notes things anew: conversations, leads, orders and subscriptions, and what takes its vertical from one of these
+-- conversations.  Answers what is to be added by that.
+DROP FUNCTION IF EXISTS tavus.stats_things(text[], text[]);
+CREATE OR REPLACE FUNCTION tavus.stats_things(calls text[], leads_ text[], sold text[], lasts text[])
+RETURNS tavus.stats_fact[]
 LANGUAGE plpgsql
 SET plan_cache_mode = force_generic_plan
 SET enable_seqscan = off
@@ -359,42 +390,35 @@ SET enable_bitmapscan = off
 SET jit = off
 AS $$
 DECLARE
-    calls  tavus.stats_seen[];
-    moved  text[];
-    leads_ text[] := ARRAY(SELECT u.id FROM unnest(whats, ids) AS u (what, id) WHERE u.what = 'l');
-    sold   text[] := ARRAY(SELECT u.id FROM unnest(whats, ids) AS u (what, id) WHERE u.what = 'o');
-    lasts  text[] := ARRAY(SELECT u.id FROM unnest(whats, ids) AS u (what, id) WHERE u.what = 's');
+    c     record;
+    facts tavus.stats_fact[];
 BEGIN
-    calls := tavus.stats_calls(ARRAY(SELECT u.id FROM unnest(whats, ids) AS u (what, id) WHERE u.what = 'c'));
-
     IF calls <> '{}' THEN
-        moved := ARRAY(
-            SELECT t.id FROM unnest(calls) t
-              LEFT JOIN LATERAL (SELECT s.vertical FROM tavus.stats_seen s
-                                  WHERE s.what = 'c' AND s.id = t.id OFFSET 0) o ON true
-             WHERE t.vertical IS DISTINCT FROM coalesce(o.vertical, ''));
+        SELECT * INTO c FROM tavus.stats_conversations(calls);
 
-        PERFORM tavus.stats_apply(calls);
+        facts := tavus.stats_changes(c.things);
 
-        IF moved <> '{}' THEN
-            leads_ := leads_ || ARRAY(SELECT l.id::text FROM tavus.leads l WHERE l.conversation_id = ANY (moved));
-            sold := sold || ARRAY(SELECT r.id::text FROM tavus.orders r WHERE r.conversation_id = ANY (moved));
+        IF c.moved IS NOT NULL THEN
+            leads_ := leads_ || ARRAY(SELECT l.id::text FROM tavus.leads l WHERE l.conversation_id = ANY (c.moved));
+            sold := sold || ARRAY(SELECT r.id::text FROM tavus.orders r WHERE r.conversation_id = ANY (c.moved));
         END IF;
     END IF;
 
     IF leads_ <> '{}' THEN
-        PERFORM tavus.stats_apply(tavus.stats_leads(leads_));
+        facts := facts || tavus.stats_changes(tavus.stats_leads(leads_));
     END IF;
 
     IF sold <> '{}' THEN
-        PERFORM tavus.stats_apply(tavus.stats_orders(sold));
+        facts := facts || tavus.stats_changes(tavus.stats_orders(sold));
         lasts := lasts || ARRAY(SELECT r.subscription FROM unnest(sold) AS u (id), tavus.orders r
                                  WHERE r.id = u.id::uuid AND r.subscription IS NOT NULL);
     END IF;
 
     IF lasts <> '{}' THEN
-        PERFORM tavus.stats_apply(tavus.stats_invoices(lasts));
+        facts := facts || tavus.stats_changes(tavus.stats_invoices(lasts));
     END IF;
+
+    RETURN facts;
 END
 $$;
 
@@ -459,31 +483,60 @@ $$;
 
 -- ---- reading on
 
--- What events say, as they are counted, and the first page view of each session among them, as a thing.
+-- What these events say, as they are counted; the first page view of each session among them, as a thing; and the
+-- conversations that may be others than they were: most events change none.  Alike ones are one at once, with their
+-- ids.  Most are of the hour of the first, so what theirs is need not be asked of each.
+DROP FUNCTION IF EXISTS tavus.stats_read(uuid[], smallint[], text[], text[], jsonb[]);
 CREATE OR REPLACE FUNCTION tavus.stats_read(
-    ids uuid[], kinds smallint[], sources text[], event_types text[], docs jsonb[],
-    OUT facts tavus.stats_fact[], OUT visits tavus.stats_seen[])
-LANGUAGE sql STABLE
+    ids uuid[], OUT facts tavus.stats_fact[], OUT visits tavus.stats_seen[], OUT calls text[])
+LANGUAGE plpgsql STABLE
+SET plan_cache_mode = force_generic_plan
+SET enable_seqscan = off
+SET enable_bitmapscan = off
+SET enable_sort = off
+SET jit = off
 AS $$
+DECLARE
+    hour timestamptz := tavus.stats_hour(ids[1]);
+    lo   uuid := tavus.uuid_floor(hour);
+    hi   uuid := tavus.uuid_floor(hour + interval '1 hour');
+BEGIN
     WITH said AS MATERIALIZED (
-        SELECT u.id, tavus.stats_hour(u.id) AS at, u.kind, u.source,
-               CASE WHEN u.source <> 'browser' OR tavus.counted(u.event_type) THEN u.event_type
+        SELECT CASE WHEN e.id >= lo AND e.id < hi THEN hour ELSE tavus.stats_hour(e.id) END AS at, e.kind, e.source,
+               CASE WHEN e.source <> 'browser' OR tavus.counted(e.event_type) THEN e.event_type
                     ELSE 'other' END AS event_type,
-               CASE WHEN u.doc IS NULL THEN '' ELSE tavus.stats_word(tavus.str(u.doc, 'vertical')) END AS vertical,
-               CASE WHEN u.doc IS NULL THEN '' ELSE tavus.stats_word(tavus.str(u.doc, 'utm_source')) END AS utm,
-               CASE WHEN tavus.visits(u.source, u.event_type)
-                    THEN tavus.label(u.doc, 'session_id') END AS session
-          FROM unnest(ids, kinds, sources, event_types, docs) AS u (id, kind, source, event_type, doc)
+               CASE WHEN e.doc IS NULL THEN '' ELSE tavus.stats_word(tavus.str(e.doc, 'vertical')) END AS vertical,
+               CASE WHEN e.doc IS NULL THEN '' ELSE tavus.stats_word(tavus.str(e.doc, 'utm_source')) END AS utm,
+               array_agg(e.id) AS ids, array_agg(e.conversation_id) AS calls,
+               array_agg(tavus.label(e.doc, 'session_id')) FILTER (WHERE e.source = 'browser') AS sessions
+          FROM (SELECT unnest(ids) AS id OFFSET 0) u
+         CROSS JOIN LATERAL (
+               SELECT k.id, k.kind, k.source, k.event_type, k.conversation_id,
+                      CASE WHEN k.source IN ('browser', 'server') THEN tavus.body_jsonb(k.body) END AS doc
+                 FROM tavus.events k WHERE k.id = u.id OFFSET 0) e
+         GROUP BY 1, 2, 3, 4, 5, 6
     )
-    SELECT (SELECT array_agg(ROW(f.at, f.kind, f.event_type, f.source, f.vertical, f.utm, f.n, NULL)
+    SELECT (SELECT array_agg(ROW(s.at, s.kind, s.event_type, s.source, s.vertical, s.utm, cardinality(s.ids), NULL)
                              ::tavus.stats_fact)
-              FROM (SELECT s.at, s.kind, s.event_type, s.source, s.vertical, s.utm, count(*) AS n
-                      FROM said s GROUP BY 1, 2, 3, 4, 5, 6) f),
+              FROM said s),
            (SELECT array_agg(ROW('v', v.trace, v.at, v.vertical, v.utm, v.id, '{"visits":1}')::tavus.stats_seen)
               FROM (SELECT DISTINCT ON (t.trace) t.* FROM (
-                        SELECT s.*, tavus.trace_of('s ' || s.session)::text AS trace FROM said s
-                         WHERE s.session IS NOT NULL) t
-                     ORDER BY t.trace, t.id) v)
+                        SELECT s.at, s.vertical, s.utm, m.id, tavus.trace_of('s ' || m.session)::text AS trace
+                          FROM said s CROSS JOIN LATERAL unnest(s.ids, s.sessions) AS m (id, session)
+                         WHERE tavus.visits(s.source, s.event_type) AND m.session IS NOT NULL) t
+                     ORDER BY t.trace, t.id) v),
+           ARRAY(SELECT c.id
+                   FROM (SELECT m.call AS id, array_agg(m.id) AS ids, bool_or(m.part IS NOT NULL) AS changed
+                           FROM (SELECT unnest(s.ids) AS id, unnest(s.calls) AS call, s.part
+                                   FROM (SELECT k.*, tavus.part('conversations', k.source, k.event_type) AS part
+                                           FROM said k WHERE tavus.ours(k.source) OFFSET 0) s OFFSET 0) m
+                          WHERE m.call IS NOT NULL
+                          GROUP BY 1) c
+                  WHERE c.changed
+                     OR (SELECT n.first_id FROM tavus.stats_seen n WHERE n.what = 'c' AND n.id = c.id)
+                        < ALL (c.ids) IS NOT TRUE)
+      INTO facts, visits, calls;
+END
 $$;
 
 -- Counts a window of the log.
@@ -492,45 +545,12 @@ RETURNS void
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    r     record;
-    ids   uuid[];
-    kinds smallint[];
-    froms text[];
-    types text[];
-    calls text[];
-    docs  jsonb[];
+    r record;
 BEGIN
-    SELECT array_agg(e.id), array_agg(e.kind), array_agg(e.source), array_agg(e.event_type),
-           array_agg(e.conversation_id),
-           array_agg(CASE WHEN e.source IN ('browser', 'server') THEN tavus.body_jsonb(e.body) END)
-      INTO ids, kinds, froms, types, calls, docs
-      FROM tavus.log_events(from_pos, from_ord, to_pos, to_ord) e;
+    SELECT * INTO r FROM tavus.stats_read(tavus.log_ids(from_pos, from_ord, to_pos, to_ord));
 
-    IF ids IS NULL THEN
-        RETURN;
-    END IF;
-
-    -- conversations that may be others than they were: most events change none
-    calls := ARRAY(
-        SELECT c.id
-          FROM (SELECT u.conversation_id AS id, (array_agg(u.id ORDER BY u.id))[1] AS first_id,
-                       bool_or(u.part IS NOT NULL) AS changed
-                  FROM (SELECT m.conversation_id, m.id,
-                               tavus.part('conversations', m.source, m.event_type) AS part
-                          FROM unnest(ids, froms, types, calls) AS m (id, source, event_type, conversation_id)
-                         WHERE m.conversation_id IS NOT NULL AND tavus.ours(m.source)) u
-                 GROUP BY 1) c
-         WHERE c.changed
-            OR (SELECT s.first_id FROM tavus.stats_seen s WHERE s.what = 'c' AND s.id = c.id)
-               < c.first_id IS NOT TRUE);
-
-    SELECT * INTO r FROM tavus.stats_read(ids, kinds, froms, types, docs);
-
-    PERFORM tavus.stats_events(r.facts), tavus.stats_apply(r.visits);
-
-    IF calls <> '{}' THEN
-        PERFORM tavus.stats_things(array_fill('c'::text, ARRAY[cardinality(calls)]), calls);
-    END IF;
+    PERFORM tavus.stats_add(tavus.stats_named(r.facts) || tavus.stats_changes(r.visits)
+                            || tavus.stats_things(r.calls, '{}', '{}', '{}'));
 END
 $$;
 
@@ -539,8 +559,7 @@ CREATE OR REPLACE FUNCTION tavus.stats_settle(most int) RETURNS int
 LANGUAGE plpgsql
 AS $$
 DECLARE
-    whats text[];
-    ids   text[];
+    due record;
 BEGIN
     WITH gone AS (
         DELETE FROM tavus.stats_due d
@@ -549,18 +568,22 @@ BEGIN
                  ORDER BY s.what, s.id LIMIT most FOR UPDATE SKIP LOCKED) t
          WHERE d.what = t.what AND d.id = t.id
         RETURNING d.what, d.id)
-    SELECT array_agg(g.what), array_agg(g.id) INTO whats, ids FROM gone g;
+    SELECT count(*) AS n, coalesce(array_agg(g.id) FILTER (WHERE g.what = 'c'), '{}') AS calls,
+           coalesce(array_agg(g.id) FILTER (WHERE g.what = 'l'), '{}') AS leads,
+           coalesce(array_agg(g.id) FILTER (WHERE g.what = 'o'), '{}') AS sold,
+           coalesce(array_agg(g.id) FILTER (WHERE g.what = 's'), '{}') AS lasts
+      INTO due FROM gone g;
 
-    IF ids IS NOT NULL THEN
-        PERFORM tavus.stats_things(whats, ids);
+    IF due.n > 0 THEN
+        PERFORM tavus.stats_add(tavus.stats_things(due.calls, due.leads, due.sold, due.lasts));
     END IF;
 
-    RETURN coalesce(cardinality(ids), 0);
+    RETURN due.n;
 END
 $$;
 
--- Reads on: most events, in bites that begin small, as long as a fifth of a second is not over; and what is
--- due.  Answers JSON as tavus.orders_roll() does, and whether there is more.
+-- Reads on: most events, 10,000 at most, and what is due.  Answers JSON as tavus.orders_roll() does, and whether
+-- there is more.
 CREATE OR REPLACE FUNCTION tavus.stats_roll(most int) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
@@ -571,44 +594,38 @@ SET enable_bitmapscan = off
 SET jit = off
 AS $$
 DECLARE
-    w     record;
-    begun timestamptz := clock_timestamp();
-    bite  int := 1000;
-    n     int := 0;
-    due   int := 0;
-    past  boolean;
+    w    record;
+    n    int;
+    due  int := 0;
+    past boolean := false;
 BEGIN
-    -- a transaction of its own, so that whoever erases finds it locked, or has erased before
-    IF NOT EXISTS (SELECT FROM tavus.cursors c WHERE c.name = 'stats') THEN
-        INSERT INTO tavus.stats_due (what, id)
-        SELECT 'past', 'l ' WHERE tavus.cursor_make('stats', true)
-        ON CONFLICT DO NOTHING;
-        RETURN '{"events":0,"merged":0,"unread":0,"more":true}';
-    END IF;
-
     PERFORM FROM tavus.cursors c WHERE c.name = 'stats' FOR UPDATE SKIP LOCKED;
 
     IF NOT FOUND THEN
-        RETURN '{"events":0,"merged":0,"unread":0,"more":false}';
+        -- a transaction of its own, so that whoever erases finds it locked, or has erased before
+        INSERT INTO tavus.stats_due (what, id)
+        SELECT 'past', 'l '
+         WHERE NOT EXISTS (SELECT FROM tavus.cursors c WHERE c.name = 'stats')
+           AND tavus.cursor_make('stats', true)
+        ON CONFLICT DO NOTHING;
+
+        RETURN json_build_object('events', 0, 'merged', 0, 'unread', 0, 'more', FOUND);
     END IF;
 
-    LOOP
-        bite := least(bite, most - n);
-        SELECT t.* INTO w FROM tavus.cursor_take('stats', bite) t;
-        EXIT WHEN NOT FOUND;
+    SELECT t.* INTO w FROM tavus.cursor_take('stats', most) t;
+    n := coalesce(w.n, 0);
 
+    IF n > 0 THEN
         PERFORM tavus.stats_fold(w.from_pos, w.from_ord, w.to_pos, w.to_ord);
+    END IF;
 
-        n := n + w.n;
-        EXIT WHEN w.n < bite OR n >= most OR clock_timestamp() - begun > interval '200 ms';
-        bite := bite * 2;
-    END LOOP;
-
-    past := tavus.stats_past(least(most, 5000));
-    due := tavus.stats_settle(500);
+    IF EXISTS (SELECT FROM tavus.stats_due) THEN
+        past := tavus.stats_past(least(most, 5000));
+        due := tavus.stats_settle(500);
+    END IF;
 
     RETURN json_build_object('events', n, 'merged', n + due, 'unread', 0,
-                             'more', past OR due = 500 OR n > 0 AND w.n = bite);
+                             'more', past OR due = 500 OR n = least(most, 10000));
 END
 $$;
 
@@ -651,8 +668,7 @@ DECLARE
     calls text[] := tavus.keys_of(e.keys, 'c');
     sold  text[] := CASE e.what WHEN 'visitor' THEN tavus.keys_of(e.keys, 'o') ELSE '{}' END;
 BEGIN
-    PERFORM tavus.stats_things(array_fill('c'::text, ARRAY[cardinality(calls)])
-                                   || array_fill('o'::text, ARRAY[cardinality(sold)]), calls || sold);
+    PERFORM tavus.stats_add(tavus.stats_things(calls, '{}', sold, '{}'));
 
     words := ARRAY(
         SELECT k.name FROM tavus.stats_names k
@@ -709,10 +725,6 @@ DECLARE
     place tavus.cursors;
     r     record;
     ids   uuid[];
-    kinds smallint[];
-    froms text[];
-    types text[];
-    docs  jsonb[];
     facts tavus.stats_fact[];
 BEGIN
     SELECT c.* INTO place FROM tavus.cursors c WHERE c.name = 'stats' FOR UPDATE;
@@ -723,11 +735,8 @@ BEGIN
 
     LOOP
         -- in one snapshot: what is stored, and what of it is still to be read
-        SELECT array_agg(t.id ORDER BY t.id), array_agg(t.kind ORDER BY t.id), array_agg(t.source ORDER BY t.id),
-               array_agg(t.event_type ORDER BY t.id), array_agg(t.doc ORDER BY t.id)
-          INTO ids, kinds, froms, types, docs
-          FROM (SELECT e.id, e.kind, e.source, e.event_type,
-                       CASE WHEN e.source IN ('browser', 'server') THEN tavus.body_jsonb(e.body) END AS doc
+        SELECT array_agg(t.id ORDER BY t.id) INTO ids
+          FROM (SELECT e.id
                   FROM tavus.events e
                  WHERE e.id >= lo AND e.id > last AND e.id < hi
                    AND e.id NOT IN (
@@ -739,22 +748,17 @@ BEGIN
         EXIT WHEN ids IS NULL;
         last := ids[cardinality(ids)];
 
-        SELECT * INTO r FROM tavus.stats_read(ids, kinds, froms, types, docs);
-        PERFORM tavus.stats_apply(r.visits);
+        SELECT * INTO r FROM tavus.stats_read(ids);
+        PERFORM tavus.stats_add(tavus.stats_changes(r.visits));
         facts := facts || r.facts;
     END LOOP;
 
     DELETE FROM tavus.stats s WHERE s.dim = ANY (all_) AND s.grain = 'hour' AND s.at = hour;
     DELETE FROM tavus.stats_money s WHERE s.dim = ANY (all_) AND s.grain = 'hour' AND s.at = hour;
 
-    PERFORM tavus.stats_events(facts);
-
-    SELECT array_agg(ROW(s.at, NULL, NULL, NULL, s.vertical, s.utm, 1, s.counts)::tavus.stats_fact) INTO facts
-      FROM tavus.stats_seen s WHERE (s.what = 'v')::int = ANY ('{0,1}') AND s.at = hour;
-
-    IF facts IS NOT NULL THEN
-        PERFORM tavus.stats_add(facts);
-    END IF;
+    PERFORM tavus.stats_add(tavus.stats_named(facts) || ARRAY(
+        SELECT ROW(s.at, NULL, NULL, NULL, s.vertical, s.utm, 1, s.counts)::tavus.stats_fact
+          FROM tavus.stats_seen s WHERE (s.what = 'v')::int = ANY ('{0,1}') AND s.at = hour));
 
     DELETE FROM tavus.stats s WHERE s.dim = ANY (all_) AND s.grain = 'day' AND s.at = day;
     DELETE FROM tavus.stats_money s WHERE s.dim = ANY (all_) AND s.grain = 'day' AND s.at = day;
