@@ -758,6 +758,7 @@ static void
 ngx_tavus_curl_finish(ngx_tavus_curl_t *t, CURLcode rc)
 {
     long                 status, sent;
+    time_t               told;
     curl_off_t           retry;
     ngx_uint_t           level;
     struct curl_header  *date;
@@ -778,7 +779,8 @@ ngx_tavus_curl_finish(ngx_tavus_curl_t *t, CURLcode rc)
         if (curl_easy_header(t->easy, "Date", 0, CURLH_HEADER, -1, &date)
             == CURLHE_OK)
         {
-            t->date = ngx_max(curl_getdate(date->value, NULL), 0);
+            told = curl_getdate(date->value, NULL);
+            t->date = ngx_max(told, 0);
         }
 
         (void) curl_multi_remove_handle(ngx_tavus_curl_multi.multi, t->easy);
