@@ -592,7 +592,8 @@ END
 $$;
 
 -- Records a batch and returns a letter a row, in order: s stored, d duplicate, q quarantined,
--- b nonce bound to another conversation (nothing stored).  In the plain case (every row new, of
+-- b nonce bound to another conversation (nothing stored).  Rows come in the order of their ids, so
+-- that two calls lock the same ones in one order.  In the plain case (every row new, of
 -- known conversations, nothing that changes one) it is one read and one INSERT.  The commit is as
 -- durable for duplicates, and for no row at all, as for new rows.
 CREATE OR REPLACE FUNCTION tavus.record(
@@ -612,41 +613,32 @@ DECLARE
     wishes boolean := fates AND event_types && tavus.wish_types();  -- by what is asked for, or was not made
     roles  boolean := event_types && tavus.role_types();            -- a conversation by what a row says
     words  boolean := event_types && tavus.consent_types();         -- a visitor may have decided
-    late   int[];       -- rows by which a conversation changes because they are there
+    late   int[];       -- rows by which a conversation changes because they are there, of each the first
     odd    boolean;     -- a row may need the gate
     doubt  boolean;     -- something may have been erased
     gone   int[];       -- and was
     marks  text[];
     fresh  uuid[];
 BEGIN
-    IF (n, n, n, n, n, n, n, n, n, n) IS DISTINCT FROM
-       (cardinality(received), cardinality(digests), cardinality(kinds), cardinality(sources),
-        cardinality(event_types), cardinality(conversation_ids), cardinality(nonces),
-        cardinality(verifications), cardinality(bodies), cardinality(reasons))
-    THEN
-        RAISE 'arrays differ in length' USING ERRCODE = 'array_subscript_error';
-    END IF;
-
     -- This comes first: whoever finds no older lock of the log knows that all of before is over.
     IF tavus.log_lock() IS NULL THEN
         RAISE 'the log has no position' USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 
-    SELECT EXISTS (SELECT FROM tavus.elsewhere x WHERE x.id = ANY (ids))
-           OR bool_or(tavus.too_long(r.source, r.event_type, r.conversation_id)
-                   OR r.ours AND r.nonce IS NOT NULL AND r.conversation_id IS NOT NULL
-                   AND c.nonce IS DISTINCT FROM r.nonce),
-           array_agg(r.ord::int) FILTER (
-               WHERE r.ours AND r.conversation_id IS NOT NULL
-                 AND (c.first_id IS NULL OR r.id < c.first_id
-                      OR c.nonce IS NULL AND r.nonce IS NOT NULL OR r.nonce < c.nonce)),
+    -- a conversation is looked up once, and not for each of its rows
+    SELECT EXISTS (SELECT FROM tavus.elsewhere x WHERE x.id BETWEEN ids[1] AND ids[n])
+           OR bool_or(r.long OR r.conversation_id IS NOT NULL AND r.nonce IS NOT NULL AND c.bound IS NOT TRUE),
+           array_agg(r.ord) FILTER (WHERE r.conversation_id IS NOT NULL AND c.settled IS NOT TRUE),
            bool_or(c.erased)
       INTO odd, late, doubt
-      FROM (SELECT u.*, tavus.ours(u.source) AS ours
-              FROM unnest(ids, sources, event_types, conversation_ids, nonces) WITH ORDINALITY
-                   AS u (id, source, event_type, conversation_id, nonce, ord)) r
-      LEFT JOIN LATERAL (SELECT k.first_id, k.nonce, k.erased FROM tavus.conversations k
-                          WHERE k.id = r.conversation_id OFFSET 0) c ON true;
+      FROM (SELECT CASE WHEN tavus.ours(u.source) THEN u.conversation_id END AS conversation_id, u.nonce,
+                   min(u.ord)::int AS ord, bool_or(tavus.too_long(u.source, u.event_type, u.conversation_id)) AS long
+              FROM unnest(sources, event_types, conversation_ids, nonces) WITH ORDINALITY
+                   AS u (source, event_type, conversation_id, nonce, ord)
+             GROUP BY 1, 2 OFFSET 0) r
+      LEFT JOIN LATERAL (SELECT k.erased, k.nonce = r.nonce AS bound,
+                                k.first_id <= ids[r.ord] AND (r.nonce IS NULL OR k.nonce <= r.nonce) AS settled
+                           FROM tavus.conversations k WHERE k.id = r.conversation_id OFFSET 0) c ON true;
 
     -- of what browsers tell now nothing was, nor of conversations of Tavus's that are known
     IF doubt IS NOT TRUE
@@ -683,23 +675,18 @@ BEGIN
                                    reasons);
     END IF;
 
-    -- Bodies are taken from their array one by one: through unnest() and the sort they would go as
-    -- copies of megabytes, beyond work_mem through files.
+    -- Bodies are taken from their array one by one: through unnest() they would go as copies of
+    -- megabytes, beyond work_mem through files.
     WITH added AS (
         INSERT INTO tavus.events (
             id, received_at, kind, source, event_type, conversation_id, verification, body)
         SELECT r.id, coalesce(r.received_at, now()), coalesce(r.kind, 0::smallint),
                coalesce(r.source, ''), coalesce(r.event_type, ''), r.conversation_id,
-               r.verification, coalesce(bodies[r.ord], '')
-          FROM (SELECT u.id, u.received_at, u.kind, u.source, u.event_type, u.conversation_id,
-                       u.verification, u.ord::int
-                  FROM unnest(marks, ids, received, kinds, sources, event_types,
-                              conversation_ids, verifications) WITH ORDINALITY
-                       AS u (mark, id, received_at, kind, source, event_type, conversation_id,
-                             verification, ord)
-                 WHERE coalesce(u.mark, '.') = '.'
-                 ORDER BY u.id, u.ord
-                OFFSET 0) r
+               r.verification, coalesce(bodies[r.ord::int], '')
+          FROM unnest(marks, ids, received, kinds, sources, event_types, conversation_ids, verifications)
+               WITH ORDINALITY
+               AS r (mark, id, received_at, kind, source, event_type, conversation_id, verification, ord)
+         WHERE coalesce(r.mark, '.') = '.'
         ON CONFLICT DO NOTHING
         RETURNING id)
     SELECT array_agg(a.id) INTO fresh FROM added a;

@@ -142,6 +142,10 @@ ngx_tavus_batch_held(ngx_tavus_store_t *st)
 
     st->wanted = (st->stats.rows + st->last) * 4 / 5;
 
+    if (st->stats.rows >= st->wanted) {
+        return 0;
+    }
+
     ngx_add_timer(&st->hold, NGX_TAVUS_BATCH_HOLD);
 
     return 1;
