@@ -132,6 +132,7 @@ static void ngx_tavus_flight_refused(ngx_tavus_flight_part_t *part,
 static void ngx_tavus_flight_wait(ngx_tavus_flight_t *f,
     ngx_tavus_flight_part_t *part, ngx_uint_t status, int64_t wait,
     ngx_uint_t fault);
+static int64_t ngx_tavus_flight_backoff(ngx_tavus_flight_t *f, int64_t asked);
 static void ngx_tavus_flight_end(ngx_tavus_flight_t *f);
 static void ngx_tavus_flight_count(ngx_tavus_flight_t *f);
 static void ngx_tavus_flight_log(ngx_tavus_flight_t *f);
@@ -538,9 +539,8 @@ ngx_tavus_flight_refused(ngx_tavus_flight_part_t *part, ngx_tavus_curl_t *t,
         break;
 
     case TAVUS_VERDICT_SLOW:
-        f->pause = ngx_max(f->pause, ngx_max(wait, tavus_delivery_backoff(
-                                              f->failures + 1,
-                                              ngx_random())));
+        wait = ngx_tavus_flight_backoff(f, wait);
+        f->pause = ngx_max(f->pause, wait);
         f->halted = 1;
         break;
 
@@ -597,6 +597,19 @@ ngx_tavus_flight_wait(ngx_tavus_flight_t *f, ngx_tavus_flight_part_t *part,
 }
 
 
+/* the destination may ask for longer */
+
+static int64_t
+ngx_tavus_flight_backoff(ngx_tavus_flight_t *f, int64_t asked)
+{
+    int64_t  backoff;
+
+    backoff = tavus_delivery_backoff(f->failures + 1, ngx_random());
+
+    return ngx_max(asked, backoff);
+}
+
+
 /*
  * Where nothing went through it is the destination that has failed, until
  * the same flight has come so a few times: it may be one of its events.  What
@@ -621,8 +634,7 @@ ngx_tavus_flight_end(ngx_tavus_flight_t *f)
     {
         f->again = f->items[0].tries < NGX_TAVUS_FLIGHT_WHOLE;
         f->blamed = 1;
-        f->pause = ngx_max(f->wait, tavus_delivery_backoff(f->failures + 1,
-                                                           ngx_random()));
+        f->pause = ngx_tavus_flight_backoff(f, f->wait);
 
     } else if (f->delivered == 0 && !f->alone
                && (f->stop || f->pause >= 0
