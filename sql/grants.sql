@@ -76,7 +76,7 @@ GRANT EXECUTE ON FUNCTION
     tavus.admin_visitor(text, text, int, uuid),
     tavus.erasure(uuid),
     tavus.order_by_session(text),
-    tavus.tail_page(text, text, bigint, int, int, int, boolean),
+    tavus.tail_page(text, text, bigint, int, int, int, boolean, text[], text[], text[]),
     tavus.health(),
     tavus.pieces(text)
 TO tavus_admin;

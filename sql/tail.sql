@@ -45,8 +45,11 @@ $$;
 -- this begins, and last one that says where it ends; source is the run.  kind of the first: 1 if the
 -- reader is ahead of what this database knows, 2 if letters are folded as in Unicode.  kind of the last: 1
 -- if there is more that is final, 2 if something is stored that is not.  body is there if it is asked for.
+-- Of what is not of these conversations, sources and types, nothing comes; NULL: of any.
+DROP FUNCTION IF EXISTS tavus.tail_page(text, text, bigint, int, int, int, boolean);
 CREATE OR REPLACE FUNCTION tavus.tail_page(
-    place text, run text, from_pos bigint, from_ord int, most int, room int, bodies boolean)
+    place text, run text, from_pos bigint, from_ord int, most int, room int, bodies boolean,
+    conversations text[] DEFAULT NULL, sources text[] DEFAULT NULL, event_types text[] DEFAULT NULL)
 RETURNS TABLE (
     pos bigint, ord int, kind smallint, source text, event_type text, conversation_id text,
     data text, body text)
@@ -87,6 +90,9 @@ BEGIN
             SELECT l.pos, l.ord, l.id, l.received_at, l.kind, l.source, l.event_type, l.conversation_id,
                    l.body, (SELECT v.verification FROM tavus.events v WHERE v.id = l.id) AS verification
               FROM tavus.log_events(starts.pos, starts.ord, ends.to_pos, ends.to_ord) l
+             WHERE (conversations IS NULL OR l.conversation_id = ANY (conversations))
+               AND (sources IS NULL OR l.source = ANY (sources))
+               AND (event_types IS NULL OR l.event_type = ANY (event_types))
         LOOP
             IF used >= room THEN
                 more := true;

@@ -31,7 +31,7 @@ sub store {
     my $letters = $db->selectrow_array(qq{SELECT tavus.record(
         (SELECT array_agg(overlay(gen_random_uuid()::text PLACING
             left(tavus.uuid_floor(now() - i * interval '1 s')::text, 13) || '-7'
-            FROM 1)::uuid) FROM generate_series(1, $n) i),
+            FROM 1)::uuid ORDER BY i DESC) FROM generate_series(1, $n) i),
         array_fill(now(), ARRAY[$n]), array_fill(NULL::bytea, ARRAY[$n]),
         ?::smallint[], ?::text[], ?::text[], ?::text[],
         array_fill(NULL::bytea, ARRAY[$n]), array_fill(NULL::text, ARRAY[$n]),

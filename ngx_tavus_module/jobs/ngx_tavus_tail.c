@@ -6,6 +6,7 @@
 
 
 #include "jobs/ngx_tavus_tail_feed.h"
+#include "store/ngx_tavus_encode.h"
 #include "store/ngx_tavus_statements.h"
 #include "store/ngx_tavus_store.h"
 #include "event/ngx_tavus_timer.h"
@@ -38,6 +39,8 @@ static ngx_int_t ngx_tavus_tail_recall(ngx_tavus_tail_t *tail);
 static ngx_uint_t ngx_tavus_tail_is_due(void);
 static ngx_tavus_tail_t *ngx_tavus_tail_behind_it(void);
 static void ngx_tavus_tail_ask(ngx_uint_t asked_for, ngx_tavus_tail_t *tail);
+static void ngx_tavus_tail_only(ngx_uint_t value, size_t member,
+    u_char *only);
 static void ngx_tavus_tail_asked(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static ngx_int_t ngx_tavus_tail_take(PGresult *res);
@@ -366,6 +369,7 @@ static void
 ngx_tavus_tail_ask(ngx_uint_t asked_for, ngx_tavus_tail_t *tail)
 {
     ngx_int_t                rc;
+    ngx_uint_t               bodies;
     ngx_queue_t             *q;
     ngx_tavus_tail_t        *each;
     ngx_tavus_tails_t       *t;
@@ -379,15 +383,16 @@ ngx_tavus_tail_ask(ngx_uint_t asked_for, ngx_tavus_tail_t *tail)
 
     t->asked_for = asked_for;
     t->asker = tail;
-    t->bodies = 0;
     t->turn = asked_for != ngx_tavus_tail_common;
+
+    bodies = 0;
 
     for (q = ngx_queue_head(&t->tails);
          q != ngx_queue_sentinel(&t->tails);
          q = ngx_queue_next(q))
     {
         each = ngx_queue_data(q, ngx_tavus_tail_t, queue);
-        t->bodies |= each->filter.word_len != 0;
+        bodies |= each->filter.word_len != 0;
     }
 
     if (asked_for == ngx_tavus_tail_first) {
@@ -412,7 +417,12 @@ ngx_tavus_tail_ask(ngx_uint_t asked_for, ngx_tavus_tail_t *tail)
     op->values[4] = NGX_TAVUS_TAIL_EVENTS;
     op->values[5] = (tail && tail->slow) ? NGX_TAVUS_TAIL_NARROW
                                          : NGX_TAVUS_TAIL_ROOM;
-    op->values[6] = t->bodies ? "true" : "false";
+    op->values[6] = bodies ? "true" : "false";
+
+    ngx_tavus_tail_only(7, offsetof(tavus_filter_t, conversation_id),
+                        t->only[0]);
+    ngx_tavus_tail_only(8, offsetof(tavus_filter_t, source), t->only[1]);
+    ngx_tavus_tail_only(9, offsetof(tavus_filter_t, event_type), t->only[2]);
 
     op->stmt = &ngx_tavus_statements[ngx_tavus_stmt_tail_page];
     op->timeout = NGX_TAVUS_TAIL_TIMEOUT;
@@ -434,6 +444,75 @@ ngx_tavus_tail_ask(ngx_uint_t asked_for, ngx_tavus_tail_t *tail)
     }
 
     t->state = ngx_tavus_tail_asking;
+}
+
+
+/*
+ * What nobody wants is not read: where all filters have a name, and there are
+ * few of them, these are an argument.  Who has joined since has no place yet,
+ * and so the page is not theirs.
+ */
+
+static void
+ngx_tavus_tail_only(ngx_uint_t value, size_t member, u_char *only)
+{
+    size_t                size;
+    u_char               *p;
+    ngx_uint_t            i, n;
+    ngx_queue_t          *q;
+    ngx_tavus_tail_t     *tail;
+    ngx_tavus_tails_t    *t;
+    tavus_filter_text_t  *name, *names[NGX_TAVUS_TAIL_NAMES];
+
+    t = &ngx_tavus_tails;
+
+    n = 0;
+    size = NGX_TAVUS_ENCODE_ARRAY;
+
+    for (q = ngx_queue_head(&t->tails);
+         q != ngx_queue_sentinel(&t->tails);
+         q = ngx_queue_next(q))
+    {
+        tail = ngx_queue_data(q, ngx_tavus_tail_t, queue);
+        name = (tavus_filter_text_t *) ((u_char *) &tail->filter + member);
+
+        if (name->data == NULL
+            || (tail->filter.prefix && name == &tail->filter.event_type))
+        {
+            return;
+        }
+
+        for (i = 0; i < n; i++) {
+            if (names[i]->len == name->len
+                && ngx_memcmp(names[i]->data, name->data, name->len) == 0)
+            {
+                break;
+            }
+        }
+
+        if (i < n) {
+            continue;
+        }
+
+        size += 4 + name->len;
+
+        if (n == NGX_TAVUS_TAIL_NAMES || size > NGX_TAVUS_TAIL_ONLY) {
+            return;
+        }
+
+        names[n++] = name;
+    }
+
+    p = ngx_tavus_encode_array(only, NGX_TAVUS_OID_TEXT, n);
+
+    for (i = 0; i < n; i++) {
+        p = ngx_tavus_encode_bytes(p, (const uint8_t *) names[i]->data,
+                                   names[i]->len);
+    }
+
+    t->op.values[value] = (char *) only;
+    t->op.lengths[value] = p - only;
+    t->op.formats[value] = 1;
 }
 
 
@@ -543,7 +622,6 @@ ngx_tavus_tail_take(PGresult *res)
         tail = ngx_queue_data(q, ngx_tavus_tail_t, queue);
 
         tail->in = tail->known && !tail->broken
-                   && (t->bodies || tail->filter.word_len == 0)
                    && ngx_tavus_tail_compare(&tail->place, &t->from) >= 0
                    && ngx_tavus_tail_compare(&tail->place, &t->to) < 0;
     }

@@ -347,12 +347,19 @@ ngx_tavus_tail_beat(void)
             continue;
         }
 
-        if (tail->known && !tail->greet && t->epoch[0]
-            && ngx_tavus_tail_compare(&tail->place, &t->told) <= 0
+        if (tail->known && !tail->greet
             && ngx_tavus_tail_compare(&tail->place, &tail->sent_id) != 0)
         {
-            ngx_tavus_tail_send_place(tail, ":\n", "\n");
-            continue;
+            if (t->epoch[0]
+                && ngx_tavus_tail_compare(&tail->place, &t->told) <= 0)
+            {
+                ngx_tavus_tail_send_place(tail, ":\n", "\n");
+                continue;
+            }
+
+            /* nothing that it read was told: its place is, now */
+
+            tail->greet = 1;
         }
 
         if (text == NULL) {

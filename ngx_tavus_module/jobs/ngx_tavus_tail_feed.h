@@ -18,6 +18,10 @@
 #define NGX_TAVUS_TAIL_RUN      64
 #define NGX_TAVUS_TAIL_EPOCH    36
 
+/* names that all filters have, and what they take as an argument */
+#define NGX_TAVUS_TAIL_NAMES    16
+#define NGX_TAVUS_TAIL_ONLY     4096
+
 /* columns of a page, and what kind says in its first and its last row */
 
 #define NGX_TAVUS_TAIL_POS      0
@@ -86,6 +90,7 @@ typedef struct {
     u_char                   pos[NGX_INT64_LEN + 1];
     u_char                   ord[NGX_INT64_LEN + 1];
     u_char                   of[NGX_TAVUS_TAIL_RUN];
+    u_char                   only[3][NGX_TAVUS_TAIL_ONLY];
 
     /* the page */
     PGresult                *page;
@@ -101,7 +106,6 @@ typedef struct {
     unsigned                 more_due:1;    /* there is */
     unsigned                 unfinal:1;
     unsigned                 turn:1;        /* the last query was another's */
-    unsigned                 bodies:1;      /* the page has them */
     unsigned                 folds:1;
     unsigned                 more:1;
     unsigned                 failed:1;

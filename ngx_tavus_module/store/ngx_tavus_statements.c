@@ -383,10 +383,11 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
     [ngx_tavus_stmt_tail_page] =
     { ngx_tavus_stmt(tail_page),
       "SELECT p.* FROM tavus.tail_page($1, $2, $3::bigint, $4::int, $5::int, "
-      "$6::int, $7::boolean) p",
+      "$6::int, $7::boolean, $8, $9, $10) p",
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
         NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
-        NGX_TAVUS_OID_TEXT } },
+        NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT_ARRAY,
+        NGX_TAVUS_OID_TEXT_ARRAY, NGX_TAVUS_OID_TEXT_ARRAY } },
 
     [ngx_tavus_stmt_tail_tell] =
     { ngx_tavus_stmt(tail_tell),

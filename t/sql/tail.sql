@@ -2,7 +2,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = warning;
-SELECT plan(24);
+SELECT plan(26);
 
 CREATE FUNCTION pg_temp.page(place text, pos bigint, ord int, most int, room int, bodies boolean DEFAULT false)
 RETURNS SETOF text LANGUAGE sql AS $$
@@ -40,6 +40,14 @@ SELECT is((SELECT p.data::jsonb FROM tavus.tail_page(NULL, tavus.tail_run(), pg_
             WHERE p.data IS NOT NULL),
           (SELECT l.it FROM jsonb_array_elements(tavus.admin_events()::jsonb -> 'events') l (it)
             WHERE l.it ->> 'event_type' = 'a.c'), 'as the list has it');
+
+SELECT results_eq($$SELECT concat_ws(' ', p.pos - tavus.log_first(), nullif(p.ord, 2147483647), p.event_type)
+                      FROM tavus.tail_page(NULL, tavus.tail_run(), pg_temp.first(), 0, 10, 100000, false, '{l1}',
+                                           '{tavus}', '{a.b,x}') p$$,
+                  $$VALUES ('0 0'), ('1 1 a.b'), ('2 1 a.b'), ('2 1')$$, 'what somebody may want of it');
+SELECT results_eq($$SELECT concat_ws(' ', p.pos - tavus.log_first(), nullif(p.ord, 2147483647), p.event_type)
+                      FROM tavus.tail_page(NULL, tavus.tail_run(), pg_temp.first(), 0, 2, 100000, false, '{l2}') p$$,
+                  $$VALUES ('0 0'), ('1 2')$$, 'it ends where it would, if that is nothing');
 
 -- places
 SELECT is(tavus.tail_tell('1.2.3', pg_temp.first() + 1, 1), NULL, 'of another run nothing is told');
