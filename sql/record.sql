@@ -593,9 +593,10 @@ $$;
 
 -- Records a batch and returns a letter a row, in order: s stored, d duplicate, q quarantined,
 -- b nonce bound to another conversation (nothing stored).  Rows come in the order of their ids, so
--- that two calls lock the same ones in one order.  In the plain case (every row new, of
--- known conversations, nothing that changes one) it is one read and one INSERT.  The commit is as
--- durable for duplicates, and for no row at all, as for new rows.
+-- that two calls lock the same ones in one order; an array that is shorter than ids says NULL of
+-- the rest.  In the plain case (every row new, of known conversations, nothing that changes one) it
+-- is one read and one INSERT.  The commit is as durable for duplicates, and for no row at all, as for
+-- new rows.
 CREATE OR REPLACE FUNCTION tavus.record(
     ids uuid[], received timestamptz[], digests bytea[], kinds smallint[], sources text[],
     event_types text[], conversation_ids text[], nonces bytea[], verifications text[],

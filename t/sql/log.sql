@@ -33,13 +33,13 @@ SELECT ok(tavus.cursor_make('begin', true), 'a cursor at the beginning');
 SELECT ok(NOT tavus.cursor_make('begin', false), 'there is one of a name');
 SELECT is(pg_temp.read('begin', 10), NULL, 'nothing to read');
 
-SELECT is(pg_temp.rec('[{"i":3,"t":"a.b","c":"l1"},{"i":1,"t":"a.c","c":"l1"},{"i":2,"t":"b.c","c":"l2"}]'),
+SELECT is(pg_temp.rec('[{"i":1,"t":"a.c","c":"l1"},{"i":2,"t":"b.c","c":"l2"},{"i":3,"t":"a.b","c":"l1"}]'),
           'sss', 'a batch');
 SELECT is((SELECT array_agg(ids ORDER BY pos) FROM tavus.log), ARRAY[pg_temp.ids(1, 2, 3)],
           'is a row, by id');
 SELECT is(pg_temp.rec('[{"i":1,"t":"a.c","c":"l1"}]'), 'd', 'a duplicate');
 SELECT is((SELECT count(*) FROM tavus.log), 1::bigint, 'is none');
-SELECT is(pg_temp.rec('[{"i":4,"t":"a.c","c":"l1"},{"i":3,"t":"a.b","c":"l1"}]'), 'sd', 'one of two is new');
+SELECT is(pg_temp.rec('[{"i":3,"t":"a.b","c":"l1"},{"i":4,"t":"a.c","c":"l1"}]'), 'ds', 'one of two is new');
 SELECT is((SELECT ids FROM tavus.log ORDER BY pos DESC LIMIT 1), pg_temp.ids(4), 'and alone in its row');
 
 -- windows

@@ -264,6 +264,6 @@ SELECT is((SELECT string_agg(m, '') FROM (SELECT pg_temp.rec(jsonb_agg(
               jsonb_build_object('i', 100 + n, 't', 'bulk', 'c', 'b' || n % 7) ORDER BY -n)) m
             FROM generate_series(1, 1500) n) x), repeat('s', 1500), '1,500 rows at once');
 SELECT throws_ok($$ SELECT tavus.record('{}', '{}', '{}', '{1}', '{}', '{}', '{}', '{}', '{}',
-                                        '{}', '{}') $$, '2202E');
+                                        '{}', '{}') $$, '23514', NULL, 'there is nothing without an id');
 SELECT * FROM finish();
 ROLLBACK;
