@@ -56,6 +56,7 @@ is backend(), $before, 'by the same session';
 
 # ---- health: late itself, it is answered without, and harms nobody
 $lock->rollback;
+wait_ok { $t->admin('/healthz?full')->json->{database}{answered} } 'nobody else asks';
 $lock->do('LOCK TABLE tavus.quarantine IN ACCESS EXCLUSIVE MODE');
 my $health = ask('/healthz?full');
 $t->settle;

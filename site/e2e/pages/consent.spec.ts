@@ -37,6 +37,34 @@ for (const [look, options] of Object.entries(LOOKS)) {
   });
 }
 
+test('a click that has begun goes where it was meant to, whatever comes meanwhile', async ({ page }) => {
+  await deployed(page, { consent: true });
+  await page.setViewportSize({ width: 1280, height: 500 });
+  let told = () => {};
+  const pressed = new Promise<void>((resolve) => { told = resolve; });
+  await page.route('**/config.json', async (route) => { await pressed; await route.fallback(); });
+  await page.goto('/demos');
+
+  // one that is where the question will be
+  const link = page.getByRole('link', { name: 'Open the e-commerce demo' });
+  await link.evaluate((a) => {
+    document.documentElement.style.scrollBehavior = 'auto';
+    window.scrollBy(0, a.getBoundingClientRect().bottom - window.innerHeight + 60);
+  });
+  const box = (await link.boundingBox())!;
+  await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+  await page.mouse.down();
+  told();
+  await expect(bar(page)).toBeVisible();
+  const asked = (await bar(page).boundingBox())!;
+  expect(asked.y, 'it lies over the link').toBeLessThan(box.y + box.height / 2);
+  await page.mouse.up();
+  await expect(page).toHaveURL('/demos/ecommerce');
+
+  await bar(page).getByRole('button', { name: 'Yes' }).click();
+  await expect(bar(page)).toBeHidden();
+});
+
 test('a keyboard passes through it, and back to where it was opened', async ({ page }) => {
   await deployed(page, { consent: true });
   await page.goto('/about');

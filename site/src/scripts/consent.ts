@@ -5,6 +5,10 @@ import type { Config } from '@/lib/config';
 import { decide } from '@/lib/tracking';
 import { answer, elsewhere, forget } from '@/lib/visitor';
 
+// for so long a question that comes by itself takes no click, which is meant for
+// what is below it
+const COMES_MS = 400;
+
 const SAID = { granted: 'At the moment: yes.', denied: 'At the moment: no.' };
 
 export function choices(c: Config): void {
@@ -27,7 +31,13 @@ export function choices(c: Config): void {
   const show = () => {
     const now = answer();
 
-    bar.hidden = !opener && !(asks && now === undefined);
+    const hidden = !opener && !(asks && now === undefined);
+
+    if (bar.hidden && !hidden && !opener) {
+      bar.toggleAttribute('data-coming', true);
+      setTimeout(() => bar.removeAttribute('data-coming'), COMES_MS);
+    }
+    bar.hidden = hidden;
     bar.toggleAttribute('data-opened', opener !== undefined);
     state.textContent = now ? SAID[now] : '';
     for (const button of opening) button.hidden = !asks && !now;
