@@ -78,6 +78,24 @@ static void ngx_tavus_admin_clear(void *data);
 static ngx_uint_t ngx_tavus_admin_prefix(ngx_http_core_loc_conf_t *clcf);
 
 
+/* what is more than a look at the database: NGX_DECLINED if it is another's */
+
+static ngx_int_t  (*ngx_tavus_admin_rooms[])(ngx_http_request_t *r,
+    ngx_str_t *path) =
+{
+    ngx_tavus_admin_openapi,
+    ngx_tavus_admin_documents,
+    ngx_tavus_admin_deliveries,
+    ngx_tavus_admin_stream,
+    ngx_tavus_admin_lead,
+    ngx_tavus_admin_end,
+    ngx_tavus_admin_prove,
+    ngx_tavus_admin_limits,
+    ngx_tavus_admin_erase,
+    ngx_tavus_admin_export
+};
+
+
 static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
 
     { ngx_string("events"),
@@ -194,6 +212,7 @@ ngx_tavus_admin_handler(ngx_http_request_t *r)
 {
     ngx_int_t                  rc;
     ngx_str_t                  path, id;
+    ngx_uint_t                 i;
     ngx_tavus_admin_route_t   *route;
     ngx_http_core_loc_conf_t  *clcf;
 
@@ -218,64 +237,14 @@ ngx_tavus_admin_handler(ngx_http_request_t *r)
         path.len--;
     }
 
-    rc = ngx_tavus_admin_openapi(r, &path);
+    for (i = 0; i < sizeof(ngx_tavus_admin_rooms)
+                    / sizeof(ngx_tavus_admin_rooms[0]); i++)
+    {
+        rc = ngx_tavus_admin_rooms[i](r, &path);
 
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
-    rc = ngx_tavus_admin_documents(r, &path);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
-    rc = ngx_tavus_admin_deliveries(r, &path);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
-    rc = ngx_tavus_admin_stream(r, &path);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
-    rc = ngx_tavus_admin_lead(r, &path);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
-    rc = ngx_tavus_admin_end(r, &path);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
-    rc = ngx_tavus_admin_prove(r, &path);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
-    rc = ngx_tavus_admin_limits(r, &path);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
-    rc = ngx_tavus_admin_erase(r, &path);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
-    }
-
-    rc = ngx_tavus_admin_export(r, &path);
-
-    if (rc != NGX_DECLINED) {
-        return rc;
+        if (rc != NGX_DECLINED) {
+            return rc;
+        }
     }
 
     for (route = ngx_tavus_admin_routes; route->path.len; route++) {
