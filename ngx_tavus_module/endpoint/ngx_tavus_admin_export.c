@@ -30,6 +30,10 @@
 #define NGX_TAVUS_EXPORT_PATIENCE 60000     /* with the database */
 #define NGX_TAVUS_EXPORT_LINGER   10000     /* of a worker that shuts down */
 
+/* ms for a batch that is stored, or a page lets intake go first; at most */
+#define NGX_TAVUS_EXPORT_QUIET    10
+#define NGX_TAVUS_EXPORT_PAUSE    100
+
 
 /* parameters of the statement, behind the filter */
 
@@ -89,6 +93,9 @@ typedef struct {
     ngx_queue_t           waiting;
     ngx_uint_t            n;
     ngx_uint_t            busy;
+    ngx_event_t           pause;
+    ngx_msec_t            asked;
+    ngx_atomic_uint_t     stored;       /* on this node, then */
 } ngx_tavus_exports_t;
 
 
@@ -104,6 +111,8 @@ static void ngx_tavus_export_told(ngx_http_request_t *r, void *data);
 static void ngx_tavus_export_untold(void *data);
 static void ngx_tavus_export_want(ngx_tavus_export_t *e);
 static void ngx_tavus_export_turn(void);
+static void ngx_tavus_export_rest(void);
+static void ngx_tavus_export_rested(ngx_event_t *ev);
 static void ngx_tavus_export_answer(ngx_tavus_pg_op_t *op, ngx_int_t rc,
     PGresult *res);
 static void ngx_tavus_export_got(ngx_tavus_export_t *e, PGresult *res);
@@ -423,7 +432,7 @@ ngx_tavus_export_turn(void)
 
     all = &ngx_tavus_exports;
 
-    while (!all->busy && all->waiting.next != NULL
+    while (!all->busy && !all->pause.timer_set && all->waiting.next != NULL
            && !ngx_queue_empty(&all->waiting))
     {
         q = ngx_queue_head(&all->waiting);
@@ -438,8 +447,48 @@ ngx_tavus_export_turn(void)
         }
 
         e->asked = 1;
+
         all->busy = 1;
+        all->asked = ngx_current_msec;
+        all->stored = ngx_tavus_store_batches();
     }
+}
+
+
+/*
+ * A page takes a processor that intake may want: where events were stored
+ * meanwhile the next page waits for as long as this one took.
+ */
+
+static void
+ngx_tavus_export_rest(void)
+{
+    ngx_msec_t            took;
+    ngx_atomic_uint_t     stored;
+    ngx_tavus_exports_t  *all;
+
+    all = &ngx_tavus_exports;
+
+    took = ngx_current_msec - all->asked;
+    stored = ngx_tavus_store_batches() - all->stored;
+
+    if (took == 0 || stored * NGX_TAVUS_EXPORT_QUIET < took || ngx_exiting) {
+        return;
+    }
+
+    all->pause.data = &ngx_tavus_timer_dummy;
+    all->pause.handler = ngx_tavus_export_rested;
+    all->pause.log = ngx_cycle->log;
+    all->pause.cancelable = 1;
+
+    ngx_add_timer(&all->pause, ngx_min(took, NGX_TAVUS_EXPORT_PAUSE));
+}
+
+
+static void
+ngx_tavus_export_rested(ngx_event_t *ev)
+{
+    ngx_tavus_export_turn();
 }
 
 
@@ -450,6 +499,8 @@ ngx_tavus_export_answer(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 
     ngx_tavus_exports.busy = 0;
     e->asked = 0;
+
+    ngx_tavus_export_rest();
 
     if (e->gone) {
         PQclear(res);

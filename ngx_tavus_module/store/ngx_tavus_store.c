@@ -360,6 +360,13 @@ ngx_tavus_store_query(ngx_tavus_pg_op_t *op)
 }
 
 
+ngx_atomic_uint_t
+ngx_tavus_store_batches(void)
+{
+    return ngx_tavus_store.stored ? *ngx_tavus_store.stored : 0;
+}
+
+
 void
 ngx_tavus_store_wake(void)
 {

@@ -126,6 +126,9 @@ ngx_int_t ngx_tavus_store_query(ngx_tavus_pg_op_t *op);
  */
 ngx_int_t ngx_tavus_store_change(ngx_tavus_pg_op_t *op);
 
+/* Batches that this node has stored since it began; 0: nobody counts. */
+ngx_atomic_uint_t ngx_tavus_store_batches(void);
+
 /* Something was stored, or may go on: who delivers looks at once. */
 void ngx_tavus_store_wake(void);
 
