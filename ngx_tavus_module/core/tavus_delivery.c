@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tavus_delivery.h"
+#include "tavus_utf8.h"
 
 
 #define TAVUS_DELIVERY_VISITOR      (64 * 1024)

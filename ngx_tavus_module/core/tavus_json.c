@@ -10,6 +10,7 @@
 
 #include "tavus_json.h"
 #include "tavus_json_unique.h"
+#include "tavus_utf8.h"
 
 
 /* numeric in PostgreSQL: digits after the point, and before it less one */
@@ -76,7 +77,6 @@ static const char *tavus_json_skip(const char *p, const char *end);
 static int tavus_json_unescape(const uint8_t **p, uint8_t dst[4]);
 static int tavus_json_hex4(const uint8_t *p);
 static int tavus_json_hex(uint8_t c);
-static int tavus_json_utf8(const uint8_t *p, const uint8_t *end);
 
 
 static const struct {
@@ -502,35 +502,6 @@ tavus_json_detail(tavus_json_status_t status)
 }
 
 
-int
-tavus_utf8_valid(const char *data, size_t len)
-{
-    int             n;
-    const uint8_t  *p, *end;
-
-    p = (const uint8_t *) data;
-    end = len ? p + len : p;
-
-    while (p < end) {
-
-        if (*p < 0x80) {
-            p++;
-            continue;
-        }
-
-        n = tavus_json_utf8(p, end);
-
-        if (n == 0) {
-            return 0;
-        }
-
-        p += n;
-    }
-
-    return 1;
-}
-
-
 static tavus_json_status_t
 tavus_json_scan(tavus_json_scan_t *s)
 {
@@ -828,7 +799,7 @@ tavus_json_scan_string(tavus_json_scan_t *s)
         }
 
         do {
-            n = tavus_json_utf8(p, s->end);
+            n = tavus_utf8_sequence(p, s->end);
 
             if (n == 0) {
                 s->p = p;
@@ -1274,39 +1245,4 @@ tavus_json_hex(uint8_t c)
     c |= 0x20;
 
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-
-/*
- * The length of the well-formed sequence at p, whose first byte is not
- * ASCII (Unicode, table 3-7), or 0.
- */
-
-static int
-tavus_json_utf8(const uint8_t *p, const uint8_t *end)
-{
-    uint8_t  c, low, high;
-
-    c = p[0];
-
-    if (c < 0xc2 || c > 0xf4) {
-        return 0;
-    }
-
-    if (c < 0xe0) {
-        return (end - p >= 2 && (p[1] & 0xc0) == 0x80) ? 2 : 0;
-    }
-
-    low = c == 0xe0 ? 0xa0 : c == 0xf0 ? 0x90 : 0x80;
-    high = c == 0xed ? 0x9f : c == 0xf4 ? 0x8f : 0xbf;
-
-    if (end - p < 3 || p[1] < low || p[1] > high || (p[2] & 0xc0) != 0x80) {
-        return 0;
-    }
-
-    if (c < 0xf0) {
-        return 3;
-    }
-
-    return (end - p >= 4 && (p[3] & 0xc0) == 0x80) ? 4 : 0;
 }

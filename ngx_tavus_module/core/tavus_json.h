@@ -109,9 +109,6 @@ tavus_json_status_t tavus_json_parse(const char *data, size_t len,
 int tavus_json_string(const char *data, const tavus_json_member_t *member,
     char *dst, size_t size);
 
-/* Whether bytes are UTF-8 as RFC 3629 has it; a NUL is. */
-int tavus_utf8_valid(const char *data, size_t len);
-
 /* A stable snake_case word for a status, for error bodies and quarantine. */
 const char *tavus_json_reason(tavus_json_status_t status);
 

@@ -13,6 +13,7 @@
 
 #include "tavus_mail.h"
 #include "tavus_tame.h"
+#include "tavus_utf8.h"
 
 
 #define TAVUS_MAIL_FACTS    (512 * 1024)    /* bytes, of what is read */

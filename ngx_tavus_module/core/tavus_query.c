@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-#include "tavus_json.h"
 #include "tavus_query.h"
+#include "tavus_utf8.h"
 
 
 static tavus_query_status_t tavus_query_arg(const char *name,

@@ -10,6 +10,7 @@
 
 #include "tavus_delivery.h"
 #include "tavus_tame.h"
+#include "tavus_utf8.h"
 
 
 static size_t tavus_tame_visible(const char *text, size_t len, char *dst,

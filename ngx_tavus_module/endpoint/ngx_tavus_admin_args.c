@@ -10,6 +10,7 @@
 #include "core/tavus_event.h"
 #include "core/tavus_query.h"
 #include "core/tavus_uuid.h"
+#include "core/tavus_utf8.h"
 
 #include <openssl/hmac.h>
 #include <openssl/rand.h>

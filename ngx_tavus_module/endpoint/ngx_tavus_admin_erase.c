@@ -17,6 +17,7 @@
 #include "store/ngx_tavus_store.h"
 #include "core/tavus_json.h"
 #include "core/tavus_uuid.h"
+#include "core/tavus_utf8.h"
 
 
 #define NGX_TAVUS_ERASE_BODY      1024

@@ -9,8 +9,8 @@
 #include "endpoint/ngx_tavus_webhook.h"
 #include "guard/ngx_tavus_keys.h"
 #include "service/ngx_tavus_api_conf.h"
-#include "core/tavus_json.h"
 #include "core/tavus_language.h"
+#include "core/tavus_utf8.h"
 
 
 #define NGX_TAVUS_CALLBACK  "/api/tavus/webhook"

@@ -8,6 +8,7 @@
 #include "endpoint/ngx_tavus_memory.h"
 #include "guard/ngx_tavus_visitor.h"
 #include "http/ngx_tavus_header.h"
+#include "core/tavus_utf8.h"
 
 
 #define NGX_TAVUS_MEMORY_STORES  8

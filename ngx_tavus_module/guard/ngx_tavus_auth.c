@@ -15,8 +15,8 @@
 #include "http/ngx_tavus_header.h"
 #include "http/ngx_tavus_problem.h"
 #include "http/ngx_tavus_wait.h"
-#include "core/tavus_json.h"
 #include "core/tavus_metrics.h"
+#include "core/tavus_utf8.h"
 
 #include <ngx_crypt.h>
 #include <ngx_thread_pool.h>

@@ -11,6 +11,7 @@
 #include "service/ngx_tavus_sendgrid.h"
 #include "service/ngx_tavus_webhook_out.h"
 #include "event/ngx_tavus_secret.h"
+#include "core/tavus_utf8.h"
 
 
 /* the least of a key: a project's at PostHog is longer, Google's a little */

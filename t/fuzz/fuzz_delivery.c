@@ -15,6 +15,7 @@
 
 #include "fuzz.h"
 #include "tavus_delivery.h"
+#include "tavus_utf8.h"
 
 
 static void fuzz_match(const char *type, size_t len,

@@ -11,8 +11,8 @@
  */
 
 #include "fuzz.h"
-#include "tavus_json.h"
 #include "tavus_tame.h"
+#include "tavus_utf8.h"
 
 
 int

@@ -974,18 +974,6 @@ test_reasons(void **state)
 
 
 static void
-test_utf8(void **state)
-{
-    assert_true(tavus_utf8_valid(NULL, 0));
-    assert_true(tavus_utf8_valid("a\0b", 3));
-    assert_true(tavus_utf8_valid("\xf4\x8f\xbf\xbf", 4));
-    assert_false(tavus_utf8_valid("\xf4\x8f\xbf\xbf", 3));
-    assert_false(tavus_utf8_valid("a\xed\xa0\x80", 4));
-    assert_false(tavus_utf8_valid("\xc0\x80", 2));
-}
-
-
-static void
 test_print(void **state)
 {
     char    *text;
@@ -1041,7 +1029,6 @@ main(void)
         cmocka_unit_test(test_random_texts),
         cmocka_unit_test(test_every_byte),
         cmocka_unit_test(test_reasons),
-        cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_print)
     };
 

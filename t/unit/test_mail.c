@@ -8,6 +8,7 @@
 #include "test.h"
 #include "test_memory.h"
 #include "tavus_mail.h"
+#include "tavus_utf8.h"
 
 
 #define ID    "019df8a3-9c11-7abc-8def-0123456789ab"
