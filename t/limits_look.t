@@ -203,7 +203,7 @@ subtest 'what remains of a key' => sub {
     my $last = $told[-1];
     is_deeply [$last->{user}, $last->{object}{zone}], ['admin', 'arg'], 'who did it';
     like $last->{object}{hash}, qr/^[0-9a-f]{16}\z/, 'a hash of whose';
-    unlike encode_json(\@told), qr/ada|192\.0\.2\./, 'and no key';
+    unlike encode_json(\@told), qr/ada\.|192\.0\.2\./, 'and no key';
     wait_ok { (slurp($t->dir . '/seen.log') // '') =~ /k%65y=\*/ } 'logged';
     unlike slurp($t->dir . '/seen.log'), qr/secret/, 'in no access log';
 

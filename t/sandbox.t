@@ -220,6 +220,25 @@ subtest 'settings' => sub {
     done_testing;
 };
 
+# Of such a socket the server never hears that it is closed.
+subtest 'who goes while the handshake is answered' => sub {
+    $s->reset;
+    my $c = create(properties => {participant_left_timeout => 1})->json;
+    my $path = $c->{conversation_url} =~ s{^http://[^/]+}{}r;
+    for (1 .. 50) {
+        my $socket = Tavus::Test::Socket->new($s->port);
+        $socket->send("GET $path/socket HTTP/1.1\r\nHost: x\r\n"
+            . "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+            . "Sec-WebSocket-Version: 13\r\n"
+            . "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n");
+        $socket->abort;
+    }
+    wait_ok { call(GET => "/v2/conversations/$c->{conversation_id}")->json->{status}
+        eq 'ended' } 'has left';
+    ok eval { $s->reset }, 'and all can be forgotten' or diag $@;
+    done_testing;
+};
+
 # ---- faults ----------------------------------------------------------------
 
 sub total () { return call(GET => '/v2/conversations')->json->{total_count} }

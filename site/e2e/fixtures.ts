@@ -1,4 +1,4 @@
-import { type APIRequestContext, type Browser, type Page, test as base, expect } from '@playwright/test';
+import { type APIRequestContext, type APIResponse, type Browser, type Page, test as base, expect } from '@playwright/test';
 
 export const BASE = process.env.BASE_URL!;
 export const SANDBOX = process.env.SANDBOX_URL!;
@@ -98,17 +98,22 @@ export interface Call { method: string; path: string; body: Record<string, unkno
 export class Sandbox {
   constructor(readonly request: APIRequestContext) {}
 
+  private async told(answer: Promise<APIResponse>): Promise<void> {
+    const response = await answer;
+    expect(response.ok() ? '' : `${response.status()} ${await response.text()}`, `the sandbox, at ${response.url()}`).toBe('');
+  }
+
   async reset(): Promise<void> {
-    expect((await this.request.delete(`${SANDBOX}/_state`)).ok()).toBe(true);
+    await this.told(this.request.delete(`${SANDBOX}/_state`));
     await this.configure({ line_ms: 100 });
   }
 
   async configure(data: Record<string, unknown>): Promise<void> {
-    expect((await this.request.post(`${SANDBOX}/_config`, { data })).ok()).toBe(true);
+    await this.told(this.request.post(`${SANDBOX}/_config`, { data }));
   }
 
   async fault(data: Record<string, unknown>): Promise<void> {
-    expect((await this.request.post(`${SANDBOX}/_fault`, { data: { path: '/v2/conversations', method: 'POST', ...data } })).ok()).toBe(true);
+    await this.told(this.request.post(`${SANDBOX}/_fault`, { data: { path: '/v2/conversations', method: 'POST', ...data } }));
   }
 
   async calls(path = '/v2/conversations'): Promise<Call[]> {

@@ -87,10 +87,11 @@ $place = $reader->place($pg->db);
 my $epochs = sub ($db) {
     $db->selectrow_array('SELECT count(*) FROM tavus.log_epochs') };
 my $n = $epochs->($pg->db);
-my $victim = $pg->connect;
+my ($victim, $witness) = map { $pg->connect } 1 .. 2;
 kill KILL => $victim->{pg_pid};
-wait_ok { eval { $pg->connect->selectrow_array('SELECT 1') }
-    && !eval { $victim->selectrow_array('SELECT 1') } } 'a backend crashes', 30;
+# until the server has seen it, it lets others in
+wait_ok { !eval { $witness->selectrow_array('SELECT 1') }
+    && eval { $pg->connect->selectrow_array('SELECT 1') } } 'a backend crashes', 30;
 $pg->{db} = $pg->connect;
 ok !$reader->resume($pg->db, $place), 'which takes nobody back';
 $reader->place($pg->db);

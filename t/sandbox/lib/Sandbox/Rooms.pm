@@ -83,10 +83,18 @@ sub enter ($conv, $c) {
             $loop->remove(delete $conv->{speaking});
         });
 
-    $c->on(finish => sub (@) {
+    my $left = sub (@) {
         delete $conv->{sockets}{$key};
         return if $conv->{status} eq 'ended' || $conv->{sockets}->%*;
         $conv->arm(left => $conv->{left});
+    };
+    $c->on(finish => $left);
+
+    # who goes while the handshake is answered: of that the socket never hears
+    $c->tx->handshake->on(finish => sub (@) {
+        Mojo::IOLoop->next_tick(sub (@) {
+            $left->() unless $c->tx && $c->tx->established;
+        });
     });
 }
 
