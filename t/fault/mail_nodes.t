@@ -50,6 +50,7 @@ $pg->stop;
 $m[0]->lead(name => 'Away');
 $pg->start;
 wait_ok { grep { $_->{subject} eq 'New lead: Away' } $m[0]->mails }
-    'what was journaled is mailed', 60;
+    'what was journaled is mailed', 60 or diag explain $m[0]->state,
+        [map { `ls -l ${\$_->t->dir}/journal` } @nodes];
 
 done_testing;

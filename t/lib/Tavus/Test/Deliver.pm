@@ -16,6 +16,7 @@ package Tavus::Test::Deliver;
 #                                       sends again; the answer
 #   $d->hurry('crm')                    what waits there is due
 #   $d->seconds('crm', 'paused_until')  until then
+#   $d->state                           rows, to be shown where a test failed
 #   $d->directives(sub ($url) { … })    the same at other addresses
 
 use v5.36;
@@ -122,6 +123,13 @@ sub hurry ($self, $name) {
 sub seconds ($self, $name, $column) {
     return $self->{t}->db->selectrow_array("SELECT extract(epoch FROM $column "
         . '- now()) FROM tavus.destinations WHERE name = ?', undef, $name);
+}
+
+# For a test that failed: all that the database has of it.
+sub state ($self) {
+    my $db = $self->{t}->db;
+    return {map { $_ => $db->selectall_arrayref("SELECT t.*, now() FROM tavus.$_ t",
+        {Slice => {}}) } qw(cursors deliveries destinations flights nodes)};
 }
 
 sub ready ($self) {
