@@ -33,13 +33,18 @@ sub figures {
     return (\%calls, $written);
 }
 
-my ($calls, $without) = figures(undef);
-is_deeply $calls, {'tavus.record' => 2}, 'without: the wish, and what Tavus answered';
-
-($calls, my $with) = figures('active=1000 day=10000 minutes=100000 visitor_day=10000 line=10');
-is_deeply $calls, {'tavus.record_wishes' => 1, 'tavus.record' => 1}, 'with: the same two';
-
-# what is done from time to time may be among them
+# What is done from time to time is among the transactions, the more the longer it takes:
+# the least of three has least of it.
+my @limits = (undef, 'active=1000 day=10000 minutes=100000 visitor_day=10000 line=10');
+my @expected = ({'tavus.record' => 2}, {'tavus.record_wishes' => 1, 'tavus.record' => 1});
+my @name = ('without: the wish, and what Tavus answered', 'with: the same two');
+my @least;
+for my $i (0, 1, 0, 1, 0, 1) {
+    my ($calls, $written) = figures($limits[$i]);
+    is_deeply $calls, $expected[$i], $name[$i];
+    $least[$i] = $written if !defined $least[$i] || $written < $least[$i];
+}
+my ($without, $with) = @least;
 cmp_ok $without, '>=', 2 * $n, "without: $without transactions";
 cmp_ok abs($with - $without), '<', $n / 2, "with: $with, none more for a create";
 

@@ -46,8 +46,10 @@ sub trouble {
         my ($method, $path, $body, $upstream) = $ops{$op}->@*;
         subtest "$name: $op" => sub {
             $box->forget if $box->pid;
-            $box->fault(path => '/v2/documents', times => 1,
-                method => $upstream, %$fault) if $fault;
+            # what is done to a document lies under it
+            my $at = '/v2/documents' . (length $path ? '/' : '');
+            $box->fault(path => $at, times => 1, method => $upstream, %$fault)
+                if $fault;
 
             my $res = ask($method, $path, $body);
             my $got = $res->json // {};

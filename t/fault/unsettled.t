@@ -35,7 +35,7 @@ $t->kill_worker;
 $s->close;
 
 # its end succeeds at Tavus, which the answer does not tell; the callback does
-$t->sandbox->fault(kind => 'status', status => 500, path => '/v2/conversations',
+$t->sandbox->fault(kind => 'status', status => 500, path => '/v2/conversations/',
     method => 'POST', after => 1, times => 1);
 
 wait_ok { $active->() == 1 } 'the two are ended', 60;

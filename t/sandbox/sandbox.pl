@@ -101,8 +101,9 @@
 #   *    /v1/…                      Stripe.pm: sessions, prices, events
 #   POST /v3/mail/send, GET /v3/scopes  Sendgrid.pm
 #
-# Faults match the beginning of the path, and what "holds" some text, and apply
-# to "times" calls (default: all).  kind is one of
+# Faults match the beginning of the path, or with the method POST all of it unless
+# it ends with a slash, and what "holds" some text, and apply to "times" calls
+# (default: all).  kind is one of
 #
 #   status   "status" with "body" (text or JSON) and "headers"
 #   delay    "ms" later

@@ -311,6 +311,14 @@ sub add_fault ($self, $c) {
     $c->render(json => {faults => scalar $self->faults->@*});
 }
 
+# What begins so.  POST is to make something: what is done to another thing of that
+# kind, which lies under it, is not meant, unless the path ends with a slash.
+sub concerns ($f, $path) {
+    return $path eq $f->{path}
+        if uc($f->{method} // '') eq 'POST' && $f->{path} !~ m{/\z};
+    return index($path, $f->{path}) == 0;
+}
+
 sub take_fault ($self, $c) {
     my $path = $c->req->url->path->to_route;
 
@@ -320,7 +328,7 @@ sub take_fault ($self, $c) {
     for my $f ($self->faults->@*) {
         next if defined $f->{times} && $f->{times} <= 0;
         next if defined $f->{method} && uc $f->{method} ne $c->req->method;
-        next if defined $f->{path} && index($path, $f->{path}) != 0;
+        next if defined $f->{path} && !concerns($f, $path);
         next if defined $f->{holds}
             && index($c->stash('sent')->{bytes} // '', $f->{holds}) < 0;
         $f->{times}-- if defined $f->{times};
