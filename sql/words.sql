@@ -49,17 +49,37 @@ AS $$
                    FROM string_to_table(run, NULL) WITH ORDINALITY AS c (c, ord))
 $$;
 
--- The words of a text, each once, 20,000 at most, of 64 letters at most.
+-- The words of a text, each once, 20,000 at most, of 64 letters at most.  What is between two gaps of ASCII
+-- and ASCII itself is one: only the rest needs the regular expression of all scripts, which costs much, as does
+-- planning, which plpgsql does once.
 CREATE OR REPLACE FUNCTION tavus.words_of(folded text) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 AS $$
-    SELECT ARRAY(
+DECLARE
+    words text[];
+    rest  text;
+BEGIN
+    SELECT array_agg(left(p.part, 64)) FILTER (WHERE octet_length(p.part) = length(p.part)),
+           string_agg(p.part, E'\n') FILTER (WHERE octet_length(p.part) <> length(p.part))
+      INTO words, rest
+      FROM (SELECT DISTINCT r.part COLLATE "C" AS part
+              FROM regexp_split_to_table(folded, '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u007f]+') AS r (part)
+             WHERE r.part <> '') p;
+
+    IF rest IS NULL AND coalesce(cardinality(words), 0) <= 20000 THEN
+        RETURN ARRAY(SELECT DISTINCT w.word FROM unnest(words) AS w (word));
+    END IF;
+
+    RETURN ARRAY(
+        WITH s AS MATERIALIZED (SELECT r.run, r.dense FROM tavus.word_split(rest) r)
         SELECT w.word FROM (
-            SELECT left(s.run, 64) FROM tavus.word_split(folded) s WHERE NOT s.dense
+            SELECT u.word FROM unnest(words) AS u (word)
             UNION
-            SELECT p.pair FROM tavus.word_split(folded) s, unnest(tavus.word_pairs(s.run)) AS p (pair)
-             WHERE s.dense) w (word)
-         LIMIT 20000)
+            SELECT left(s.run, 64) FROM s WHERE NOT s.dense
+            UNION
+            SELECT p.pair FROM s, unnest(tavus.word_pairs(s.run)) AS p (pair) WHERE s.dense) w (word)
+         LIMIT 20000);
+END
 $$;
 
 -- Each three letters of a word, once.
