@@ -6,6 +6,7 @@
 
 
 #include "ngx_tavus_conf.h"
+#include "ngx_tavus_features.h"
 #include "endpoint/ngx_tavus_conversation_conf.h"
 #include "http/ngx_tavus_endpoint.h"
 #include "service/ngx_tavus_api_conf.h"
@@ -129,7 +130,7 @@ ngx_tavus_conf_check(ngx_conf_t *cf)
         return NGX_ERROR;
     }
 
-    return NGX_OK;
+    return ngx_tavus_features_find(cf);
 }
 
 

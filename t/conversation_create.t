@@ -46,7 +46,7 @@ sub created {
     is $res->headers->cache_control, 'no-store';
     my $json = $res->json;
     is_deeply [sort keys %$json],
-        [qw(conversation_id conversation_url end_token status)];
+        [qw(conversation_id conversation_url end_token max_call_duration status)];
     is $json->{conversation_url}, $box->url . "/room/$json->{conversation_id}";
     is $json->{status}, 'active';
     return ($json, asked());

@@ -69,7 +69,7 @@ subtest 'asked for' => sub {
     is_deeply $call->{body}{require_auth}, true;
     my $got = $res->json;
     is_deeply [sort keys %$got], [qw(conversation_id conversation_url
-        end_token meeting_token status)];
+        end_token max_call_duration meeting_token status)];
     is $res->headers->cache_control, 'no-store';
 
     is $t->ua->get($got->{conversation_url})->result->code, 403,

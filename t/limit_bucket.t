@@ -58,7 +58,7 @@ is $h->header('X-RateLimit-Remaining'), 0;
 is_deeply $res->json, {
     type => 'about:blank', title => 'Too Many Requests', status => 429,
     detail => 'Too many requests, please try again later.',
-    code => 'rate_limited', retry_after => $retry,
+    code => 'rate_limited', retry_after => $retry, reason => 'shared',
     request_id => $h->header('X-Request-Id'),
 };
 like $h->header('X-Request-Id'), qr/^[0-9a-f]{32}\z/;

@@ -46,7 +46,7 @@ is leave($t, $first)->code, 200, 'the first leaves';
 $res = served($t, 2, $json->{ticket});
 is $res->code, 200, 'the second talks' or diag $res->body;
 is_deeply [sort keys $res->json->%*],
-    [qw(conversation_id conversation_url end_token status)],
+    [qw(conversation_id conversation_url end_token max_call_duration status)],
     'with what create answers';
 is $res->json->{conversation_url},
     $box->url . '/room/' . $res->json->{conversation_id};

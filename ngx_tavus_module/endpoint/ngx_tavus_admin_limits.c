@@ -44,7 +44,6 @@ static ngx_int_t ngx_tavus_limits_send(ngx_http_request_t *r,
     ngx_tavus_limits_t *l, ngx_uint_t fill);
 static cJSON *ngx_tavus_limits_bucket(ngx_tavus_limit_zone_t *zone,
     ngx_str_t *key);
-static ngx_uint_t ngx_tavus_limits_shared(ngx_tavus_limit_zone_t *zone);
 
 
 ngx_int_t
@@ -168,7 +167,7 @@ ngx_tavus_limits_key(ngx_http_request_t *r, ngx_tavus_limit_zone_t *zone,
                                       key);
     }
 
-    *key = ngx_tavus_limits_shared(zone) ? zone->key.value : *text;
+    *key = ngx_tavus_limit_zone_shared(zone) ? zone->key.value : *text;
 
     return NGX_OK;
 }
@@ -308,7 +307,7 @@ ngx_tavus_limits_send(ngx_http_request_t *r, ngx_tavus_limits_t *l,
 
         /* what is everybody's is not filled for the sake of one */
 
-        if (fill && l->zone == NULL && ngx_tavus_limits_shared(zones[i])) {
+        if (fill && l->zone == NULL && ngx_tavus_limit_zone_shared(zones[i])) {
             continue;
         }
 
@@ -375,17 +374,8 @@ ngx_tavus_limits_bucket(ngx_tavus_limit_zone_t *zone, ngx_str_t *key)
                                                          probe.res.reset));
     (void) cJSON_AddBoolToObject(bucket, "known", known);
     (void) cJSON_AddBoolToObject(bucket, "shared",
-                                 ngx_tavus_limits_shared(zone)
+                                 ngx_tavus_limit_zone_shared(zone)
                                  || probe.entry == NULL);
 
     return bucket;
-}
-
-
-/* a zone with a key that is the same for all */
-
-static ngx_uint_t
-ngx_tavus_limits_shared(ngx_tavus_limit_zone_t *zone)
-{
-    return !zone->addr && zone->key.lengths == NULL;
 }

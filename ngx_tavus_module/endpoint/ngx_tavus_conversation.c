@@ -324,7 +324,9 @@ ngx_tavus_create_respond(ngx_http_request_t *r, ngx_tavus_create_t *c)
                                    (char *) call->conversation_url.data)
         && cJSON_AddStringToObject(json, "status",
                                    (char *) call->status.data)
-        && cJSON_AddStringToObject(json, "end_token", (char *) token))
+        && cJSON_AddStringToObject(json, "end_token", (char *) token)
+        && cJSON_AddNumberToObject(json, "max_call_duration",
+                                   c->vertical->max_call_duration))
     {
         rc = ngx_tavus_send_json(r, NGX_HTTP_OK, json);
 

@@ -224,7 +224,9 @@ ngx_tavus_queue_again(ngx_http_request_t *r, ngx_tavus_vertical_t *v,
     if (cJSON_AddStringToObject(json, "conversation_id", taken->id)
         && cJSON_AddStringToObject(json, "conversation_url", taken->url)
         && cJSON_AddStringToObject(json, "status", taken->status)
-        && cJSON_AddStringToObject(json, "end_token", (char *) token))
+        && cJSON_AddStringToObject(json, "end_token", (char *) token)
+        && cJSON_AddNumberToObject(json, "max_call_duration",
+                                   v->max_call_duration))
     {
         rc = ngx_tavus_send_json(r, NGX_HTTP_OK, json);
 

@@ -324,9 +324,13 @@ ngx_tavus_limit_verdict(ngx_http_request_t *r, ngx_tavus_ctx_t *ctx,
 
     ctx->limit_retry = ngx_max(ctx->limit_retry, 1);
 
-    return ngx_tavus_reject(r, NGX_HTTP_TOO_MANY_REQUESTS, "rate_limited",
-                            ctx->limit_retry,
-                            "Too many requests, please try again later.");
+    /* who waits must know whether others have spent it */
+
+    return ngx_tavus_reject_with(r, NGX_HTTP_TOO_MANY_REQUESTS, "rate_limited",
+                                 ctx->limit_retry,
+                                 "Too many requests, please try again later.",
+                                 ngx_tavus_limit_zone_shared(tightest->zone)
+                                 ? "shared" : NULL);
 }
 
 

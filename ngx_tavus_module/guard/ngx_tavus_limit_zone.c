@@ -365,6 +365,13 @@ ngx_tavus_limit_fill(ngx_tavus_limit_zone_t *zone, ngx_str_t *key)
 
 
 ngx_uint_t
+ngx_tavus_limit_zone_shared(ngx_tavus_limit_zone_t *zone)
+{
+    return !zone->addr && zone->key.lengths == NULL;
+}
+
+
+ngx_uint_t
 ngx_tavus_limit_seconds(uint64_t ms)
 {
     return (ngx_uint_t) ((ms + 999) / 1000);

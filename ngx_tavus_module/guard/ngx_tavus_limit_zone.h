@@ -117,6 +117,9 @@ ngx_uint_t ngx_tavus_limit_look(ngx_tavus_limit_zone_t *zone, ngx_str_t *key,
 ngx_uint_t ngx_tavus_limit_fill(ngx_tavus_limit_zone_t *zone,
     ngx_str_t *key);
 
+/* Whether all have one bucket, as the key is the same for everybody. */
+ngx_uint_t ngx_tavus_limit_zone_shared(ngx_tavus_limit_zone_t *zone);
+
 /* Milliseconds as the whole seconds that a header tells. */
 ngx_uint_t ngx_tavus_limit_seconds(uint64_t ms);
 

@@ -24,6 +24,7 @@ typedef struct {
     const char                     *code;       /* stable snake_case */
     ngx_str_t                       detail;
     ngx_uint_t                      retry_after;    /* seconds, 0: none */
+    const char                     *reason;     /* NULL: none */
 } ngx_tavus_problem_t;
 
 

@@ -68,6 +68,7 @@ typedef struct {
     ngx_flag_t                 sandbox;
     ngx_tavus_place_t          sandbox_place;
     ngx_str_t                  public_origin;
+    ngx_str_t                  features;        /* of $tavus_features */
 
     ngx_resolver_t            *resolver;        /* NULL if not configured */
     ngx_msec_t                 resolver_timeout;

@@ -23,6 +23,7 @@ typedef struct {
 
 static ngx_int_t ngx_tavus_set_retry_after(ngx_http_request_t *r, ngx_uint_t
     retry_after);
+static cJSON *ngx_tavus_problem_reason(const char *reason);
 static const ngx_tavus_status_t *ngx_tavus_find_status(ngx_uint_t status);
 
 
@@ -210,6 +211,15 @@ ngx_int_t
 ngx_tavus_reject(ngx_http_request_t *r, ngx_uint_t status, const char *code,
     ngx_uint_t retry_after, const char *detail)
 {
+    return ngx_tavus_reject_with(r, status, code, retry_after, detail, NULL);
+}
+
+
+ngx_int_t
+ngx_tavus_reject_with(ngx_http_request_t *r, ngx_uint_t status,
+    const char *code, ngx_uint_t retry_after, const char *detail,
+    const char *reason)
+{
     ngx_int_t              rc;
     ngx_tavus_ctx_t       *ctx;
     ngx_tavus_loc_conf_t  *lcf;
@@ -217,7 +227,8 @@ ngx_tavus_reject(ngx_http_request_t *r, ngx_uint_t status, const char *code,
     lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
 
     if (lcf->endpoint != NULL) {
-        rc = ngx_tavus_send_problem(r, status, code, retry_after, detail);
+        rc = ngx_tavus_send_problem_with(r, status, code, retry_after, detail,
+                                         ngx_tavus_problem_reason(reason));
 
         ngx_http_finalize_request(r, rc);
 
@@ -235,15 +246,34 @@ ngx_tavus_reject(ngx_http_request_t *r, ngx_uint_t status, const char *code,
     ctx->problem.detail.data = (u_char *) detail;
     ctx->problem.detail.len = ngx_strlen(detail);
     ctx->problem.retry_after = retry_after;
+    ctx->problem.reason = reason;
 
     return status;
+}
+
+
+static cJSON *
+ngx_tavus_problem_reason(const char *reason)
+{
+    cJSON  *extra;
+
+    if (reason == NULL) {
+        return NULL;
+    }
+
+    /* without memory for it there is none */
+
+    extra = cJSON_CreateObject();
+    (void) cJSON_AddStringToObject(extra, "reason", reason);
+
+    return extra;
 }
 
 
 ngx_int_t
 ngx_tavus_problem_handler(ngx_http_request_t *r)
 {
-    const char                *code, *detail;
+    const char                *code, *detail, *reason;
     ngx_uint_t                 status, retry_after;
     ngx_tavus_ctx_t           *ctx;
     const ngx_tavus_status_t  *st;
@@ -263,6 +293,7 @@ ngx_tavus_problem_handler(ngx_http_request_t *r)
     code = st->code;
     detail = st->detail;
     retry_after = 0;
+    reason = NULL;
 
     ctx = ngx_tavus_find_ctx(r);
 
@@ -270,9 +301,11 @@ ngx_tavus_problem_handler(ngx_http_request_t *r)
         code = ctx->problem.code;
         detail = (const char *) ctx->problem.detail.data;
         retry_after = ctx->problem.retry_after;
+        reason = ctx->problem.reason;
     }
 
-    return ngx_tavus_send_problem(r, status, code, retry_after, detail);
+    return ngx_tavus_send_problem_with(r, status, code, retry_after, detail,
+                                       ngx_tavus_problem_reason(reason));
 }
 
 

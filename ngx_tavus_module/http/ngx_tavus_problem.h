@@ -37,6 +37,11 @@ ngx_int_t ngx_tavus_send_problem_with(ngx_http_request_t *r,
 ngx_int_t ngx_tavus_reject(ngx_http_request_t *r, ngx_uint_t status,
     const char *code, ngx_uint_t retry_after, const char *detail);
 
+/* The same with a "reason", a static word; NULL: none. */
+ngx_int_t ngx_tavus_reject_with(ngx_http_request_t *r, ngx_uint_t status,
+    const char *code, ngx_uint_t retry_after, const char *detail,
+    const char *reason);
+
 /* The content handler of tavus_problem, for error_page. */
 ngx_int_t ngx_tavus_problem_handler(ngx_http_request_t *r);
 

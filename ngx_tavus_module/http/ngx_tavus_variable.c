@@ -15,6 +15,8 @@ static ngx_int_t ngx_tavus_string_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_tavus_time_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_tavus_features_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 static void ngx_tavus_make_request_id(ngx_http_request_t *r,
     ngx_http_variable_value_t *vv);
 
@@ -42,6 +44,9 @@ static ngx_http_variable_t  ngx_tavus_variables[] = {
 
     { ngx_string("tavus_upstream_time"), NULL, ngx_tavus_time_variable,
       offsetof(ngx_tavus_ctx_t, upstream_time), NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("tavus_features"), NULL, ngx_tavus_features_variable, 0, 0,
+      0 },
 
       ngx_http_null_variable
 };
@@ -134,6 +139,24 @@ ngx_tavus_time_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     v->len = ngx_sprintf(p, "%T.%03M", (time_t) ms / 1000,
                          (ngx_msec_t) ms % 1000) - p;
     v->data = p;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_tavus_features_variable(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_tavus_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
+
+    v->len = mcf->features.len;
+    v->data = mcf->features.data;
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;

@@ -389,9 +389,9 @@ ngx_tavus_deliver_claimed(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 
         item->failed = (res != NULL);
 
-        if (res == NULL) {
-            ngx_tavus_deliver_lost(item);
-        }
+        /* even a server that refuses may have committed, if it shuts down */
+
+        ngx_tavus_deliver_lost(item);
 
         PQclear(res);
         return;
