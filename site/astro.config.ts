@@ -28,10 +28,12 @@ export default defineConfig({
           rolldownOptions: {
             output: {
               codeSplitting: {
-                groups: [{
-                  name: 'page',
-                  test: /src\/(?:layouts\/Base|scripts\/(?:site|reveal|consent)|lib\/(?:config|site|tracking|uuid|visitor))\b|vite\/preload-helper/
-                }]
+                groups: [
+                  {
+                    name: 'page',
+                    test: /src\/(?:layouts\/Base|scripts\/(?:site|reveal|consent)|data\/(?:retention|site)|lib\/(?:config|tracking|uuid|visitor))\b|vite\/preload-helper/
+                  }
+                ]
               }
             }
           }

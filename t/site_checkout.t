@@ -48,8 +48,8 @@ is $site->request(POST => '/api/webhooks/stripe', {}, json => {})->code, 401,
     'and what Stripe tells has to be signed';
 
 # what pages offer is what is configured
-my $prices = slurp("$ROOT/site/src/lib/prices.ts");
-my @offered = $prices =~ /^ *\{ id: '(\w+)'/mg;
+my $prices = slurp("$ROOT/site/src/data/prices.ts");
+my @offered = $prices =~ /^ *(?:\{ )?id: '(\w+)'/mg;
 my %conf = map { $_ => 1 } (slurp("$ROOT/site/nginx/http/stripe.conf")
     . slurp("$ROOT/site/nginx/http/add_ons"))
     =~ /^ *(?:tavus_plan|add_on) +(\w+)/mg;

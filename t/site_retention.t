@@ -15,7 +15,7 @@ my $t = Tavus::Test->new(db => 0, sandbox => 0, defaults => 0,
 my $days = $t->get('/days')->json;
 cmp_ok scalar(keys %$days), '>', 4, 'kinds';
 
-my ($built) = slurp("$ROOT/site/src/lib/retention.ts") =~ /DAYS = \{([^}]+)\}/;
+my ($built) = slurp("$ROOT/site/src/data/retention.ts") =~ /DAYS = \{([^}]+)\}/;
 is_deeply {$built =~ /(\w+): (\d+)/g}, $days, 'what is built in is the sample';
 
 my $page = slurp("$ROOT/site/src/pages/legal/privacy.astro");

@@ -7,7 +7,10 @@ import type { Page, Route } from '@playwright/test';
 
 export const ROOM = 'https://tavus.daily.co/c0ffee00c0ffee';
 
-export interface Message { action: string; [more: string]: unknown }
+export interface Message {
+  action: string;
+  [more: string]: unknown;
+}
 
 type Replica = 'there' | 'late' | 'never';
 
@@ -23,8 +26,17 @@ type Stand = Window & { callMachine: Machine };
 function machine({ replica }: { replica: Replica }): void {
   const track = (state: string) => ({ state, subscribed: true, off: state === 'off' ? { byUser: true } : undefined });
   const person = (id: string, local: boolean) => ({
-    session_id: id, user_id: local ? id : 'tavus-replica-r1', user_name: local ? '' : 'Agent', local, owner: false,
-    audio: false, video: false, screen: false, joined_at: new Date(), will_eject_at: new Date(0), record: false,
+    session_id: id,
+    user_id: local ? id : 'tavus-replica-r1',
+    user_name: local ? '' : 'Agent',
+    local,
+    owner: false,
+    audio: false,
+    video: false,
+    screen: false,
+    joined_at: new Date(),
+    will_eject_at: new Date(0),
+    record: false,
     permissions: { hasPresence: true, canSend: true, canReceive: { base: true }, canAdmin: false },
     tracks: { audio: track('off'), video: track('off'), screenAudio: track('off'), screenVideo: track('off') }
   });
@@ -50,33 +62,36 @@ function machine({ replica }: { replica: Replica }): void {
     if (data.action === 'leave-meeting') tell({ action: 'left-meeting' });
   });
 
-  const stand = (window as unknown as Stand).callMachine = { heard, tell, joined: 0, agent };
+  const stand = ((window as unknown as Stand).callMachine = { heard, tell, joined: 0, agent });
 }
 
 // The policy is that of a deployment with Tavus itself, as t/sandbox/run writes it;
 // the sandbox's lets nothing of Daily in.
 export async function standIn(page: Page, replica: Replica = 'late', path = '/'): Promise<void> {
-  await page.route((url) => url.pathname === path, async (route: Route) => {
-    const response = await route.fetch();
-    const headers = response.headers();
-    const policy = headers['content-security-policy']!
-      .replace(/script-src [^;]*/, "$& https://*.daily.co 'wasm-unsafe-eval'")
-      .replace(/connect-src [^;]*/, '$& https://*.daily.co wss://*.daily.co')
-      .replace(/frame-src [^;]*/, '$& https://*.daily.co');
+  await page.route(
+    (url) => url.pathname === path,
+    async (route: Route) => {
+      const response = await route.fetch();
+      const headers = response.headers();
+      const policy = headers['content-security-policy']!.replace(/script-src [^;]*/, "$& https://*.daily.co 'wasm-unsafe-eval'")
+        .replace(/connect-src [^;]*/, '$& https://*.daily.co wss://*.daily.co')
+        .replace(/frame-src [^;]*/, '$& https://*.daily.co');
 
-    await route.fulfill({ response, headers: { ...headers, 'content-security-policy': policy } });
-  });
-  await page.route('https://*.daily.co/**', (route) => (
+      await route.fulfill({ response, headers: { ...headers, 'content-security-policy': policy } });
+    }
+  );
+  await page.route('https://*.daily.co/**', (route) =>
     route.request().url().endsWith('/call-machine-object-bundle.js')
       ? route.fulfill({
-        contentType: 'text/javascript', headers: { 'Cross-Origin-Resource-Policy': 'cross-origin' },
-        body: `(${machine.toString()})(${JSON.stringify({ replica })})`
-      })
-      : route.abort()));
+          contentType: 'text/javascript',
+          headers: { 'Cross-Origin-Resource-Policy': 'cross-origin' },
+          body: `(${machine.toString()})(${JSON.stringify({ replica })})`
+        })
+      : route.abort()
+  );
 }
 
-export const tell = (page: Page, message: Message): Promise<void> =>
-  page.evaluate((m) => (window as unknown as Stand).callMachine.tell(m), message);
+export const tell = (page: Page, message: Message): Promise<void> => page.evaluate((m) => (window as unknown as Stand).callMachine.tell(m), message);
 
 export const tellAgent = (page: Page, action: 'participant-joined' | 'participant-left'): Promise<void> =>
   page.evaluate((a) => {
@@ -85,8 +100,7 @@ export const tellAgent = (page: Page, action: 'participant-joined' | 'participan
   }, action);
 
 // By the page's clock.
-export const joinedAt = (page: Page): Promise<number> =>
-  page.evaluate(() => (window as unknown as Stand).callMachine.joined);
+export const joinedAt = (page: Page): Promise<number> => page.evaluate(() => (window as unknown as Stand).callMachine.joined);
 
 // What daily-js asked of it.
 export const heard = (page: Page, action: string): Promise<Message[]> =>

@@ -9,7 +9,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 
 import type { AstroIntegration } from 'astro';
 
-const TEXT = /\.(?:html|css|js|svg|xml|txt|json)$/;
+const TEXT = /\.(?:html|css|js|svg|xml|txt|json|webmanifest)$/;
 
 export function finish(): AstroIntegration {
   return {
@@ -23,17 +23,19 @@ export function finish(): AstroIntegration {
         const files = globSync('**/*.*', { cwd: out }).sort();
 
         writeFileSync(join(out, 'sitemap.xml'), sitemap(files));
-        writeFileSync(join(out, 'robots.txt'),
-          'User-agent: *\nDisallow: /admin\nDisallow: /api/\n\nSitemap: https://example.com/sitemap.xml\n');
+        writeFileSync(join(out, 'robots.txt'), 'User-agent: *\nDisallow: /admin\nDisallow: /api/\n\nSitemap: https://example.com/sitemap.xml\n');
         // The style of the room comes with its code, after a click; the
         // one rule that Astro writes into a page is in site.css.  What is
         // to be seen comes before the script.
         for (const file of files.filter((f) => f.endsWith('.html'))) {
           const html = readFileSync(join(out, file), 'utf8');
-          writeFileSync(join(out, file),
-            html.replace(/<link rel="stylesheet" href="[^"]*\/DailyRoom\.[^"]*"\/?>/g, '')
+          writeFileSync(
+            join(out, file),
+            html
+              .replace(/<link rel="stylesheet" href="[^"]*\/DailyRoom\.[^"]*"\/?>/g, '')
               .replaceAll('<script type="module" src=', '<script type="module" fetchpriority="low" src=')
-              .replaceAll('<style>astro-island,astro-slot,astro-static-slot{display:contents}</style>', ''));
+              .replaceAll('<style>astro-island,astro-slot,astro-static-slot{display:contents}</style>', '')
+          );
         }
         policy(out, files);
         for (const file of files) {
@@ -51,9 +53,12 @@ function sitemap(files: string[]): string {
     .map((f) => `https://example.com/${f.replace(/(?:^index)?\.html$/, '')}`)
     .sort();
 
-  return '<?xml version="1.0" encoding="UTF-8"?>\n'
-    + '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n'
-    + urls.map((u) => `<url><loc>${u}</loc></url>\n`).join('') + '</urlset>\n';
+  return (
+    '<?xml version="1.0" encoding="UTF-8"?>\n' +
+    '<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">\n' +
+    urls.map((u) => `<url><loc>${u}</loc></url>\n`).join('') +
+    '</urlset>\n'
+  );
 }
 
 // Beside the site, not in it: http level, a map so that it has a value in
@@ -77,12 +82,13 @@ function policy(out: string, files: string[]): void {
   }
 
   const conf = join(dirname(out.replace(/\/$/, '')), 'site-csp.conf');
-  const map = (name: string, values: Set<string>) =>
-    `map '' $${name} {\n    default "${[...values].sort().join(' ')}";\n}\n`;
+  const map = (name: string, values: Set<string>) => `map '' $${name} {\n    default "${[...values].sort().join(' ')}";\n}\n`;
 
   mkdirSync(dirname(conf), { recursive: true });
-  writeFileSync(conf, '# Made by the build: what stands inline in the pages.\n\n'
-    + map('site_script_hashes', scripts) + '\n' + map('site_style_hashes', styles));
+  writeFileSync(
+    conf,
+    '# Made by the build: what stands inline in the pages.\n\n' + map('site_script_hashes', scripts) + '\n' + map('site_style_hashes', styles)
+  );
   console.log(`policy: ${scripts.size} scripts, ${styles.size} styles -> ${relative(process.cwd(), conf)}`);
 }
 
@@ -90,10 +96,13 @@ function compress(file: string): void {
   const bytes = readFileSync(file);
 
   writeFileSync(`${file}.gz`, gzipSync(bytes, { level: 9 }));
-  writeFileSync(`${file}.br`, brotliCompressSync(bytes, {
-    params: {
-      [constants.BROTLI_PARAM_QUALITY]: 11,
-      [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length
-    }
-  }));
+  writeFileSync(
+    `${file}.br`,
+    brotliCompressSync(bytes, {
+      params: {
+        [constants.BROTLI_PARAM_QUALITY]: 11,
+        [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length
+      }
+    })
+  );
 }

@@ -16,7 +16,11 @@ if (!base || !next) throw new Error('BASE_URL and NEXT_URL are needed: ./build.s
 const CATEGORIES = ['performance', 'accessibility', 'best-practices', 'seo'] as const;
 const KINDS = ['Document', 'Stylesheet', 'Script', 'Font', 'Image'] as const;
 
-interface Sent { resourceType: string; transferSize: number; url: string }
+interface Sent {
+  resourceType: string;
+  transferSize: number;
+  url: string;
+}
 
 async function measure(url: string, again = 2): Promise<Result> {
   // a browser for each: nothing is left over from the one before
@@ -43,7 +47,10 @@ const score = (lhr: Result, name: string) => Math.round((lhr.categories[name]!.s
 const ms = (lhr: Result, audit: string) => Math.round(lhr.audits[audit]!.numericValue ?? NaN);
 const middle = (numbers: number[]) => [...numbers].sort((a, b) => a - b)[numbers.length >> 1]!;
 
-interface Row { name: string; results: Result[] }
+interface Row {
+  name: string;
+  results: Result[];
+}
 
 async function row(name: string, url: string): Promise<Row> {
   const results: Result[] = [];
@@ -63,11 +70,12 @@ function line({ name, results }: Row): string {
   return `| ${name} | ${cells.join(' | ')} |`;
 }
 
-const sent = (lhr: Result) =>
-  (lhr.audits['network-requests']!.details as unknown as { items: Sent[] }).items.filter((i) => i.url.startsWith('http'));
+const sent = (lhr: Result) => (lhr.audits['network-requests']!.details as unknown as { items: Sent[] }).items.filter((i) => i.url.startsWith('http'));
 
 const bytes = (lhr: Result, kind?: string) =>
-  sent(lhr).filter((s) => !kind || s.resourceType === kind).reduce((n, s) => n + s.transferSize, 0);
+  sent(lhr)
+    .filter((s) => !kind || s.resourceType === kind)
+    .reduce((n, s) => n + s.transferSize, 0);
 
 // The bodies alone, as compressed.
 async function body(lhr: Result): Promise<number> {
@@ -83,8 +91,7 @@ const kib = (n: number) => `${(n / 1024).toFixed(1)} KiB`;
 
 // every page that the site map names; the home page always
 const map = await (await fetch(`${base}/sitemap.xml`)).text();
-const paths = [...map.matchAll(/<loc>(.*?)<\/loc>/g)].map((m) => new URL(m[1]!).pathname)
-  .filter((path) => path === '/' || !some.length || some.includes(path));
+const paths = [...map.matchAll(/<loc>(.*?)<\/loc>/g)].map((m) => new URL(m[1]!).pathname).filter((path) => path === '/' || !some.length || some.includes(path));
 
 const pages: Row[] = [];
 for (const path of paths) pages.push(await row(`\`${path}\``, base + path));
@@ -93,20 +100,31 @@ const empty = await row('A page with nothing in it', `${next}/empty`);
 
 const script = [await body(pages.find((p) => p.name === '`/`')!.results[0]!), await body(export_.results[0]!)] as const;
 
-const head = (first: string) => `| ${first} | Performance | Accessibility | Best practices | SEO | FCP | LCP | TBT | CLS |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|`;
+const head = (first: string) =>
+  `| ${first} | Performance | Accessibility | Best practices | SEO | FCP | LCP | TBT | CLS |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|`;
 const ours = pages.find((p) => p.name === '`/`')!.results[0]!;
 const theirs = export_.results[0]!;
 
-console.log([
-  `Lighthouse ${ours.lighthouseVersion}, its mobile profile with simulated throttling, median of ${runs}:`, '',
-  head('Page'), ...pages.map(line), line(export_), line(empty), '',
-  'The home page until somebody clicks or scrolls, with head and body as sent:', '',
-  '| | Site | Next.js export | Ratio |', '|---|--:|--:|--:|',
-  `| Requests | ${sent(ours).length} | ${sent(theirs).length} | ${(sent(theirs).length / sent(ours).length).toFixed(1)} |`,
-  ...[...KINDS, undefined].map((k) =>
-    `| ${k ?? 'All'} | ${kib(bytes(ours, k))} | ${kib(bytes(theirs, k))} | ${(bytes(theirs, k) / bytes(ours, k)).toFixed(1)} |`),
-  `| Script, bodies alone | ${kib(script[0])} | ${kib(script[1])} | ${(script[1] / script[0]).toFixed(1)} |`
-].join('\n'));
+console.log(
+  [
+    `Lighthouse ${ours.lighthouseVersion}, its mobile profile with simulated throttling, median of ${runs}:`,
+    '',
+    head('Page'),
+    ...pages.map(line),
+    line(export_),
+    line(empty),
+    '',
+    'The home page until somebody clicks or scrolls, with head and body as sent:',
+    '',
+    '| | Site | Next.js export | Ratio |',
+    '|---|--:|--:|--:|',
+    `| Requests | ${sent(ours).length} | ${sent(theirs).length} | ${(sent(theirs).length / sent(ours).length).toFixed(1)} |`,
+    ...[...KINDS, undefined].map(
+      (k) => `| ${k ?? 'All'} | ${kib(bytes(ours, k))} | ${kib(bytes(theirs, k))} | ${(bytes(theirs, k) / bytes(ours, k)).toFixed(1)} |`
+    ),
+    `| Script, bodies alone | ${kib(script[0])} | ${kib(script[1])} | ${(script[1] / script[0]).toFixed(1)} |`
+  ].join('\n')
+);
 
 const short = pages.flatMap((p) => CATEGORIES.filter((c) => middle(p.results.map((r) => score(r, c))) < 100).map((c) => `${p.name} ${c}`));
 if (script[0] > 15 * 1024) short.push(`the home page has ${kib(script[0])} of script`);

@@ -1,5 +1,7 @@
 import 'astro';
 
 declare module 'astro' {
-  interface AstroClientDirectives { 'client:intent'?: boolean }
+  interface AstroClientDirectives {
+    'client:intent'?: boolean;
+  }
 }

@@ -1,6 +1,6 @@
 import type { Page, Request } from '@playwright/test';
 
-import { BUILT_IN } from '../../src/lib/prices';
+import { BUILT_IN } from '../../src/data/prices';
 import { BASE, deployed, expect, person, test } from '../fixtures';
 
 test('a vertical that is not there is not offered', async ({ page }) => {
@@ -44,7 +44,9 @@ test('mail goes to the deployment’s address', async ({ page }) => {
 
 test('where nothing is counted, nothing is sent', async ({ page }) => {
   const sent: string[] = [];
-  page.on('request', (r) => { if (r.url().endsWith('/api/track')) sent.push(r.url()); });
+  page.on('request', (r) => {
+    if (r.url().endsWith('/api/track')) sent.push(r.url());
+  });
   await deployed(page, { tracking: false });
   const asked = () => page.waitForResponse('**/config.json');
   await Promise.all([asked(), page.goto('/')]);
@@ -55,9 +57,13 @@ test('where nothing is counted, nothing is sent', async ({ page }) => {
 });
 
 test('the privacy notice says how long what is kept here', async ({ page }) => {
-  const { retention } = await (await page.request.get('/config.json')).json() as { retention: Record<string, number> };
-  const said = async () => Object.fromEntries(await page.locator('[data-how-long] [data-days]').evaluateAll((all) =>
-    all.map((e) => [(e as HTMLElement).dataset.days!, Number.parseInt(e.textContent!, 10)])));
+  const { retention } = (await (await page.request.get('/config.json')).json()) as { retention: Record<string, number> };
+  const said = async () =>
+    Object.fromEntries(
+      await page
+        .locator('[data-how-long] [data-days]')
+        .evaluateAll((all) => all.map((e) => [(e as HTMLElement).dataset.days!, Number.parseInt(e.textContent!, 10)]))
+    );
 
   await page.goto('/legal/privacy');
   await expect.poll(said).toEqual(retention);
@@ -80,7 +86,9 @@ test.describe('PostHog', () => {
   const bar = (page: Page) => page.getByRole('region', { name: 'Analytics' });
   const scripts = (page: Page) => {
     const urls: string[] = [];
-    page.on('request', (r) => { if (/module\.no-external|posthog[^/]*\.js/.test(r.url())) urls.push(r.url()); });
+    page.on('request', (r) => {
+      if (/module\.no-external|posthog[^/]*\.js/.test(r.url())) urls.push(r.url());
+    });
     return urls;
   };
 
@@ -118,7 +126,10 @@ test.describe('PostHog', () => {
     // what is pressed before it is there, it has not seen
     await expect(async () => {
       await page.getByRole('button', { name: 'Dark theme' }).click();
-      expect(requests.some((r) => r.method() === 'POST' && /\/relay\/(?:e|i\/v0\/e)\//.test(r.url())), 'an event').toBe(true);
+      expect(
+        requests.some((r) => r.method() === 'POST' && /\/relay\/(?:e|i\/v0\/e)\//.test(r.url())),
+        'an event'
+      ).toBe(true);
     }).toPass({ intervals: [1000], timeout: 15_000 });
     expect(watch.foreign).toEqual([]);
   });

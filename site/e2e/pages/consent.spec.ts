@@ -41,8 +41,13 @@ test('a click that has begun goes where it was meant to, whatever comes meanwhil
   await deployed(page, { consent: true });
   await page.setViewportSize({ width: 1280, height: 500 });
   let told = () => {};
-  const pressed = new Promise<void>((resolve) => { told = resolve; });
-  await page.route('**/config.json', async (route) => { await pressed; await route.fallback(); });
+  const pressed = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  await page.route('**/config.json', async (route) => {
+    await pressed;
+    await route.fallback();
+  });
   await page.goto('/demos');
 
   // one that is where the question will be
@@ -91,7 +96,9 @@ test('a keyboard passes through it, and back to where it was opened', async ({ p
 
 test('it stands over no conversation', async ({ page }) => {
   await deployed(page, { consent: true });
-  await page.route('**/api/tavus/create-conversation', () => { /* for ever */ });
+  await page.route('**/api/tavus/create-conversation', () => {
+    /* for ever */
+  });
   await page.goto('/demos/legal');
   await expect(bar(page)).toBeVisible();
   await page.getByRole('button', { name: 'Start Video Demo' }).click();
@@ -106,8 +113,10 @@ test('over the widget’s dialog it does not stand either', async ({ page }) => 
   await page.getByRole('button', { name: 'Open video chat' }).click();
   const begin = page.getByRole('button', { name: 'Start conversation' });
   await expect(begin).toBeVisible();
-  expect(await begin.evaluate((e) => {
-    const { left, top, width, height } = e.getBoundingClientRect();
-    return e.contains(document.elementFromPoint(left + width / 2, top + height / 2));
-  })).toBe(true);
+  expect(
+    await begin.evaluate((e) => {
+      const { left, top, width, height } = e.getBoundingClientRect();
+      return e.contains(document.elementFromPoint(left + width / 2, top + height / 2));
+    })
+  ).toBe(true);
 });

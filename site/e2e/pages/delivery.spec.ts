@@ -16,15 +16,26 @@ function raw(path: string, encoding: string): Promise<{ headers: Record<string, 
       const parts: Buffer[] = [];
       r.on('data', (p: Buffer) => parts.push(p));
       r.on('end', () => resolve({ headers: r.headers, body: Buffer.concat(parts) }));
-    }).on('error', reject).end();
+    })
+      .on('error', reject)
+      .end();
   });
 }
 
 test('each page has one address', async ({ request }) => {
-  for (const [from, to] of [['/pricing/', '/pricing'], ['/pricing.html', '/pricing'], ['/demos/', '/demos'],
-    ['/demos/legal.html', '/demos/legal'], ['/index.html', '/'], ['/index', '/'], ['/admin.html', '/admin'],
-    ['/health', '/demos/healthcare'], ['/law', '/demos/legal'], ['/retail', '/demos/ecommerce'],
-    ['/pricing/?utm_source=x', '/pricing?utm_source=x']] as const) {
+  for (const [from, to] of [
+    ['/pricing/', '/pricing'],
+    ['/pricing.html', '/pricing'],
+    ['/demos/', '/demos'],
+    ['/demos/legal.html', '/demos/legal'],
+    ['/index.html', '/'],
+    ['/index', '/'],
+    ['/admin.html', '/admin'],
+    ['/health', '/demos/healthcare'],
+    ['/law', '/demos/legal'],
+    ['/retail', '/demos/ecommerce'],
+    ['/pricing/?utm_source=x', '/pricing?utm_source=x']
+  ] as const) {
     const response = await request.get(from, { maxRedirects: 0 });
     expect([from, response.status(), response.headers().location]).toEqual([from, 301, to]);
   }
@@ -46,7 +57,10 @@ test('pages are revalidated, hashed files are not', async ({ request }) => {
 });
 
 test('what the build compressed is what is sent', async () => {
-  for (const [encoding, unpack] of [['gzip', gunzipSync], ['br', brotliDecompressSync]] as const) {
+  for (const [encoding, unpack] of [
+    ['gzip', gunzipSync],
+    ['br', brotliDecompressSync]
+  ] as const) {
     const { headers, body } = await raw('/pricing', encoding);
     expect(headers['content-encoding']).toBe(encoding);
     expect(headers['content-length']).toBe(String(body.length));
@@ -93,7 +107,7 @@ test('every link and file leads somewhere', async ({ request }) => {
   const bad: string[] = [];
 
   for (const [from, link] of links) {
-    const [path, fragment] = link.startsWith('#') ? [from, link.slice(1)] : link.split('#') as [string, string | undefined];
+    const [path, fragment] = link.startsWith('#') ? [from, link.slice(1)] : (link.split('#') as [string, string | undefined]);
     if (!seen.has(path)) seen.set(path, (await request.get(path, { maxRedirects: 0 })).status());
     if (seen.get(path) !== 200 && path !== from) bad.push(`${from} -> ${link}: ${seen.get(path)}`);
     if (fragment && !ids.get(path)?.has(fragment)) bad.push(`${from} -> ${link}: no such place`);
@@ -107,8 +121,14 @@ test('the HTML is valid', async () => {
     extends: ['html-validate:recommended'],
     rules: {
       // matters of taste, settled by Astro and React
-      'void-style': 'off', 'attribute-boolean-style': 'off', 'attribute-empty-style': 'off',
-      'no-trailing-whitespace': 'off', 'doctype-style': 'off', 'long-title': 'off', 'attr-case': 'off', 'no-inline-style': 'error'
+      'void-style': 'off',
+      'attribute-boolean-style': 'off',
+      'attribute-empty-style': 'off',
+      'no-trailing-whitespace': 'off',
+      'doctype-style': 'off',
+      'long-title': 'off',
+      'attr-case': 'off',
+      'no-inline-style': 'error'
     },
     elements: ['html5', { 'astro-island': { flow: true, phrasing: true, permittedContent: ['@flow'] } }]
   });
@@ -126,7 +146,11 @@ test('the HTML is valid', async () => {
 test('the home page is small, and nobody else hears of it', async ({ page, watch }) => {
   const sizes: { url: string; bytes: number }[] = [];
   page.on('response', (r) => {
-    void r.request().sizes().then((s) => sizes.push({ url: r.url(), bytes: s.responseBodySize })).catch(() => {});
+    void r
+      .request()
+      .sizes()
+      .then((s) => sizes.push({ url: r.url(), bytes: s.responseBodySize }))
+      .catch(() => {});
   });
 
   await page.goto('/', { waitUntil: 'networkidle' });
@@ -152,7 +176,7 @@ test('what is shared on social sites is there', async ({ page, request }) => {
   const image = await page.locator('meta[property="og:image"]').getAttribute('content');
   const card = await request.get(image!);
   expect(card.headers()['content-type']).toBe('image/png');
-  expect(JSON.parse(await page.locator('script[type="application/ld+json"]').textContent() ?? '')['@type']).toBe('WebSite');
+  expect(JSON.parse((await page.locator('script[type="application/ld+json"]').textContent()) ?? '')['@type']).toBe('WebSite');
   for (const img of await page.locator('img').all()) {
     expect(await img.getAttribute('width')).toMatch(/^\d+$/);
     expect(await img.getAttribute('height')).toMatch(/^\d+$/);

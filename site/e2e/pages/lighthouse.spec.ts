@@ -21,18 +21,28 @@ test('Lighthouse, as on a phone: 100 on every marketing page', async () => {
 
     for (const path of MARKETING) {
       const result = await lighthouse(BASE + path, {
-        port: chrome.port, output: 'json', logLevel: 'error',
-        onlyCategories: CATEGORIES, throttlingMethod: 'provided', disableFullPageScreenshot: true,
+        port: chrome.port,
+        output: 'json',
+        logLevel: 'error',
+        onlyCategories: CATEGORIES,
+        throttlingMethod: 'provided',
+        disableFullPageScreenshot: true,
         // the pages ask for nothing late, and nothing here is a timing
-        maxWaitForLoad: 4000, pauseAfterFcpMs: 0, pauseAfterLoadMs: 0, networkQuietThresholdMs: 250, cpuQuietThresholdMs: 0
+        maxWaitForLoad: 4000,
+        pauseAfterFcpMs: 0,
+        pauseAfterLoadMs: 0,
+        networkQuietThresholdMs: 250,
+        cpuQuietThresholdMs: 0
       });
       const lhr = result!.lhr;
 
       for (const name of CATEGORIES) {
         const category = lhr.categories[name]!;
         if (category.score === 1) continue;
-        const why = category.auditRefs.map((r) => lhr.audits[r.id]!)
-          .filter((a) => a.score !== null && a.score < 1).map((a) => a.id);
+        const why = category.auditRefs
+          .map((r) => lhr.audits[r.id]!)
+          .filter((a) => a.score !== null && a.score < 1)
+          .map((a) => a.id);
         short.push(`${path} ${name} ${category.score}: ${why.join(', ')}`);
       }
     }

@@ -9,9 +9,14 @@ async function callback(request: APIRequestContext, event: Record<string, unknow
   const body = JSON.stringify(event);
   const mac = createHmac('sha256', process.env.WEBHOOK_SECRET!).update(body).digest('hex');
 
-  expect((await request.post('/api/tavus/webhook', {
-    data: Buffer.from(body), headers: { 'Content-Type': 'application/json', 'X-Tavus-Signature': mac }
-  })).status()).toBe(200);
+  expect(
+    (
+      await request.post('/api/tavus/webhook', {
+        data: Buffer.from(body),
+        headers: { 'Content-Type': 'application/json', 'X-Tavus-Signature': mac }
+      })
+    ).status()
+  ).toBe(200);
 }
 
 test('the panel is for who can log in', async ({ request }) => {
@@ -32,7 +37,10 @@ test.describe('logged in', () => {
 
     await sandbox.reset();
     for (const vertical of ['healthcare', 'ecommerce']) {
-      const created = await (await request.post('/api/tavus/create-conversation', { data: { vertical } })).json() as { conversation_id: string; end_token: string };
+      const created = (await (await request.post('/api/tavus/create-conversation', { data: { vertical } })).json()) as {
+        conversation_id: string;
+        end_token: string;
+      };
       await request.post('/api/tavus/end-conversation', { data: { conversation_id: created.conversation_id, end_token: created.end_token } });
     }
     await request.dispose();
@@ -69,16 +77,21 @@ test.describe('logged in', () => {
   });
 
   test('a text that only an old event has is found behind large ones', async ({ page, request }) => {
-    const post = (n: number, days: number, text: string) => callback(request, {
-      event_type: 'application.transcription_ready', conversation_id: `search-${n}`,
-      timestamp: new Date(Date.now() - days * 86_400_000 + n).toISOString(), properties: { text }
-    });
+    const post = (n: number, days: number, text: string) =>
+      callback(request, {
+        event_type: 'application.transcription_ready',
+        conversation_id: `search-${n}`,
+        timestamp: new Date(Date.now() - days * 86_400_000 + n).toISOString(),
+        properties: { text }
+      });
     await post(0, 21, 'the needle of the haystack');
     // below what the sample configuration takes of webhooks from one address in a minute
     for (let n = 1; n <= 6; n++) await post(n, 20, 'x'.repeat(8_000_000));
 
     let asked = 0;
-    page.on('request', (r) => { if (r.url().includes('/api/admin/events')) asked++; });
+    page.on('request', (r) => {
+      if (r.url().includes('/api/admin/events')) asked++;
+    });
     await page.goto('/admin?q=needle+of+the+haystack');
     await expect(page.getByRole('link', { name: 'search-0' })).toBeVisible();
     expect(asked, 'over pages that are not full').toBeGreaterThan(1);
@@ -97,7 +110,8 @@ test.describe('logged in', () => {
       if (++asked === 5) await page.clock.fastForward(11_000);
       await route.fulfill({
         json: {
-          events: [], next_cursor: `01a22200-6c1f-7b4c-9e2e-0000000000${99 - asked}`,
+          events: [],
+          next_cursor: `01a22200-6c1f-7b4c-9e2e-0000000000${99 - asked}`,
           searched_to: `2026-11-0${Math.max(9 - asked, 1)}T10:00:00.000Z`
         }
       });
@@ -121,9 +135,13 @@ test.describe('logged in', () => {
 
   test('a transcript shows what people said, and the rest on demand', async ({ page, request }) => {
     await callback(request, {
-      event_type: 'application.transcription_ready', conversation_id: 'panel-1', timestamp: new Date().toISOString(),
+      event_type: 'application.transcription_ready',
+      conversation_id: 'panel-1',
+      timestamp: new Date().toISOString(),
       properties: {
-        face_id: 'r0fa', pal_id: 'p0a1', transcript: [
+        face_id: 'r0fa',
+        pal_id: 'p0a1',
+        transcript: [
           { role: 'system', content: 'You are discreet.' },
           { role: 'replica', content: 'Hello, how can I help?', timestamp: 1767225601.5 },
           { role: 'user', content: [{ type: 'text', text: 'What does it <b>cost</b>?' }], timestamp: '2026-01-01T00:01:05' },
@@ -137,8 +155,11 @@ test.describe('logged in', () => {
     await page.goto('/admin?view=conversation&id=panel-1');
 
     const rows = page.locator('[data-transcript] > li');
-    await expect(rows).toHaveText([/^Agent 00:00:01Hello, how can I help\?$/, /^Visitor 00:01:05What does it <b>cost<\/b>\?$/,
-      /^Agent Twenty-five a month\.$/]);
+    await expect(rows).toHaveText([
+      /^Agent 00:00:01Hello, how can I help\?$/,
+      /^Visitor 00:01:05What does it <b>cost<\/b>\?$/,
+      /^Agent Twenty-five a month\.$/
+    ]);
     await expect(page.locator('dl')).toContainText('p0a1');
     await expect(page.locator('dl')).toContainText('r0fa');
 
@@ -159,9 +180,20 @@ test.describe('logged in', () => {
 
   test('odd transcripts do no harm', async ({ page, request, watch }) => {
     await callback(request, {
-      event_type: 'application.transcription_ready', conversation_id: 'panel-2', timestamp: new Date().toISOString(),
-      properties: { transcript: [1, null, {}, { role: 7, content: {}, tool_calls: 'x' }, { role: 'tool', tool_calls: [null, { name: 1 }] },
-        { role: 'user', content: 'after twelve', seconds_from_start: 72.9 }, { role: 'user', content: 'oddly', seconds_from_start: 'x' }] }
+      event_type: 'application.transcription_ready',
+      conversation_id: 'panel-2',
+      timestamp: new Date().toISOString(),
+      properties: {
+        transcript: [
+          1,
+          null,
+          {},
+          { role: 7, content: {}, tool_calls: 'x' },
+          { role: 'tool', tool_calls: [null, { name: 1 }] },
+          { role: 'user', content: 'after twelve', seconds_from_start: 72.9 },
+          { role: 'user', content: 'oddly', seconds_from_start: 'x' }
+        ]
+      }
     });
     await page.goto('/admin?view=conversation&id=panel-2');
     await expect(page.locator('[data-transcript] > li')).toHaveText([/^Visitor \+1:12after twelve$/, /^Visitor oddly$/]);

@@ -7,8 +7,18 @@ import { ADMIN, expect, Sandbox, SANDBOX, test } from '../fixtures';
 
 test.use({ httpCredentials: { ...ADMIN, send: 'unauthorized' } });
 
-interface Order { id: string; plan: string; state: string; amount?: { value: string; currency: string }; email?: string;
-  stripe_session: string; session_id?: string; utm_source?: string; consent?: string; conversation_id?: string }
+interface Order {
+  id: string;
+  plan: string;
+  state: string;
+  amount?: { value: string; currency: string };
+  email?: string;
+  stripe_session: string;
+  session_id?: string;
+  utm_source?: string;
+  consent?: string;
+  conversation_id?: string;
+}
 
 const go = (page: Page) => page.getByRole('button', { name: 'Go to checkout' }).click();
 const title = (page: Page) => page.getByRole('heading', { level: 1 });
@@ -60,15 +70,29 @@ test('a plan and packs are chosen, declined, left, and paid', async ({ page }) =
   await expect(page).toHaveURL('/thank-you');
 
   const [order] = await orders(page);
-  expect(order).toMatchObject({ plan: 'scale', state: 'paid', amount: { value: '1579.00', currency: 'usd' },
-    session_id: session, utm_source: 'letter', consent: 'granted' });
+  expect(order).toMatchObject({
+    plan: 'scale',
+    state: 'paid',
+    amount: { value: '1579.00', currency: 'usd' },
+    session_id: session,
+    utm_source: 'letter',
+    consent: 'granted'
+  });
 
   // and counted, as there was a yes
-  await expect.poll(async () => {
-    const { events } = await (await page.request.get(`${SANDBOX}/_ga4`)).json() as { events: { name: string; params: Record<string, unknown> }[] };
-    return events.filter((e) => ['begin_checkout', 'purchase'].includes(e.name)).map(({ name, params }) => [name, params.value, params.currency, params.transaction_id].join()).sort();
-    // four go at once, in no order
-  }, { timeout: 30_000 }).toEqual(['begin_checkout,1579,USD,', 'begin_checkout,1579,USD,', 'begin_checkout,1678,USD,', `purchase,1579,USD,${order!.id}`]);
+  await expect
+    .poll(
+      async () => {
+        const { events } = (await (await page.request.get(`${SANDBOX}/_ga4`)).json()) as { events: { name: string; params: Record<string, unknown> }[] };
+        return events
+          .filter((e) => ['begin_checkout', 'purchase'].includes(e.name))
+          .map(({ name, params }) => [name, params.value, params.currency, params.transaction_id].join())
+          .sort();
+        // four go at once, in no order
+      },
+      { timeout: 30_000 }
+    )
+    .toEqual(['begin_checkout,1579,USD,', 'begin_checkout,1579,USD,', 'begin_checkout,1678,USD,', `purchase,1579,USD,${order!.id}`]);
 });
 
 test('what is paid late is said to be late, and then to be paid', async ({ page, request }) => {

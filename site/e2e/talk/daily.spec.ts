@@ -16,7 +16,9 @@ test.beforeEach(async ({ request }) => {
   await sandbox.reset();
   id = `c0ffee${Date.now().toString(16)}`;
   await sandbox.fault({
-    kind: 'status', status: 200, times: 1,
+    kind: 'status',
+    status: 200,
+    times: 1,
     body: { conversation_id: id, conversation_url: ROOM, status: 'active', conversation_name: 'x' }
   });
 });
@@ -26,11 +28,15 @@ async function enter(page: Page, audioOnly = false): Promise<void> {
   await page.getByRole('button', { name: 'Open video chat' }).click();
   await dialog(page).getByLabel('Audio only').setChecked(audioOnly);
   await dialog(page).getByRole('button', { name: 'Start conversation' }).click();
-  await expect(dialog(page).getByRole('button', { name: 'Leave Call' })).toBeVisible();
+  await expect(dialog(page).getByRole('button', { name: 'End conversation' })).toBeVisible();
   await expect.poll(async () => (await heard(page, 'join-meeting')).length, 'the room is joined').toBe(1);
 }
 
-interface Stored { event_type: string; source: string; data: Record<string, unknown> }
+interface Stored {
+  event_type: string;
+  source: string;
+  data: Record<string, unknown>;
+}
 
 async function stored(page: Page): Promise<Stored[]> {
   const response = await page.request.get(`/api/admin/events?conversation_id=${id}&source=browser&limit=100`);
@@ -42,26 +48,38 @@ test('what is said in the room is passed on to the server, and nothing else of i
   await enter(page);
   expect((await heard(page, 'join-meeting'))[0]!.properties).toMatchObject({ url: ROOM, dailyConfig: { avoidEval: true } });
 
-  const say = (event_type: string, seq: number, properties: object) => tell(page, {
-    action: 'app-message', fromId: 'agent', data: { message_type: 'conversation', event_type, conversation_id: id, seq, properties }
-  });
+  const say = (event_type: string, seq: number, properties: object) =>
+    tell(page, {
+      action: 'app-message',
+      fromId: 'agent',
+      data: { message_type: 'conversation', event_type, conversation_id: id, seq, properties }
+    });
   await say('conversation.utterance', 1, { role: 'user', speech: 'Do you take walk-ins?' });
   await say('conversation.replica.started_speaking', 2, {});
   await say('conversation.utterance.streaming', 3, { role: 'replica', speech: 'We' });
   await say('conversation.utterance', 4, { role: 'replica', speech: 'We do, until noon.' });
   await say('conversation.perception_tool_call', 5, { name: 'notice_id_card', arguments: { side: 'front' }, modality: 'vision', frames: ['x'.repeat(30_000)] });
 
-  await expect.poll(async () => (await stored(page)).map((e) => e.event_type).filter((t) => t.startsWith('conversation.')).sort())
+  await expect
+    .poll(async () =>
+      (await stored(page))
+        .map((e) => e.event_type)
+        .filter((t) => t.startsWith('conversation.'))
+        .sort()
+    )
     .toEqual(['conversation.perception_tool_call', 'conversation.utterance', 'conversation.utterance']);
 
   const events = await stored(page);
   const said = events.filter((e) => e.event_type === 'conversation.utterance').map((e) => e.data);
-  expect(said.map((p) => [p.seq, p.role, p.speech]).sort()).toEqual([[1, 'user', 'Do you take walk-ins?'], [4, 'replica', 'We do, until noon.']]);
+  expect(said.map((p) => [p.seq, p.role, p.speech]).sort()).toEqual([
+    [1, 'user', 'Do you take walk-ins?'],
+    [4, 'replica', 'We do, until noon.']
+  ]);
   const tool = events.find((e) => e.event_type === 'conversation.perception_tool_call')!.data;
   expect(tool).toMatchObject({ name: 'notice_id_card', arguments: { side: 'front' }, modality: 'vision', seq: 5 });
   expect(tool, 'pictures stay in the room').not.toHaveProperty('frames');
 
-  await dialog(page).getByRole('button', { name: 'Leave Call' }).click();
+  await dialog(page).getByRole('button', { name: 'End conversation' }).click();
   await expect(dialog(page).getByText('Thank you for the talk.')).toBeFocused();
   await expect.poll(() => sandbox.ended(), 'ended at Tavus').toBe(1);
   await expect.poll(() => heard(page, 'leave-meeting'), 'the room is left').not.toEqual([]);
@@ -72,7 +90,8 @@ test('a line that becomes weak is offered sound alone', async ({ page }) => {
   await standIn(page);
   await enter(page);
   const offer = dialog(page).getByRole('button', { name: 'Go on with sound only' });
-  const quality = (state: string) => tell(page, { action: 'network-quality-change', state: { state, reasons: [] }, threshold: state === 'bad' ? 'very-low' : 'good', quality: 20 });
+  const quality = (state: string) =>
+    tell(page, { action: 'network-quality-change', state: { state, reasons: [] }, threshold: state === 'bad' ? 'very-low' : 'good', quality: 20 });
 
   await quality('warning');
   await expect(offer).toBeHidden();
@@ -81,9 +100,9 @@ test('a line that becomes weak is offered sound alone', async ({ page }) => {
   await expect(offer).toBeHidden();
 
   await expect.poll(() => heard(page, 'local-video'), 'the camera is switched off').toMatchObject([{ state: false }]);
-  await expect.poll(() => heard(page, 'daily-method-subscribe-to-tracks-automatically'), 'no track comes by itself')
-    .toMatchObject([{ enabled: false }]);
-  await expect.poll(() => heard(page, 'update-participant'), 'the agent is only heard')
+  await expect.poll(() => heard(page, 'daily-method-subscribe-to-tracks-automatically'), 'no track comes by itself').toMatchObject([{ enabled: false }]);
+  await expect
+    .poll(() => heard(page, 'update-participant'), 'the agent is only heard')
     .toMatchObject([{ id: 'agent', properties: { setSubscribedTracks: { audio: true, video: false } } }]);
 });
 
@@ -92,7 +111,8 @@ for (const replica of ['there', 'late'] as const) {
     await standIn(page, replica);
     await enter(page, true);
     expect((await heard(page, 'join-meeting'))[0]!.properties).toMatchObject({ subscribeToTracksAutomatically: false, videoSource: false });
-    await expect.poll(() => heard(page, 'update-participant'), 'the agent is heard')
+    await expect
+      .poll(() => heard(page, 'update-participant'), 'the agent is heard')
       .toMatchObject([{ id: 'agent', properties: { setSubscribedTracks: { audio: true, video: false } } }]);
   });
 }
@@ -104,9 +124,9 @@ test.describe('nobody comes', () => {
     await page.clock.install();
     await standIn(page, 'never');
     await enter(page);
-    await expect(dialog(page).getByText('The agent is on its way.')).toBeVisible();
-    await page.clock.pauseAt(await joinedAt(page) + 19_900);
-    await expect(dialog(page).getByText('The agent is on its way.')).toBeVisible();
+    await expect(dialog(page).getByRole('status').filter({ hasText: 'The agent is on its way.' })).toBeVisible();
+    await page.clock.pauseAt((await joinedAt(page)) + 19_900);
+    await expect(dialog(page).getByRole('status').filter({ hasText: 'The agent is on its way.' })).toBeVisible();
     await page.clock.runFor(2_000);
     await page.clock.resume();
     await expect(absent(page)).toBeFocused();
@@ -121,7 +141,7 @@ test.describe('nobody comes', () => {
     await page.clock.install();
     await standIn(page, 'never');
     await enter(page);
-    await page.clock.pauseAt(await joinedAt(page) + 19_900);
+    await page.clock.pauseAt((await joinedAt(page)) + 19_900);
     await tellAgent(page, 'participant-joined');
     await expect(dialog(page).getByText('You are in the room.')).toBeVisible();
     await page.clock.resume();
@@ -135,6 +155,7 @@ test.describe('nobody comes', () => {
     await standIn(page, 'never');
     await enter(page);
     await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'End and close' }).click();
     await expect(dialog(page)).toBeHidden();
     await expect.poll(() => sandbox.ended()).toBe(1);
     await page.clock.fastForward(90_000);
@@ -167,7 +188,10 @@ test('the room is left without anybody pressing a button', async ({ page }) => {
 test.describe('a call that is ended from outside', () => {
   test.use({ strict: false });
 
-  for (const [type, why] of [['ejected', 'ended from the other side'], ['exp-room', 'The time for this conversation is over.']] as const) {
+  for (const [type, why] of [
+    ['ejected', 'ended from the other side'],
+    ['exp-room', 'The time for this conversation is over.']
+  ] as const) {
     test(type, async ({ page }) => {
       await standIn(page);
       await enter(page);
@@ -189,6 +213,9 @@ test.describe('a call that breaks down', () => {
     await dialog(page).getByRole('button', { name: 'Try Again' }).click();
     await expect(page.locator('iframe')).toBeVisible();
     // daily-js would report it to a service of its makers
-    expect(watch.violations.every((v) => /^connect-src https:\/\/[^/]*sentry\.io/.test(v)), watch.violations.join()).toBe(true);
+    expect(
+      watch.violations.every((v) => /^connect-src https:\/\/[^/]*sentry\.io/.test(v)),
+      watch.violations.join()
+    ).toBe(true);
   });
 });

@@ -6,14 +6,17 @@ import { fault, FIELDS, type Name, NAMES } from '../../src/lib/contact';
 import { ADMIN, deployed, expect, settings, test } from '../fixtures';
 
 const problem = (status: number, code: string, more = {}) => ({
-  status, contentType: 'application/problem+json',
+  status,
+  contentType: 'application/problem+json',
   body: JSON.stringify({ type: 'about:blank', title: code, status, code, ...more })
 });
 
 test.describe('contact', () => {
   test('says what is missing, and puts the focus there', async ({ page }) => {
     const sent: Request[] = [];
-    page.on('request', (r) => { if (r.url().endsWith('/api/contact')) sent.push(r); });
+    page.on('request', (r) => {
+      if (r.url().endsWith('/api/contact')) sent.push(r);
+    });
     await page.goto('/contact');
     await page.getByRole('button', { name: 'Send message' }).click();
     await expect(page.getByText('Tell us your name')).toBeVisible();
@@ -26,7 +29,9 @@ test.describe('contact', () => {
 
   test('what was typed before the form woke up is kept', async ({ page }) => {
     await page.goto('/contact');
-    await page.locator('#name').evaluate((e: HTMLInputElement) => { e.value = 'Typed early'; });
+    await page.locator('#name').evaluate((e: HTMLInputElement) => {
+      e.value = 'Typed early';
+    });
     await page.getByLabel('E-mail').fill('me@example.com');
     await expect(page.locator('astro-island[ssr]')).toHaveCount(0);
     await expect(page.getByLabel('Name')).toHaveValue('Typed early');
@@ -74,18 +79,30 @@ test.describe('contact', () => {
     await page.getByLabel('Message').fill('Would it speak Danish with us?');
 
     // twice in one moment
-    await send.evaluate((b: HTMLButtonElement) => { b.click(); b.form!.requestSubmit(); });
+    await send.evaluate((b: HTMLButtonElement) => {
+      b.click();
+      b.form!.requestSubmit();
+    });
     await said('No connection');
     expect(sent).toEqual([{ name: 'Test Visitor', email: 'visitor@example.com', message: 'Would it speak Danish with us?', session_id: expect.any(String) }]);
 
-    for (const [status, title] of [[413, 'more than the form can take'], [503, 'cannot take messages right now'],
-      [502, 'did not get through'], [400, 'not understood']] as const) {
+    for (const [status, title] of [
+      [413, 'more than the form can take'],
+      [503, 'cannot take messages right now'],
+      [502, 'did not get through'],
+      [400, 'not understood']
+    ] as const) {
       answer = problem(status, 'some_code');
       await send.click();
       await said(title);
     }
 
-    answer = problem(400, 'invalid_contact', { issues: [{ field: 'email', message: 'No such domain.' }, { field: 'utm_source', message: 'Odd.' }] });
+    answer = problem(400, 'invalid_contact', {
+      issues: [
+        { field: 'email', message: 'No such domain.' },
+        { field: 'utm_source', message: 'Odd.' }
+      ]
+    });
     await send.click();
     await expect(page.getByText('No such domain.')).toBeVisible();
     await expect(page.getByLabel('E-mail')).toBeFocused();
@@ -106,14 +123,55 @@ test.describe('contact', () => {
   test('what the page refuses the server refuses, and nothing else', async ({ request }) => {
     test.setTimeout(60_000);
 
-    const emails = ['a@b.c', 'a@b', 'a', '', '@b.c', 'a@', 'a@b.', 'a@.b', 'a@b..c', '.a@b.c', 'a.@b.c', 'a..b@c.d', 'a@b@c.d',
-      'a b@c.d', 'a"@b.c', 'a(b)@c.d', 'a,b@c.d', 'a;b@c.d', 'a:b@c.d', '<a@b.c>', 'a\\b@c.d', 'a[b]@c.d', 'ä@b.c', 'a@ö.de', "a'b+c%d@e-f.gh",
-      `${'x'.repeat(64)}@b.c`, `${'x'.repeat(65)}@b.c`, `a@${'x.'.repeat(125)}yy`, `a@${'x.'.repeat(125)}yyy`];
-    const texts = (min: number, max: number) => ['', 'x', 'x'.repeat(min || 1), 'x'.repeat(Math.max(0, min - 1)), '😀'.repeat(min), 'é'.repeat(max),
-      '😀'.repeat(max), 'x'.repeat(max + 1), '😀'.repeat(max + 1), 'a line\nand another', 'a tab\tin it, perhaps', 'a bell \u0007 in it',
-      'del \u007f in it, here', 'c1 \u0085 in it, here', 'x\u00a0y or so, perhaps'];
-    const values = Object.fromEntries(FIELDS.map(({ name, min, max }) =>
-      [name, name === 'email' ? emails : texts(min, max)])) as Record<Name, string[]>;
+    const emails = [
+      'a@b.c',
+      'a@b',
+      'a',
+      '',
+      '@b.c',
+      'a@',
+      'a@b.',
+      'a@.b',
+      'a@b..c',
+      '.a@b.c',
+      'a.@b.c',
+      'a..b@c.d',
+      'a@b@c.d',
+      'a b@c.d',
+      'a"@b.c',
+      'a(b)@c.d',
+      'a,b@c.d',
+      'a;b@c.d',
+      'a:b@c.d',
+      '<a@b.c>',
+      'a\\b@c.d',
+      'a[b]@c.d',
+      'ä@b.c',
+      'a@ö.de',
+      "a'b+c%d@e-f.gh",
+      `${'x'.repeat(64)}@b.c`,
+      `${'x'.repeat(65)}@b.c`,
+      `a@${'x.'.repeat(125)}yy`,
+      `a@${'x.'.repeat(125)}yyy`
+    ];
+    const texts = (min: number, max: number) => [
+      '',
+      'x',
+      'x'.repeat(min || 1),
+      'x'.repeat(Math.max(0, min - 1)),
+      '😀'.repeat(min),
+      'é'.repeat(max),
+      '😀'.repeat(max),
+      'x'.repeat(max + 1),
+      '😀'.repeat(max + 1),
+      'a line\nand another',
+      'a tab\tin it, perhaps',
+      'a bell \u0007 in it',
+      'del \u007f in it, here',
+      'c1 \u0085 in it, here',
+      'x\u00a0y or so, perhaps'
+    ];
+    const values = Object.fromEntries(FIELDS.map(({ name, min, max }) => [name, name === 'email' ? emails : texts(min, max)])) as Record<Name, string[]>;
     const differ: unknown[] = [];
 
     for (let i = 0; i < Math.max(...Object.values(values).map((v) => v.length)); i++) {
@@ -123,8 +181,11 @@ test.describe('contact', () => {
         data: { ...Object.fromEntries(Object.entries(data).filter(([, v]) => v)), consent: 'maybe' },
         headers: { 'X-Forwarded-For': `10.77.${Date.now() & 255}.${i}` }
       });
-      const { issues } = await response.json() as { issues: { field: string }[] };
-      const theirs = issues.map((x) => x.field).filter((f) => f !== 'consent').sort();
+      const { issues } = (await response.json()) as { issues: { field: string }[] };
+      const theirs = issues
+        .map((x) => x.field)
+        .filter((f) => f !== 'consent')
+        .sort();
       const ours = NAMES.filter((n) => fault(n, data[n])).sort();
 
       expect(response.status()).toBe(400);
@@ -137,7 +198,9 @@ test.describe('contact', () => {
 test.describe('pricing', () => {
   test('estimates, adds up, and keeps its sums right', async ({ page }) => {
     // a beacon's body is not shown
-    await page.addInitScript(() => { navigator.sendBeacon = () => false; });
+    await page.addInitScript(() => {
+      navigator.sendBeacon = () => false;
+    });
     await deployed(page, { checkout: false });
     await page.goto('/pricing');
     await page.getByLabel('Conversations a month').fill('2000');
@@ -176,15 +239,21 @@ test.describe('pricing', () => {
     await page.getByLabel('E-mail').fill('visitor@example.com');
     const counted = page.waitForRequest((r) => r.url().endsWith('/api/track') && r.postData()!.includes('generate_lead'));
     await page.getByRole('button', { name: 'Send message' }).click();
-    expect(((await counted).postDataJSON() as { events: { name: string; properties: unknown }[] }).events.find((e) => e.name === 'generate_lead')?.properties)
-      .toMatchObject({ plan: 'scale', value: 1678, currency: 'USD' });
+    expect(
+      ((await counted).postDataJSON() as { events: { name: string; properties: unknown }[] }).events.find((e) => e.name === 'generate_lead')?.properties
+    ).toMatchObject({ plan: 'scale', value: 1678, currency: 'USD' });
   });
 
   test('what is pressed before the form is awake goes by what stands in it', async ({ page }) => {
     let wake = () => {};
-    const sleeps = new Promise<void>((done) => { wake = done; });
+    const sleeps = new Promise<void>((done) => {
+      wake = done;
+    });
 
-    await page.route(/\/_a\/Pricing\.[^/]*\.js$/, async (r) => { await sleeps; await r.continue(); });
+    await page.route(/\/_a\/Pricing\.[^/]*\.js$/, async (r) => {
+      await sleeps;
+      await r.continue();
+    });
     await page.goto('/pricing');
     await page.getByLabel('Conversations a month').fill('2000');
     await page.getByRole('button', { name: 'Choose it' }).click();
@@ -195,11 +264,16 @@ test.describe('pricing', () => {
   for (const width of [390, 1280]) {
     test(`what is pressed as the form wakes is pressed, ${width} wide`, async ({ page }) => {
       let wake = () => {};
-      const sleeps = new Promise<void>((done) => { wake = done; });
+      const sleeps = new Promise<void>((done) => {
+        wake = done;
+      });
       const button = page.getByRole('button', { name: 'Choose it' });
 
       await page.setViewportSize({ width, height: 800 });
-      await page.route(/\/_a\/Pricing\.[^/]*\.js$/, async (r) => { await sleeps; await r.continue(); });
+      await page.route(/\/_a\/Pricing\.[^/]*\.js$/, async (r) => {
+        await sleeps;
+        await r.continue();
+      });
       await page.goto('/pricing');
       await page.getByLabel('Conversations a month').fill('2000');
       await button.hover();
@@ -243,7 +317,10 @@ test.describe('pricing', () => {
 
     await page.getByLabel('E-mail (optional)').fill('');
     // twice in one moment
-    await go.evaluate((b: HTMLButtonElement) => { b.click(); b.form!.requestSubmit(); });
+    await go.evaluate((b: HTMLButtonElement) => {
+      b.click();
+      b.form!.requestSubmit();
+    });
     await said('No connection', 'You have not been charged');
     expect(sent).toEqual([{ plan: 'growth', add_ons: { sla: 1 }, session_id: expect.any(String), utm_source: 'letter' }]);
 
@@ -306,16 +383,23 @@ test.describe('tracking', () => {
     // What a page sends as it is left the browser does not show; the server has it.
     const session = await page.evaluate(() => sessionStorage.getItem('session_id'));
     let events: SystemEvent[] = [];
-    await expect.poll(async () => {
-      const response = await page.request.get(`/api/admin/events?source=browser&q=${session}`);
-      events = ((await response.json()) as { events: SystemEvent[] }).events;
-      return events.map((e) => e.event_type).sort();
-    }).toEqual(['consent', 'page_view', 'page_view', 'page_view', 'select_item']);
+    await expect
+      .poll(async () => {
+        const response = await page.request.get(`/api/admin/events?source=browser&q=${session}`);
+        events = ((await response.json()) as { events: SystemEvent[] }).events;
+        return events.map((e) => e.event_type).sort();
+      })
+      .toEqual(['consent', 'page_view', 'page_view', 'page_view', 'select_item']);
 
     const properties = events.map((e) => e.data as Record<string, string>);
     expect(properties.map((p) => p.utm_source)).toEqual(['first', 'first', 'first', 'first', 'first']);
     expect(properties.filter((p) => p.item).map((p) => p.item)).toEqual(['hero-demos']);
-    expect(properties.filter((p) => p.title).map((p) => p.path).sort()).toEqual(['/', '/about', '/demos']);
+    expect(
+      properties
+        .filter((p) => p.title)
+        .map((p) => p.path)
+        .sort()
+    ).toEqual(['/', '/about', '/demos']);
 
     await page.goto(`/admin?source=browser&q=${session}`);
     await expect(page.locator('[data-event="page_view"]')).toHaveCount(3);

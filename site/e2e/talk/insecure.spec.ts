@@ -20,8 +20,7 @@ test('events are counted where the page is not secure', async ({ page }) => {
   expect(await page.evaluate(() => [isSecureContext, typeof crypto.randomUUID])).toEqual([false, 'undefined']);
 
   const { events } = (await request).postDataJSON() as { events: { event_id: string; properties: { session_id: string } }[] };
-  const uuid = (version: number) =>
-    new RegExp(`^[0-9a-f]{8}-[0-9a-f]{4}-${version}[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`);
+  const uuid = (version: number) => new RegExp(`^[0-9a-f]{8}-[0-9a-f]{4}-${version}[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`);
   expect(events[0]!.event_id).toMatch(uuid(4));
   expect(events[0]!.properties.session_id).toMatch(uuid(7));
   expect(events[0]!.event_id).not.toBe(events[0]!.properties.session_id);

@@ -11,7 +11,11 @@ test.beforeEach(async ({ request }) => {
   await sandbox.reset();
 });
 
-for (const [vertical, name] of [['healthcare', 'Healthcare'], ['legal', 'Legal'], ['ecommerce', 'E-commerce']] as const) {
+for (const [vertical, name] of [
+  ['healthcare', 'Healthcare'],
+  ['legal', 'Legal'],
+  ['ecommerce', 'E-commerce']
+] as const) {
   test(`the ${vertical} demo asks for its own agent`, async ({ page }) => {
     await page.goto('/demos');
     await page.getByRole('link', { name: `Open the ${name.toLowerCase()} demo` }).click();

@@ -23,10 +23,15 @@ test.beforeEach(async ({ request }) => {
   await sandbox.reset();
 });
 
-interface Answer { status?: number; json?: Record<string, unknown>; headers?: Record<string, string> }
+interface Answer {
+  status?: number;
+  json?: Record<string, unknown>;
+  headers?: Record<string, string>;
+}
 
 const problem = (status: number, code: string, more: Record<string, unknown> = {}, after?: number): Answer => ({
-  status, json: { type: 'about:blank', title: code, status, code, request_id: 'ffff', ...more },
+  status,
+  json: { type: 'about:blank', title: code, status, code, request_id: 'ffff', ...more },
   headers: { 'Content-Type': 'application/problem+json', ...(after !== undefined && { 'Retry-After': String(after) }) }
 });
 
@@ -71,7 +76,7 @@ async function conversation(page: Page, visitor: string): Promise<Answer> {
   const made = await page.request.post('/api/tavus/create-conversation', { data: {}, headers: { 'X-Forwarded-For': visitor } });
 
   expect(made.status()).toBe(200);
-  return { json: await made.json() as Record<string, unknown> };
+  return { json: (await made.json()) as Record<string, unknown> };
 }
 
 async function start(page: Page, path = '/'): Promise<void> {
@@ -81,12 +86,13 @@ async function start(page: Page, path = '/'): Promise<void> {
 }
 
 // What a screen reader is told beside the focus, each change of it.
-const listen = (page: Page) => page.evaluate(() => {
-  const region = document.querySelector('[data-session] > [role=status]')!;
-  const told: string[] = (window as unknown as { told: string[] }).told = [];
+const listen = (page: Page) =>
+  page.evaluate(() => {
+    const region = document.querySelector('[data-session] > [role=status]')!;
+    const told: string[] = ((window as unknown as { told: string[] }).told = []);
 
-  new MutationObserver(() => told.push(region.textContent)).observe(region, { childList: true, characterData: true, subtree: true });
-});
+    new MutationObserver(() => told.push(region.textContent)).observe(region, { childList: true, characterData: true, subtree: true });
+  });
 const told = (page: Page) => page.evaluate(() => (window as unknown as { told: string[] }).told);
 
 test('the place in words, an estimate where there is one, and then the room', async ({ page, context, visitor }) => {
@@ -114,8 +120,7 @@ test('the place in words, an estimate where there is one, and then the room', as
   await full.say(turn);
   await expect(room(page)).toBeVisible();
   await expect(dialog(page)).toBeFocused();
-  await expect.poll(() => told(page), 'changes, not polls').toEqual(
-    ['You are second in line.', 'You are next in line.', 'It is your turn. The room is open.']);
+  await expect.poll(() => told(page), 'changes, not polls').toEqual(['You are second in line.', 'You are next in line.', 'It is your turn. The room is open.']);
   expect(full.creates).toBe(1);
   await dialog(page).getByRole('button', { name: 'End conversation' }).click();
   await expect(heading(page, 'Thank you for the talk.')).toBeFocused();
@@ -208,10 +213,11 @@ const settled = (page: Page) => page.evaluate(() => fetch('/config.json').then((
 
 test('what passes is asked again, and said', async ({ page }) => {
   const full = await new Full().of(page);
-  const later = (asks: number) => expect(async () => {
-    await page.clock.fastForward(5_000);
-    expect(full.asks.length).toBe(asks);
-  }).toPass({ intervals: [50] });
+  const later = (asks: number) =>
+    expect(async () => {
+      await page.clock.fastForward(5_000);
+      expect(full.asks.length).toBe(asks);
+    }).toPass({ intervals: [50] });
 
   await page.clock.install();
   await start(page);
@@ -332,14 +338,19 @@ test('spent before there was a line', async ({ page }) => {
   expect(full.asks).toEqual([]);
 });
 
-for (const [what, late] of [['the same answer', 200], ['a ticket that has served', 410]] as const) {
+for (const [what, late] of [
+  ['the same answer', 200],
+  ['a ticket that has served', 410]
+] as const) {
   test(`two tabs: the room opens in one, the other says so (${what})`, async ({ page, context, visitor }) => {
     const turn = await conversation(page, visitor);
     const other = await context.newPage();
     const [here, there] = [await new Full().of(page), await new Full().of(other)];
     const ends: string[] = [];
 
-    context.on('request', (r) => { if (r.url().endsWith('/end-conversation')) ends.push(r.url()); });
+    context.on('request', (r) => {
+      if (r.url().endsWith('/end-conversation')) ends.push(r.url());
+    });
     await start(page);
     await start(other);
     await expect(heading(other, 'You are third in line.')).toBeFocused();
@@ -415,7 +426,9 @@ test('the browser asks for the camera, and the room opens meanwhile', async ({ p
 
     MediaDevices.prototype.getUserMedia = async function ask(what) {
       const stream = await media.call(this, what);
-      await new Promise((granted) => { Object.assign(window, { granted, stream }); });
+      await new Promise((granted) => {
+        Object.assign(window, { granted, stream });
+      });
       return stream;
     };
   });
@@ -429,8 +442,9 @@ test('the browser asks for the camera, and the room opens meanwhile', async ({ p
   await full.say(turn);
   await expect(room(page)).toBeVisible();
   await page.evaluate(() => (window as unknown as { granted: (v?: unknown) => void }).granted());
-  await expect.poll(() => page.evaluate(() =>
-    (window as unknown as { stream: MediaStream }).stream.getTracks().map((t) => t.readyState))).toEqual(['ended', 'ended']);
+  await expect
+    .poll(() => page.evaluate(() => (window as unknown as { stream: MediaStream }).stream.getTracks().map((t) => t.readyState)))
+    .toEqual(['ended', 'ended']);
 });
 
 test('who asks again on this page is shown the place', async ({ page }) => {
@@ -485,9 +499,14 @@ for (const [look, options] of Object.entries(LOOKS)) {
 
 test('a real line: one talks, two wait, and are let in as they came', async ({ page, browser, visitor }) => {
   test.setTimeout(240_000);
-  const others = await Promise.all([1, 2].map((n) => browser.newContext({
-    baseURL: BASE, extraHTTPHeaders: { 'X-Forwarded-For': visitor.replace(/^10/, String(20 + n)) }
-  })));
+  const others = await Promise.all(
+    [1, 2].map((n) =>
+      browser.newContext({
+        baseURL: BASE,
+        extraHTTPHeaders: { 'X-Forwarded-For': visitor.replace(/^10/, String(20 + n)) }
+      })
+    )
+  );
   const [second, third] = [await others[0]!.newPage(), await others[1]!.newPage()];
   const creates = async () => (await sandbox.calls()).filter((c) => c.method === 'POST' && c.path === '/v2/conversations').length;
 

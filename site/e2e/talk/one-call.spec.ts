@@ -41,6 +41,7 @@ test('a demo is running: the bubble shows it, and starts no other', async ({ pag
   await begin(page).click();
   await expect(dialog(page).locator('iframe')).toBeVisible();
   await page.keyboard.press('Escape');
+  await page.getByRole('button', { name: 'End and close' }).click();
   await demo(page).evaluate((b: HTMLButtonElement) => b.click());
   await expect(stage(page).locator('iframe')).toBeVisible();
   await expect(stage(page)).toHaveCount(1);
@@ -53,6 +54,9 @@ test('asked for while the demo is being made', async ({ page }) => {
   await page.goto('/demos/legal');
   await demo(page).click();
   await expect(stage(page).getByText('Preparing your room')).toBeVisible();
+  // it would lie over the call, and so is gone while that is in sight
+  await expect(opener(page)).toBeHidden();
+  await page.evaluate(() => scrollTo(0, document.body.scrollHeight));
   await opener(page).click();
   await expect(stage(page).locator('iframe')).toBeVisible();
   await expect(dialog(page)).toBeHidden();
@@ -69,7 +73,7 @@ test('what tries again by itself does not do so beside another', async ({ page }
   await begin(page).click();
   await expect(dialog(page).locator('iframe')).toBeVisible();
   await page.clock.fastForward(61_000);
-  // behind the dialog, and it takes no focus there
+  // beside the other one, and it takes no focus there
   await expect(page.locator('[data-stage] [data-problem=in_call]')).toBeAttached();
   await expect(dialog(page)).toBeFocused();
   expect(await creates()).toBe(2);

@@ -7,9 +7,18 @@ import type { BrowserContext, Page, Request } from '@playwright/test';
 
 import { BASE, deployed, expect, person, Sandbox, SANDBOX, test } from '../fixtures';
 
-interface Notice { kept: { name: string; where: string; when: string }[]; hosts: string[] }
-interface Sent { path: string; body: Record<string, unknown> }
-interface Event { name: string; properties: Record<string, unknown> }
+interface Notice {
+  kept: { name: string; where: string; when: string }[];
+  hosts: string[];
+}
+interface Sent {
+  path: string;
+  body: Record<string, unknown>;
+}
+interface Event {
+  name: string;
+  properties: Record<string, unknown>;
+}
 
 const bar = (page: Page) => page.getByRole('region', { name: 'Analytics' });
 const say = (page: Page, what: 'Yes' | 'No, thanks') => bar(page).getByRole('button', { name: what }).click();
@@ -42,14 +51,19 @@ async function held(page: Page, context: BrowserContext): Promise<string[]> {
 }
 
 const named = (n: Notice, ...when: string[]) =>
-  n.kept.filter((k) => when.includes(k.when)).map((k) => `${k.where} ${k.name}`).sort();
+  n.kept
+    .filter((k) => when.includes(k.when))
+    .map((k) => `${k.where} ${k.name}`)
+    .sort();
 
 // What pages send, and to whom.
 async function listen(page: Page) {
   const heard = { sent: [] as Sent[], hosts: new Set<string>(), relayed: [] as Request[] };
 
   // a beacon's body is not shown, that of the request in its place is
-  await page.addInitScript(() => { navigator.sendBeacon = () => false; });
+  await page.addInitScript(() => {
+    navigator.sendBeacon = () => false;
+  });
   await page.route(`${BASE}/relay/**`, (route) => {
     heard.relayed.push(route.request());
     return route.fulfill({ json: { autocapture_opt_out: false, supportedCompression: [], featureFlags: {}, sessionRecording: false } });
@@ -64,12 +78,11 @@ async function listen(page: Page) {
   return heard;
 }
 
-const events = (sent: Sent[]): Event[] =>
-  sent.filter((s) => s.path === '/api/track').flatMap((s) => s.body.events as Event[]);
+const events = (sent: Sent[]): Event[] => sent.filter((s) => s.path === '/api/track').flatMap((s) => s.body.events as Event[]);
 const consents = (sent: Sent[]) => [...new Set(sent.filter((s) => !s.path.includes('end-conversation')).map((s) => s.body.consent))];
 const sessions = (sent: Sent[]) => new Set(events(sent).map((e) => e.properties.session_id));
-const users = (sent: Sent[]) => new Set(sent.flatMap((s) => [
-  s.body.user_id, ...(s.body.events as Event[] | undefined ?? []).map((e) => e.properties.user_id)]).filter(Boolean));
+const users = (sent: Sent[]) =>
+  new Set(sent.flatMap((s) => [s.body.user_id, ...((s.body.events as Event[] | undefined) ?? []).map((e) => e.properties.user_id)]).filter(Boolean));
 
 // The properties of what posthog-js tells.
 function captured(request: Request): Record<string, unknown> | undefined {
@@ -85,7 +98,13 @@ async function lookAround(page: Page, sent: Sent[], campaign = ''): Promise<void
   for (const path of [`/${campaign}`, '/about', '/contact']) {
     const before = events(sent).length;
     await page.goto(path);
-    await expect.poll(() => events(sent).slice(before).map((e) => e.name)).toContain('page_view');
+    await expect
+      .poll(() =>
+        events(sent)
+          .slice(before)
+          .map((e) => e.name)
+      )
+      .toContain('page_view');
   }
   await page.getByLabel('Name').fill('Test Visitor');
   await page.getByLabel('E-mail').fill('visitor@example.com');
@@ -112,7 +131,11 @@ test('what the notice says is what is done', async ({ page, context, browser }) 
   const heard = await listen(page);
   await deployed(page, { consent: true, posthog_key: 'phc_test' });
   const told = await notice(page);
-  const forget = () => { heard.sent.length = 0; heard.hosts.clear(); heard.relayed.length = 0; };
+  const forget = () => {
+    heard.sent.length = 0;
+    heard.hosts.clear();
+    heard.relayed.length = 0;
+  };
 
   expect(told.hosts).toContain('self');
   expect(told.kept.length).toBeGreaterThan(4);
@@ -162,14 +185,22 @@ test('what the notice says is what is done', async ({ page, context, browser }) 
   expect(await held(page, context)).toEqual(named(told, 'answer', 'yes', 'chosen', 'call'));
   expect([...heard.hosts].sort()).toEqual([SANDBOX, 'self'].sort());
   expect(consents(heard.sent)).toContain('granted');
-  expect(events(heard.sent).filter((e) => e.name === 'page_view').every((e) => e.properties.utm_source === 'letter'), 'the first touch stays').toBe(true);
+  expect(
+    events(heard.sent)
+      .filter((e) => e.name === 'page_view')
+      .every((e) => e.properties.utm_source === 'letter'),
+    'the first touch stays'
+  ).toBe(true);
   expect(users(heard.sent).size, 'one visitor').toBe(1);
   expect(sessions(heard.sent).size, 'one visit').toBeLessThanOrEqual(2);
 
   const [user] = users(heard.sent);
   await expect(async () => {
     await page.getByRole('button', { name: 'Dark theme' }).click();
-    expect(heard.relayed.some((r) => r.method() === 'POST' && /\/relay\/(?:e|i\/v0\/e)\//.test(r.url())), 'PostHog is told').toBe(true);
+    expect(
+      heard.relayed.some((r) => r.method() === 'POST' && /\/relay\/(?:e|i\/v0\/e)\//.test(r.url())),
+      'PostHog is told'
+    ).toBe(true);
   }).toPass({ intervals: [1000], timeout: 15_000 });
   expect(await page.evaluate(() => localStorage.getItem('user_id'))).toBe(user);
   expect(await held(page, context), 'PostHog keeps nothing').toEqual(named(told, 'answer', 'yes', 'chosen', 'call'));
@@ -180,7 +211,13 @@ test('what the notice says is what is done', async ({ page, context, browser }) 
   await expect(bar(page)).toContainText('At the moment: yes.');
   forget();
   await say(page, 'No, thanks');
-  await expect.poll(() => events(heard.sent).filter((e) => e.name === 'consent').map((e) => e.properties)).toMatchObject([{ user_id: user, session_id: last }]);
+  await expect
+    .poll(() =>
+      events(heard.sent)
+        .filter((e) => e.name === 'consent')
+        .map((e) => e.properties)
+    )
+    .toMatchObject([{ user_id: user, session_id: last }]);
   expect(heard.sent.at(-1)!.body.consent).toBe('denied');
   await expect.poll(() => held(page, context), 'all is forgotten').toEqual(named(told, 'answer', 'chosen'));
 
@@ -231,11 +268,16 @@ test('a visit is one session at PostHog, from the server as from the browser', a
   const user = await page.evaluate(() => localStorage.getItem('user_id'));
   const ids = { $session_id: session, distinct_id: user };
 
-  await expect.poll(async () => {
-    const { events } = await (await request.get(`${SANDBOX}/_posthog`)).json() as { events: { event: string; distinct_id: string; properties: Record<string, unknown> }[] };
-    return events.filter((e) => e.distinct_id === user && e.event === '$pageview')
-      .map((e) => ({ $session_id: e.properties.$session_id, distinct_id: e.distinct_id }));
-  }, 'from the server').toContainEqual(ids);
+  await expect
+    .poll(async () => {
+      const { events } = (await (await request.get(`${SANDBOX}/_posthog`)).json()) as {
+        events: { event: string; distinct_id: string; properties: Record<string, unknown> }[];
+      };
+      return events
+        .filter((e) => e.distinct_id === user && e.event === '$pageview')
+        .map((e) => ({ $session_id: e.properties.$session_id, distinct_id: e.distinct_id }));
+    }, 'from the server')
+    .toContainEqual(ids);
 
   await expect(async () => {
     await page.getByRole('button', { name: 'Dark theme' }).click();

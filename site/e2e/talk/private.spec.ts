@@ -14,7 +14,10 @@ test.beforeEach(async ({ request }) => {
   await sandbox.reset();
 });
 
-interface Sent { urls: string[]; bodies: string[] }
+interface Sent {
+  urls: string[];
+  bodies: string[];
+}
 
 function listen(page: Page): Sent {
   const sent: Sent = { urls: [], bodies: [] };
@@ -34,17 +37,24 @@ async function start(page: Page): Promise<{ token: string; url: string }> {
     page.waitForResponse((r) => r.url().endsWith('/api/tavus/create-conversation')),
     page.getByRole('button', { name: 'Start Video Demo' }).click()
   ]);
-  const created = await response.json() as { meeting_token: string; conversation_url: string };
+  const created = (await response.json()) as { meeting_token: string; conversation_url: string };
 
   expect(created.meeting_token).toBeTruthy();
   return { token: created.meeting_token, url: created.conversation_url };
 }
 
 async function untold(page: Page, sent: Sent, token: string): Promise<void> {
-  expect(sent.urls.filter((u) => u.includes(token)), 'in no address').toEqual([]);
-  expect(sent.bodies.filter((b) => b.includes(token)), 'told to nobody').toEqual([]);
-  expect(await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, history.state])),
-    'kept nowhere').not.toContain(token);
+  expect(
+    sent.urls.filter((u) => u.includes(token)),
+    'in no address'
+  ).toEqual([]);
+  expect(
+    sent.bodies.filter((b) => b.includes(token)),
+    'told to nobody'
+  ).toEqual([]);
+  expect(await page.evaluate(() => JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie, history.state])), 'kept nowhere').not.toContain(
+    token
+  );
   expect(await page.content(), 'not in the page').not.toContain(token);
 }
 
@@ -76,15 +86,18 @@ test('only the room that asks is told', async ({ page }) => {
   await expect(page.locator('iframe').contentFrame().locator('#state')).toHaveText('Connected');
 
   // an answer would come before the last word, which is said after it
-  const heardHere = await page.evaluate(() => new Promise<string>((done) => {
-    const all: unknown[] = [];
-    addEventListener('message', (e) => {
-      all.push(e.data);
-      if ((e.data as { room?: string } | null)?.room === 'door') postMessage('last', '*');
-      if (e.data === 'last') done(JSON.stringify(all));
-    });
-    postMessage({ room: 'door' }, '*');
-  }));
+  const heardHere = await page.evaluate(
+    () =>
+      new Promise<string>((done) => {
+        const all: unknown[] = [];
+        addEventListener('message', (e) => {
+          all.push(e.data);
+          if ((e.data as { room?: string } | null)?.room === 'door') postMessage('last', '*');
+          if (e.data === 'last') done(JSON.stringify(all));
+        });
+        postMessage({ room: 'door' }, '*');
+      })
+  );
   expect(heardHere).toContain('last');
   expect(heardHere).not.toContain(token);
 });
@@ -92,7 +105,9 @@ test('only the room that asks is told', async ({ page }) => {
 test('Daily gets it with the address, in the call to join', async ({ page }) => {
   const token = 'eyJhbGciOiJub25lIn0.the-token-of-a-test.x';
   await sandbox.fault({
-    kind: 'status', status: 200, times: 1,
+    kind: 'status',
+    status: 200,
+    times: 1,
     body: { conversation_id: `c0ffee${Date.now().toString(16)}`, conversation_url: ROOM, status: 'active', meeting_token: token }
   });
   const sent = listen(page);

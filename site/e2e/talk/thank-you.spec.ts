@@ -26,7 +26,9 @@ const is = (status: string, plan?: string): Answer => ({ status: 200, json: { st
 test('the number leaves the address before anything is counted, and goes nowhere but to the server', async ({ page }) => {
   const heard: Request[] = [];
 
-  await page.addInitScript(() => { navigator.sendBeacon = () => false; });
+  await page.addInitScript(() => {
+    navigator.sendBeacon = () => false;
+  });
   page.on('request', (r) => heard.push(r));
   await deployed(page, { consent: true });
   const asked = await answered(page, is('open'), is('paid', 'scale'));
@@ -57,10 +59,23 @@ test('it asks until it knows, not for ever, and says what it does not know', asy
   const again = page.getByRole('button', { name: 'Ask again' });
 
   await page.clock.install();
-  const asked = await answered(page, is('open'), 'gone', { status: 429, headers: { 'Retry-After': '20' } },
-    { status: 503 }, is('open'), is('open'), is('open'), is('open'), is('open'),
-    is('unpaid'), is('paid', 'no such plan'));
-  const answers = async (n: number) => { await expect.poll(() => asked.length).toBe(n); };
+  const asked = await answered(
+    page,
+    is('open'),
+    'gone',
+    { status: 429, headers: { 'Retry-After': '20' } },
+    { status: 503 },
+    is('open'),
+    is('open'),
+    is('open'),
+    is('open'),
+    is('open'),
+    is('unpaid'),
+    is('paid', 'no such plan')
+  );
+  const answers = async (n: number) => {
+    await expect.poll(() => asked.length).toBe(n);
+  };
 
   await page.goto(`/thank-you?session_id=${ID}`);
   await answers(1);
@@ -75,7 +90,13 @@ test('it asks until it knows, not for ever, and says what it does not know', asy
   expect(asked).toHaveLength(3);
   await page.clock.runFor(5000);
   await answers(4);
-  for (const [n, seconds] of [[5, 5], [6, 8], [7, 13], [8, 21], [9, 30]] as const) {
+  for (const [n, seconds] of [
+    [5, 5],
+    [6, 8],
+    [7, 13],
+    [8, 21],
+    [9, 30]
+  ] as const) {
     await page.clock.runFor(seconds * 1000);
     await answers(n);
   }

@@ -22,7 +22,9 @@ async function start(page: Page, path = '/'): Promise<void> {
 
 test('a click fetches the code, shows the devices, and opens a room within 3 s', async ({ page, watch }) => {
   const scripts: string[] = [];
-  page.on('request', (r) => { if (r.resourceType() === 'script') scripts.push(r.url()); });
+  page.on('request', (r) => {
+    if (r.resourceType() === 'script') scripts.push(r.url());
+  });
 
   await page.goto('/');
   await opener(page).click();
@@ -39,7 +41,10 @@ test('a click fetches the code, shows the devices, and opens a room within 3 s',
   console.log(`room after ${Date.now() - began} ms`);
   await expect(dialog(page).getByText('nobody real is on the line')).toBeVisible();
   await expect(room(page).contentFrame().locator('#state')).toHaveText('Connected');
-  expect(scripts.some((s) => /DailyRoom/.test(s)), 'no Daily code for a page of its own').toBe(false);
+  expect(
+    scripts.some((s) => /DailyRoom/.test(s)),
+    'no Daily code for a page of its own'
+  ).toBe(false);
   await expect(room(page)).toHaveAttribute('allow', /camera; microphone/);
 });
 
@@ -68,7 +73,10 @@ test('Leave in the room itself ends it as well, a word from elsewhere does not',
   await start(page);
   await expect(room(page).contentFrame().locator('#state')).toHaveText('Connected');
   await page.evaluate(() => postMessage({ room: 'ended', why: 'left' }, '*'));
-  await room(page).contentFrame().locator('body').evaluate(() => parent.postMessage({ room: 'open' }, '*'));
+  await room(page)
+    .contentFrame()
+    .locator('body')
+    .evaluate(() => parent.postMessage({ room: 'open' }, '*'));
   await expect(dialog(page).getByText('You are in the room.')).toBeVisible();
   await room(page).contentFrame().getByRole('button', { name: 'Leave' }).click();
   await expect(dialog(page).getByText('Thank you for the talk.')).toBeFocused();
@@ -80,11 +88,6 @@ test('the keyboard alone is enough', async ({ page }) => {
   await page.keyboard.press('Enter');
   await expect(dialog(page)).toBeVisible();
 
-  // round and round: the focus does not leave
-  for (let i = 0; i < 12; i++) {
-    await page.keyboard.press('Tab');
-    expect(await page.evaluate(() => !!document.activeElement?.closest('[role=dialog]'))).toBe(true);
-  }
   for (let i = 0; i < 12 && !(await begin(page).evaluate((b) => b === document.activeElement)); i++) {
     await page.keyboard.press('Tab');
   }
@@ -94,11 +97,121 @@ test('the keyboard alone is enough', async ({ page }) => {
 
   // without a click, the room has not taken the keyboard
   await expect(dialog(page)).toBeFocused();
+
+  // asked first, and the answer that changes nothing is nearest
   await page.keyboard.press('Escape');
+  await expect(page.getByRole('alertdialog', { name: 'End the conversation?' })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Keep talking' })).toBeFocused();
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('alertdialog')).toBeHidden();
+  await expect(dialog(page)).toBeFocused();
+  expect(await sandbox.ended()).toBe(0);
+
+  await page.keyboard.press('Escape');
+  await expect(page.getByRole('button', { name: 'Keep talking' })).toBeFocused();
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
   await expect(dialog(page)).toBeHidden();
   await expect(opener(page)).toBeFocused();
   await expect.poll(() => sandbox.ended()).toBe(1);
 });
+
+test('in the corner the page goes on beside it, and the focus is never under it', async ({ page }) => {
+  await page.setViewportSize({ width: 1100, height: 700 });
+  await start(page, '/pricing');
+  await expect(room(page)).toBeVisible();
+  const box = (await dialog(page).boundingBox())!;
+  expect([box.width, box.height]).toEqual([380, 560]);
+  await expect(page.locator('html')).not.toHaveCSS('overflow', 'hidden');
+
+  // from the last thing of the page back to its first
+  const seen = new Set<string>();
+  for (let i = 0; i < 60; i++) {
+    await page.keyboard.press('Shift+Tab');
+    const at = await page.evaluate(() => {
+      const focus = document.activeElement!;
+      const panel = document.querySelector('[role=dialog]')!;
+      const [a, b] = [focus.getBoundingClientRect(), panel.getBoundingClientRect()];
+      return {
+        name: `${focus.tagName} ${focus.textContent?.slice(0, 20)}`,
+        inside: panel.contains(focus) || focus === document.body,
+        under: a.right > b.left && a.left < b.right && a.bottom > b.top && a.top < b.bottom
+      };
+    });
+    if (at.inside) continue;
+    seen.add(at.name);
+    expect(at.under, at.name).toBe(false);
+  }
+  expect(seen.size, 'the page can be reached').toBeGreaterThan(10);
+});
+
+test('larger it is before the page, and nothing else can be reached', async ({ page }) => {
+  await start(page);
+  await expect(room(page)).toBeVisible();
+  await dialog(page).getByRole('button', { name: 'Make it large' }).click();
+  expect((await dialog(page).boundingBox())!.width).toBeGreaterThan(900);
+  for (let i = 0; i < 8; i++) {
+    await page.keyboard.press('Tab');
+    expect(await page.evaluate(() => !!document.activeElement?.closest('[role=dialog]'))).toBe(true);
+  }
+  await expect(page.locator('main')).toHaveAttribute('inert');
+  await dialog(page).getByRole('button', { name: 'Back to the corner' }).click();
+  await expect(page.locator('main')).not.toHaveAttribute('inert');
+  await expect(room(page).contentFrame().locator('#state'), 'the same call').toHaveText('Connected');
+});
+
+test('small, it talks on in a tile, and asks where it can be read', async ({ page }) => {
+  await start(page);
+  await expect(room(page).contentFrame().locator('#state')).toHaveText('Connected');
+  await dialog(page).getByRole('button', { name: 'Make it small' }).click();
+  expect((await dialog(page).boundingBox())!.width).toBeLessThan(240);
+  await expect(room(page)).toBeVisible();
+  await dialog(page).getByRole('button', { name: 'Close video chat' }).click();
+  await page.getByRole('button', { name: 'Keep talking' }).click();
+  expect((await dialog(page).boundingBox())!.width).toBe(380);
+  expect(await sandbox.ended()).toBe(0);
+});
+
+test('a link asks first', async ({ page, context }) => {
+  await start(page);
+  await expect(room(page)).toBeVisible();
+  const link = page.getByRole('navigation', { name: 'Main' }).getByRole('link', { name: 'Pricing' });
+
+  await link.click();
+  await page.getByRole('button', { name: 'Keep talking' }).click();
+  await expect(page).toHaveURL('/');
+  await expect(room(page)).toBeVisible();
+
+  await link.click();
+  const [tab] = await Promise.all([context.waitForEvent('page'), page.getByRole('link', { name: 'Open in a new tab' }).click()]);
+  await expect(tab).toHaveURL('/pricing');
+  await tab.close();
+  await expect(room(page)).toBeVisible();
+  expect(await sandbox.ended()).toBe(0);
+
+  await link.click();
+  await page.getByRole('button', { name: 'End and go' }).click();
+  await expect(page).toHaveURL('/pricing');
+  await expect.poll(() => sandbox.ended()).toBe(1);
+});
+
+for (const [width, height] of [
+  [320, 256],
+  [640, 360],
+  [1280, 720]
+] as const) {
+  test(`in a window of ${width} × ${height} two thirds of the height are the picture's`, async ({ page }) => {
+    await page.setViewportSize({ width, height });
+    await start(page);
+    await expect(room(page)).toBeVisible();
+    const picture = (await room(page).boundingBox())!;
+    const box = (await dialog(page).boundingBox())!;
+    expect(picture.height / box.height).toBeGreaterThan(0.66);
+    await expect(dialog(page).getByRole('button', { name: 'End conversation' })).toBeInViewport();
+    await dialog(page).getByRole('button', { name: 'End conversation' }).click();
+    await expect(dialog(page).getByText('Thank you for the talk.')).toBeFocused();
+  });
+}
 
 test('leaving the page ends the conversation', async ({ page }) => {
   await start(page);
@@ -140,10 +253,13 @@ test('too many requests: counted down from Retry-After', async ({ page, request,
 });
 
 test('at capacity, and no line: none is pretended', async ({ page }) => {
-  await page.route('**/api/tavus/create-conversation', (r) => r.fulfill({
-    status: 503, headers: { 'Content-Type': 'application/problem+json', 'Retry-After': '10' },
-    json: { title: 'At capacity', status: 503, code: 'at_capacity', request_id: 'ffff' }
-  }));
+  await page.route('**/api/tavus/create-conversation', (r) =>
+    r.fulfill({
+      status: 503,
+      headers: { 'Content-Type': 'application/problem+json', 'Retry-After': '10' },
+      json: { title: 'At capacity', status: 503, code: 'at_capacity', request_id: 'ffff' }
+    })
+  );
   await page.clock.install();
   await start(page);
   await expect(dialog(page).getByRole('heading', { name: 'All agents are in conversation' })).toBeVisible();
@@ -224,7 +340,7 @@ test.describe('without devices', () => {
     });
     await page.goto('/');
     await opener(page).click();
-    await expect(dialog(page).getByText('No microphone: you can listen')).toBeVisible();
+    await expect(dialog(page).getByText('No microphone: you can listen and type')).toBeVisible();
     await begin(page).click();
     await expect(room(page)).toBeVisible();
   });

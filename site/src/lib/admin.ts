@@ -36,10 +36,23 @@ export interface Conversation {
 }
 
 // n: the row's place in the whole transcript; at: its time, if it has one
-export interface Line { n: number; role: 'user' | 'assistant'; content: string; at?: string; seconds_from_start?: unknown }
+export interface Line {
+  n: number;
+  role: 'user' | 'assistant';
+  content: string;
+  at?: string;
+  seconds_from_start?: unknown;
+}
 
 // what nobody said, as Tavus sent it
-export interface OtherLine { n: number; role?: unknown; content?: unknown; at?: string; seconds_from_start?: unknown; tool_calls?: unknown }
+export interface OtherLine {
+  n: number;
+  role?: unknown;
+  content?: unknown;
+  at?: string;
+  seconds_from_start?: unknown;
+  tool_calls?: unknown;
+}
 
 export interface ConversationDetail extends Conversation {
   events: SystemEvent[];
@@ -50,7 +63,10 @@ export interface ConversationDetail extends Conversation {
 }
 
 // searched_to: the search paused there
-export interface Page { next_cursor: string | null; searched_to?: string }
+export interface Page {
+  next_cursor: string | null;
+  searched_to?: string;
+}
 export type EventPage = Page & { events: SystemEvent[] };
 export type ConversationPage = Page & { conversations: Conversation[] };
 
@@ -60,12 +76,18 @@ export const EVENT_FILTERS = ['type', 'source', 'event_type', 'conversation_id',
 export const CONVERSATION_FILTERS = ['status', 'vertical', 'from', 'to'] as const;
 
 export class AdminError extends Error {
-  constructor(readonly status: number, readonly code: string, message: string) { super(message); }
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    message: string
+  ) {
+    super(message);
+  }
 }
 
 export async function ask<T>(path: string, signal: AbortSignal): Promise<T> {
   const response = await fetch(`/api/admin/${path}`, { signal, headers: { Accept: 'application/json' } });
-  const body = await response.json().catch(() => ({})) as { code?: string; detail?: string };
+  const body = (await response.json().catch(() => ({}))) as { code?: string; detail?: string };
 
   if (!response.ok) {
     throw new AdminError(response.status, body.code ?? 'unknown', body.detail ?? `The server answered ${response.status}.`);
@@ -75,8 +97,12 @@ export async function ask<T>(path: string, signal: AbortSignal): Promise<T> {
 
 // A page of a list.  A search that pauses is gone on with until the page is
 // full, for ten seconds; what was found until then is shown meanwhile.
-export async function search<K extends string, T>(path: string, list: K, signal: AbortSignal,
-  show: (page: Page & Record<K, T[]>) => void): Promise<Page & Record<K, T[]>> {
+export async function search<K extends string, T>(
+  path: string,
+  list: K,
+  signal: AbortSignal,
+  show: (page: Page & Record<K, T[]>) => void
+): Promise<Page & Record<K, T[]>> {
   const until = performance.now() + 10_000;
   const next = new URLSearchParams(path.slice(path.indexOf('?')));
   let page = await ask<Page & Record<K, T[]>>(path, signal);

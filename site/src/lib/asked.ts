@@ -2,8 +2,8 @@
 // comes with ?waited=…: what is known, as the beginning of a message.
 
 import { order } from './plan';
-import { ADD_ONS, major, PLANS, type Prices } from './prices';
-import { DEMOS } from './site';
+import { ADD_ONS, major, PLANS, type Prices } from '@/data/prices';
+import { DEMOS } from '@/data/site';
 
 const planIn = (query: URLSearchParams) => PLANS.find((p) => p.id === query.get('plan'));
 

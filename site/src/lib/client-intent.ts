@@ -46,11 +46,15 @@ const intent: ClientDirective = (load, _options, element) => {
   element.addEventListener('pointerdown', press, { passive: true });
   element.addEventListener('submit', submit);
   element.addEventListener('click', click);
-  element.addEventListener(LIVE, () => {
-    element.removeEventListener('submit', submit);
-    element.removeEventListener('click', click);
-    again?.();
-  }, { once: true });
+  element.addEventListener(
+    LIVE,
+    () => {
+      element.removeEventListener('submit', submit);
+      element.removeEventListener('click', click);
+      again?.();
+    },
+    { once: true }
+  );
 };
 
 export default intent;

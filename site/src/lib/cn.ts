@@ -1,2 +1,1 @@
-export const cn = (...parts: (string | false | null | undefined)[]): string =>
-  parts.filter(Boolean).join(' ');
+export const cn = (...parts: (string | false | null | undefined)[]): string => parts.filter(Boolean).join(' ');

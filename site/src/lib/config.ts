@@ -1,8 +1,9 @@
 // What differs between deployments: ops write it in nginx.conf, as the answer
 // of /config.json.  A deployment without it gets the defaults.
 
-import { DAYS, type Kind } from './retention';
-import { EMAIL, type Vertical } from './site';
+import { DAYS, type Kind } from '@/data/retention';
+import type { Switch } from '@/data/features';
+import { EMAIL, type Vertical } from '@/data/site';
 
 export interface Config {
   contact_email: string;
@@ -13,6 +14,8 @@ export interface Config {
   verticals: Vertical[];
   // there is a location with tavus_checkout
   checkout: boolean;
+  // what is configured here of what the pages may promise
+  features: Switch[];
   // for how many days what is kept
   retention: Partial<Record<Kind, number>>;
   // other prices than those built in, for pricesOf()
@@ -27,6 +30,7 @@ const DEFAULTS: Config = {
   posthog_key: '',
   verticals: ['healthcare', 'legal', 'ecommerce', 'general'],
   checkout: false,
+  features: [],
   retention: DAYS,
   sandbox: false
 };

@@ -18,9 +18,16 @@ export const NAMES = FIELDS.map((f) => f.name);
 export function isEmail(text: string): boolean {
   const [local, domain, more] = text.split('@');
 
-  return /^[!-~]+$/.test(text) && !/["(),:;<>[\\\]]/.test(text) && more === undefined
-    && !!local && local.length <= 64 && !!domain && domain.includes('.')
-    && [local, domain].every((part) => part.split('.').every(Boolean));
+  return (
+    /^[!-~]+$/.test(text) &&
+    !/["(),:;<>[\\\]]/.test(text) &&
+    more === undefined &&
+    !!local &&
+    local.length <= 64 &&
+    !!domain &&
+    domain.includes('.') &&
+    [local, domain].every((part) => part.split('.').every(Boolean))
+  );
 }
 
 const length = (text: string): number => [...text].length;

@@ -2,15 +2,15 @@
 // conversation.  Not to ask is to leave, and a place that nobody asks for is
 // kept 90 s.
 
-import type { Vertical } from './site';
+import type { Vertical } from '@/data/site';
 import { askLine, type Created, type Place, ProblemError, waits } from './tavus';
 
-const HELD = 60_000;            // of an ask: 20 s, and then a room may be made
-const APART = 2_000;            // between the beginnings of two
-const SLOWEST = 15_000;         // between two while nothing answers
-const TRIES = 8;                // without an answer,
-const PATIENCE = 120_000;       // and for so long: then it is told
-const KEPT = 80;                // seconds that a place surely outlasts unasked
+const HELD = 60_000; // of an ask: 20 s, and then a room may be made
+const APART = 2_000; // between the beginnings of two
+const SLOWEST = 15_000; // between two while nothing answers
+const TRIES = 8; // without an answer,
+const PATIENCE = 120_000; // and for so long: then it is told
+const KEPT = 80; // seconds that a place surely outlasts unasked
 const LONGEST = 3 * 3_600_000;
 
 // In this page's memory alone: who leaves and comes back gets the place again.
@@ -54,9 +54,7 @@ async function ask(place: Place, signal: AbortSignal) {
 
 // Nobody was told anything, so it can be asked again.
 const passing = ({ code, status, retryAfter }: ProblemError['problem']): boolean =>
-  retryAfter <= KEPT
-  && (status === 0 || status === 429 || status === 504
-    || (status === 503 && code !== 'budget_spent' && code !== 'at_capacity'));
+  retryAfter <= KEPT && (status === 0 || status === 429 || status === 504 || (status === 503 && code !== 'budget_spent' && code !== 'at_capacity'));
 
 // What these say is of the ticket.
 const TICKET: Record<number, string> = { 401: 'place_foreign', 403: 'place_foreign', 409: 'place_lost', 410: 'place_lost' };
@@ -66,13 +64,11 @@ function lost({ problem }: ProblemError): ProblemError {
 }
 
 // The ticket is worth nothing any more, which says nothing of another one.
-export const isLost = (error: unknown): boolean =>
-  error instanceof ProblemError && Object.values(TICKET).includes(error.problem.code);
+export const isLost = (error: unknown): boolean => error instanceof ProblemError && Object.values(TICKET).includes(error.problem.code);
 
 // Resolves with the conversation, and rejects when there will be none, or with
 // the signal.  tell hears of each answer; cut: there was none to the last ask.
-export async function stand(first: Place, vertical: Vertical, signal: AbortSignal,
-  tell: (place: Place, cut: boolean) => void): Promise<Created> {
+export async function stand(first: Place, vertical: Vertical, signal: AbortSignal, tell: (place: Place, cut: boolean) => void): Promise<Created> {
   const until = Date.now() + LONGEST;
   let place = first;
   let heard = Date.now();
@@ -119,14 +115,30 @@ export async function stand(first: Place, vertical: Vertical, signal: AbortSigna
   throw new ProblemError({ code: 'line_long', status: 0, retryAfter: 0 });
 }
 
-const ORDINALS = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth',
-  'eleventh', 'twelfth'];
+const ORDINALS = ['first', 'second', 'third', 'fourth', 'fifth', 'sixth', 'seventh', 'eighth', 'ninth', 'tenth', 'eleventh', 'twelfth'];
 
 export const placeInWords = (n: number | undefined): string =>
-  n === undefined ? 'You are in line' : n === 1 ? 'You are next in line' : ORDINALS[n - 1] ? `You are ${ORDINALS[n - 1]} in line` : `You are number ${n} in line`;
+  n === undefined
+    ? 'You are in line'
+    : n === 1
+      ? 'You are next in line'
+      : ORDINALS[n - 1]
+        ? `You are ${ORDINALS[n - 1]} in line`
+        : `You are number ${n} in line`;
 
-const NUMBERS = ['', 'a minute', 'two minutes', 'three minutes', 'four minutes', 'five minutes', 'six minutes',
-  'seven minutes', 'eight minutes', 'nine minutes', 'ten minutes'];
+const NUMBERS = [
+  '',
+  'a minute',
+  'two minutes',
+  'three minutes',
+  'four minutes',
+  'five minutes',
+  'six minutes',
+  'seven minutes',
+  'eight minutes',
+  'nine minutes',
+  'ten minutes'
+];
 
 // An estimate is no more exact than this.
 export function waitInWords(seconds: number): string {

@@ -19,8 +19,7 @@ async function lock(): Promise<(() => void) | undefined> {
     const alone = () => resolve(() => {});
 
     if (!locks) return alone();
-    given = locks.request('conversation', { ifAvailable: true }, (got) =>
-      got ? new Promise<void>((free) => resolve(free)) : resolve(undefined)).catch(alone);
+    given = locks.request('conversation', { ifAvailable: true }, (got) => (got ? new Promise<void>((free) => resolve(free)) : resolve(undefined))).catch(alone);
   });
 }
 

@@ -1,15 +1,20 @@
 // Sums over the table of prices: an order, and what a month brings.
 
-import { ADD_ONS, type AddOnId, type Every, type Fit, fitting, type PlanId, PLANS, type Prices }
-  from './prices';
+import { ADD_ONS, type AddOnId, type Every, type Fit, fitting, type PlanId, PLANS, type Prices } from '@/data/prices';
 
-export interface Line { id: PlanId | AddOnId; name: string; quantity: number; amount: number; every: Every }
+export interface Line {
+  id: PlanId | AddOnId;
+  name: string;
+  quantity: number;
+  amount: number;
+  every: Every;
+}
 export interface Order {
   plan: PlanId;
   add_ons: Partial<Record<AddOnId, number>>;
   lines: Line[];
-  first: number;                // what is paid at once
-  monthly: number;              // and each month after it
+  first: number; // what is paid at once
+  monthly: number; // and each month after it
 }
 
 export const planName = (id: PlanId): string => PLANS.find((p) => p.id === id)!.name;
@@ -36,11 +41,11 @@ export function order(prices: Prices, plan: PlanId, wanted: Partial<Record<AddOn
 
 export interface Month {
   leads: number;
-  conversion: number;           // per cent
+  conversion: number; // per cent
   deal: number;
-  lift: number;                 // per cent
-  hours: number;                // a week
-  share: number;                // per cent
+  lift: number; // per cent
+  hours: number; // a week
+  share: number; // per cent
   wage: number;
   minutes: number;
 }
@@ -50,7 +55,7 @@ export interface Return {
   more: number;
   saved: number;
   fit: Fit | undefined;
-  net: number | undefined;      // where no plan holds it, nobody knows
+  net: number | undefined; // where no plan holds it, nobody knows
 }
 
 const WEEKS = 52 / 12;

@@ -1,6 +1,6 @@
 // The browser's side of /api/tavus: create, wait, end, and what went wrong.
 
-import type { Vertical } from './site';
+import type { Vertical } from '@/data/site';
 import { visitor } from './visitor';
 
 export interface Created {
@@ -8,6 +8,8 @@ export interface Created {
   conversation_url: string;
   status: 'pending' | 'active';
   end_token: string;
+  // seconds, after which Tavus ends it
+  max_call_duration?: number;
   // of a private room, which is not entered without it
   meeting_token?: string;
 }
@@ -15,7 +17,12 @@ export interface Created {
 // A place in the waiting line.  The ticket is good for who got it, and is told
 // to nobody else; position and wait (seconds) are absent where the server cannot
 // tell; again: how long not to ask.
-export interface Place { ticket: string; position?: number; wait?: number; again?: number }
+export interface Place {
+  ticket: string;
+  position?: number;
+  wait?: number;
+  again?: number;
+}
 
 export type Answer = Created | Place;
 
@@ -33,7 +40,9 @@ export interface Problem {
 }
 
 export class ProblemError extends Error {
-  constructor(readonly problem: Problem) { super(problem.code); }
+  constructor(readonly problem: Problem) {
+    super(problem.code);
+  }
 }
 
 interface ProblemBody {
@@ -46,7 +55,7 @@ interface ProblemBody {
 }
 
 export async function problemOf(response: Response): Promise<Problem> {
-  const body = await response.json().catch(() => ({})) as ProblemBody;
+  const body = (await response.json().catch(() => ({}))) as ProblemBody;
   const wait = Number(response.headers.get('Retry-After') ?? body.retry_after);
 
   return {
@@ -82,15 +91,15 @@ export const talkedIn = (): { conversation_id?: string } => (last ? { conversati
 
 const seconds = (response: Response): number => Number(response.headers.get('Retry-After') ?? NaN);
 
-const known = (n: unknown, least: number): number | undefined =>
-  typeof n === 'number' && n >= least ? Math.trunc(n) : undefined;
+const known = (n: unknown, least: number): number | undefined => (typeof n === 'number' && n >= least ? Math.trunc(n) : undefined);
 
 // What create and queue both answer; the queue need not repeat what it has said.
 async function answerOf(response: Response, before?: Place): Promise<Answer> {
   if (!response.ok) throw new ProblemError(await problemOf(response));
 
-  const said = await response.json().catch(() => { throw cut(); }) as
-    Partial<Omit<Created, 'status'> & Place> & { status?: string };
+  const said = (await response.json().catch(() => {
+    throw cut();
+  })) as Partial<Omit<Created, 'status'> & Place> & { status?: string };
   const ticket = said.ticket ?? before?.ticket;
 
   if (said.conversation_id !== undefined) return entered(said as Created);
@@ -138,7 +147,12 @@ export function endConversation(id: string, token: string): void {
 
 // The token is handed to the room alone: in an address it would be kept, and
 // told to others.
-export interface Room { url: string; daily: boolean; sandbox: boolean; token: string | undefined }
+export interface Room {
+  url: string;
+  daily: boolean;
+  sandbox: boolean;
+  token: string | undefined;
+}
 
 export function roomOf(text: string, token?: string): Room {
   const url = new URL(text);

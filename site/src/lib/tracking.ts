@@ -20,11 +20,14 @@ export interface TrackingEvent {
   event_id?: string;
 }
 
-interface Call { id: string; token: string }
+interface Call {
+  id: string;
+  token: string;
+}
 
 const PATH = '/api/track';
-const MAX = 20;                 // events in one request, as the server has it
-const MAX_BYTES = 60_000;       // of the 64 KiB that a beacon and the server take
+const MAX = 20; // events in one request, as the server has it
+const MAX_BYTES = 60_000; // of the 64 KiB that a beacon and the server take
 
 // What is the same for all of a page's events is looked up when they leave:
 // storage is slow to open, and none is where nothing is counted.
@@ -60,10 +63,14 @@ export function flush(): void {
   const { consent, session_id, user_id, ...utm } = visitor();
 
   while (queue.length) {
-    send(queue.splice(0, MAX).map((e) => ({
-      ...e,
-      properties: { ...utm, ...e.properties, session_id, user_id, consent: undefined }
-    })), call, consent);
+    send(
+      queue.splice(0, MAX).map((e) => ({
+        ...e,
+        properties: { ...utm, ...e.properties, session_id, user_id, consent: undefined }
+      })),
+      call,
+      consent
+    );
   }
 }
 
@@ -77,10 +84,17 @@ export function decide(said: Consent): void {
   const { consent: _, session_id, user_id, ...utm } = visitor();
 
   if (enabled) {
-    send([{
-      name: 'consent', event_id: uuid(),
-      properties: { ...utm, path: location.pathname, session_id, user_id }
-    }], call, said);
+    send(
+      [
+        {
+          name: 'consent',
+          event_id: uuid(),
+          properties: { ...utm, path: location.pathname, session_id, user_id }
+        }
+      ],
+      call,
+      said
+    );
   }
   if (said === 'denied') {
     keep(said);
@@ -97,8 +111,7 @@ export function inConversation(next: Call | undefined): void {
 
 let enabled: boolean | undefined;
 
-export function track(name: string,
-  properties: Omit<Partial<TrackingEvent['properties']>, 'session_id'> = {}): void {
+export function track(name: string, properties: Omit<Partial<TrackingEvent['properties']>, 'session_id'> = {}): void {
   if (enabled === false) return;
 
   queue.push({
@@ -118,7 +131,10 @@ export function track(name: string,
     });
   }
   if (queue.length >= MAX && enabled) flush();
-  else timer ??= setTimeout(() => { void config().then(() => flush()); }, 1000);
+  else
+    timer ??= setTimeout(() => {
+      void config().then(() => flush());
+    }, 1000);
 }
 
 // islands are rendered once when the site is built, where there is no page
@@ -127,5 +143,7 @@ if (typeof document !== 'undefined') {
   addEventListener('visibilitychange', () => {
     if (document.visibilityState === 'hidden' && enabled !== false) flush();
   });
-  addEventListener('pagehide', () => { if (enabled !== false) flush(); });
+  addEventListener('pagehide', () => {
+    if (enabled !== false) flush();
+  });
 }

@@ -16,10 +16,10 @@ export interface Visitor extends Utm {
   consent?: Consent;
 }
 
-const ANSWER = 'analytics_consent';     // localStorage, after any answer
-const USER = 'user_id';                 // localStorage, after a yes
-const UTM = 'utm';                      // localStorage, after a yes
-const SESSION = 'session_id';           // sessionStorage, after a yes
+const ANSWER = 'analytics_consent'; // localStorage, after any answer
+const USER = 'user_id'; // localStorage, after a yes
+const UTM = 'utm'; // localStorage, after a yes
+const SESSION = 'session_id'; // sessionStorage, after a yes
 
 // without an answer a page is a visit
 let memory: Record<string, string> = {};
@@ -39,7 +39,7 @@ function kept(store: 'localStorage' | 'sessionStorage', key: string, make: () =>
   try {
     const found = window[store].getItem(key);
     if (found) return found;
-    const made = memory[key] ??= make();
+    const made = (memory[key] ??= make());
     if (made) window[store].setItem(key, made);
     return made;
   } catch {
@@ -68,7 +68,7 @@ function visit(): string {
 
 function parsed(text: string): Utm {
   try {
-    return text ? JSON.parse(text) as Utm : {};
+    return text ? (JSON.parse(text) as Utm) : {};
   } catch {
     return {};
   }
@@ -79,7 +79,7 @@ export function visitor(): Visitor {
   const said = answer() ?? undefined;
 
   if (said !== 'granted') {
-    return { ...parsed(memory[UTM] ??= tags()), session_id: memory[SESSION] ??= visit(), consent: said };
+    return { ...parsed((memory[UTM] ??= tags())), session_id: (memory[SESSION] ??= visit()), consent: said };
   }
   return {
     // the first touch counts: it is never replaced
@@ -96,13 +96,17 @@ export function forget(): void {
   try {
     for (const key of [USER, UTM]) localStorage.removeItem(key);
     sessionStorage.removeItem(SESSION);
-  } catch { /* nothing is kept, then */ }
+  } catch {
+    /* nothing is kept, then */
+  }
 }
 
 export function keep(said: Consent): void {
   try {
     localStorage.setItem(ANSWER, said);
-  } catch { /* asked again on the next page */ }
+  } catch {
+    /* asked again on the next page */
+  }
 }
 
 // Tells of an answer that was given in another tab, or while this page was put
@@ -113,6 +117,10 @@ export function elsewhere(told: () => void): void {
     told();
   };
 
-  addEventListener('storage', (event) => { if (event.key === ANSWER || event.key === null) look(); });
-  addEventListener('pageshow', (event) => { if (event.persisted) look(); });
+  addEventListener('storage', (event) => {
+    if (event.key === ANSWER || event.key === null) look();
+  });
+  addEventListener('pageshow', (event) => {
+    if (event.persisted) look();
+  });
 }

@@ -66,8 +66,13 @@ export function choices(c: Config): void {
       close();
     });
   }
-  bar.addEventListener('keydown', (event) => { if (event.key === 'Escape' && opener) close(); });
-  elsewhere(() => { listen(); show(); });
+  bar.addEventListener('keydown', (event) => {
+    if (event.key === 'Escape' && opener) close();
+  });
+  elsewhere(() => {
+    listen();
+    show();
+  });
 
   listen();
   show();

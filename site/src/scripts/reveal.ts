@@ -9,12 +9,18 @@ export function reveal(): void {
   if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
 
   for (const element of document.querySelectorAll<HTMLElement>('.reveal')) {
-    inView(element, () => {
-      const delay = Number(element.dataset.delay ?? 0);
+    // on paper all is there at once
+    addEventListener('beforeprint', () => element.classList.add('revealed'), { once: true });
+    inView(
+      element,
+      () => {
+        const delay = Number(element.dataset.delay ?? 0);
 
-      void animate(element, { opacity: [0, 1], transform: ['translateY(22px)', 'none'] },
-        { duration: 0.7, delay, ease: [...EASE] })
-        .finished.then(() => element.classList.add('revealed'));
-    }, { margin: '0px 0px -8% 0px' });
+        void animate(element, { opacity: [0, 1], transform: ['translateY(22px)', 'none'] }, { duration: 0.7, delay, ease: [...EASE] }).finished.then(() =>
+          element.classList.add('revealed')
+        );
+      },
+      { margin: '0px 0px -8% 0px' }
+    );
   }
 }

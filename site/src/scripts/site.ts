@@ -1,8 +1,8 @@
 // What every page runs.  React is not in it: the first click brings it.
 
 import { config } from '@/lib/config';
-import { daysOf, type Kind } from '@/lib/retention';
-import type { Vertical } from '@/lib/site';
+import { daysOf, type Kind } from '@/data/retention';
+import type { Vertical } from '@/data/site';
 import { track } from '@/lib/tracking';
 
 import { choices } from './consent';
@@ -14,25 +14,30 @@ const $$ = <T extends HTMLElement>(what: string) => document.querySelectorAll<T>
 setTimeout(reveal);
 track('page_view', {
   title: document.title,
-  referrer: document.referrer && new URL(document.referrer).origin !== location.origin
-    ? new URL(document.referrer).origin : undefined
+  referrer: document.referrer && new URL(document.referrer).origin !== location.origin ? new URL(document.referrer).origin : undefined
 });
 
 // ---- theme -----------------------------------------------------------------
 
 const root = document.documentElement;
-const isDark = () => (root.dataset.theme
-  ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark';
+const bars = [...$$<HTMLMetaElement>('meta[name=theme-color]')];
+const isDark = () => (root.dataset.theme ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light')) === 'dark';
 
 for (const button of $$<HTMLButtonElement>('[data-theme-switch]')) {
-  const show = () => button.setAttribute('aria-pressed', String(isDark()));
+  const show = () => {
+    button.setAttribute('aria-pressed', String(isDark()));
+    // the bar of the browser, where somebody has chosen: the one of the other look says the same
+    if (root.dataset.theme) for (const bar of bars) bar.content = isDark() ? '#0f1a17' : '#fbf7f0';
+  };
 
   show();
   button.addEventListener('click', () => {
     root.dataset.theme = isDark() ? 'light' : 'dark';
     try {
       localStorage.setItem('theme', root.dataset.theme);
-    } catch { /* for this page, then */ }
+    } catch {
+      /* for this page, then */
+    }
     show();
   });
 }
@@ -62,13 +67,15 @@ document.addEventListener('click', (event) => {
   track('select_promotion', { vertical, place: button.dataset.place ?? (demo ? 'demo' : 'widget') });
   void load()
     .then(({ openWidget, playDemo }) => {
-      const stage = demo?.closest<HTMLElement>('[data-stage]');
-      if (stage) playDemo(stage, vertical);
+      const stage = demo && (demo.closest<HTMLElement>('[data-stage]') ?? document.querySelector<HTMLElement>('[data-stage]'));
+      if (stage) playDemo(stage, vertical, demo.dataset.ask);
       else openWidget({ vertical, opener: button });
     })
     // a new release may have replaced the file this page knows
     .catch(() => location.assign('/contact'))
-    .finally(() => { button.ariaBusy = null; });
+    .finally(() => {
+      button.ariaBusy = null;
+    });
 });
 
 for (const link of $$<HTMLElement>('[data-track]')) {
@@ -85,6 +92,14 @@ void config().then((c) => {
   for (const part of $$('[data-vertical]')) {
     part.hidden = !c.verticals.includes(part.dataset.vertical as Vertical);
   }
+  for (const promise of $$('[data-on]')) {
+    promise.toggleAttribute(
+      'data-has',
+      promise.dataset.on!.split(' ').every((on) => (c.features as string[]).includes(on))
+    );
+  }
+  // what a notice says of what is not configured here; it is whole until that is known
+  for (const part of $$('[data-if]')) part.hidden = !(c.features as string[]).includes(part.dataset.if!);
   for (const mark of $$('[data-sandbox]')) mark.hidden = !c.sandbox;
   for (const days of $$('[data-days]')) {
     days.textContent = daysOf(c.retention[days.dataset.days as Kind]) ?? days.textContent;

@@ -2,20 +2,33 @@
 // is out of the address already: public/take-id.js.
 
 import { planName } from '@/lib/plan';
-import { type PlanId, PLANS } from '@/lib/prices';
+import { type PlanId, PLANS } from '@/data/prices';
 import { track } from '@/lib/tracking';
 
 type State = 'none' | 'asking' | 'paid' | 'open' | 'unpaid' | 'lost';
 
-const WAITS = [1, 2, 3, 5, 8, 13, 21, 30];      // seconds between asking; then it is enough
+const WAITS = [1, 2, 3, 5, 8, 13, 21, 30]; // seconds between asking; then it is enough
 const MAIL = 'you will hear from us by e-mail';
 
 const SAYS: Record<Exclude<State, 'none'>, { title: string; lead: string; again?: true; order?: true }> = {
   asking: { title: 'Looking for your order…', lead: 'Stripe tells this site when a payment has gone through. As a rule that takes a few seconds.' },
   paid: { title: 'Paid. We take it from here.', lead: `Your payment has gone through, and ${MAIL} about the next step.` },
-  open: { title: 'No payment is known yet.', lead: `Stripe has not told us of one. If you have paid, it will, and you need not wait here: ${MAIL}.`, again: true },
-  unpaid: { title: 'The payment has not arrived.', lead: `Some ways of paying take days: when the money is there, Stripe tells us, and ${MAIL}. If yours was refused, you have not been charged, and can order anew.`, again: true, order: true },
-  lost: { title: 'We could not ask for your order.', lead: `Our server did not answer, which says nothing of your payment: if it has gone through, Stripe tells us, and ${MAIL}.`, again: true }
+  open: {
+    title: 'No payment is known yet.',
+    lead: `Stripe has not told us of one. If you have paid, it will, and you need not wait here: ${MAIL}.`,
+    again: true
+  },
+  unpaid: {
+    title: 'The payment has not arrived.',
+    lead: `Some ways of paying take days: when the money is there, Stripe tells us, and ${MAIL}. If yours was refused, you have not been charged, and can order anew.`,
+    again: true,
+    order: true
+  },
+  lost: {
+    title: 'We could not ask for your order.',
+    lead: `Our server did not answer, which says nothing of your payment: if it has gone through, Stripe tells us, and ${MAIL}.`,
+    again: true
+  }
 };
 
 const box = document.querySelector<HTMLElement>('[data-thanks]')!;
@@ -41,11 +54,14 @@ function show(state: Exclude<State, 'none'>, plan?: string): void {
 
 async function ask(session: string): Promise<{ state: State; plan?: string; wait: number }> {
   try {
-    const response = await fetch(`/api/stripe/checkout?session_id=${encodeURIComponent(session)}`,
-      { headers: { Accept: 'application/json' }, cache: 'no-store', signal: AbortSignal.timeout(15_000) });
+    const response = await fetch(`/api/stripe/checkout?session_id=${encodeURIComponent(session)}`, {
+      headers: { Accept: 'application/json' },
+      cache: 'no-store',
+      signal: AbortSignal.timeout(15_000)
+    });
 
     if (response.ok) {
-      const { status, plan } = await response.json() as { status?: string; plan?: string };
+      const { status, plan } = (await response.json()) as { status?: string; plan?: string };
       const state = status === 'paid' || status === 'unpaid' ? status : 'open';
       return { state, plan, wait: 0 };
     }
@@ -71,7 +87,9 @@ async function follow(session: string): Promise<void> {
     if (last && !told) track('checkout_returned', { status: state });
     told ||= last;
     if (last) return;
-    await new Promise((go) => { setTimeout(go, Math.max(WAITS[n]!, wait) * 1000); });
+    await new Promise((go) => {
+      setTimeout(go, Math.max(WAITS[n]!, wait) * 1000);
+    });
   }
 }
 

@@ -1,9 +1,12 @@
 import { type ComponentType, lazy, Suspense, useEffect, useRef, useState } from 'react';
 
-import type { Room } from '@/lib/tavus';
+import type { Why } from '@/hooks/use-conversation';
+import type { Stage } from '@/hooks/use-talk';
+import { leftInWords } from '@/lib/call';
+import { takeFocus } from '@/lib/focus';
 
-import type { RoomProps, Stage } from './DailyRoom';
-import type { Why } from './use-conversation';
+import { CallBar } from './CallBar';
+import type { RoomProps } from './DailyRoom';
 
 // Until the visitor is in the room (the browser may ask for the camera), and
 // then until the agent is.
@@ -22,25 +25,9 @@ function whyOf(text: unknown): Why {
   return text === 'left' ? 'left' : /max_call_duration/.test(String(text)) ? 'expired' : 'ended';
 }
 
-// A room at Daily gets the components of cvi-ui, which hear what is said in
-// it; any other is a page of its own.
-export function Conversation({ room, audioOnly, onMet, onLeave, onFail }: {
-  room: Room;
-  audioOnly: boolean;
-  onMet: () => void;
-  onLeave: (why: Why) => void;
-  onFail: (code: string) => void;
-}) {
+// Any room that is not at Daily is a page of its own.
+function FramedRoom({ room, audioOnly, left, onLeave }: RoomProps) {
   const frame = useRef<HTMLIFrameElement>(null);
-  const [stage, setStage] = useState<Stage>('opening');
-
-  useEffect(() => {
-    if (stage === 'met') onMet();
-    if (!room.daily || stage === 'met') return;
-
-    const timer = setTimeout(() => onFail(stage === 'joined' ? 'agent_absent' : 'room_failed'), PATIENCE[stage]);
-    return () => clearTimeout(timer);
-  }, [room.daily, stage, onMet, onFail]);
 
   useEffect(() => {
     const said = (event: MessageEvent) => {
@@ -59,27 +46,70 @@ export function Conversation({ room, audioOnly, onMet, onLeave, onFail }: {
     return () => removeEventListener('message', said);
   }, [room.url, room.token, onLeave]);
 
-  // Esc that is pressed in the frame stays there: the dialog around it, if
-  // there is one, keeps the focus and is left with a single key.
-  useEffect(() => {
-    (frame.current?.closest<HTMLElement>('[role=dialog]') ?? frame.current)?.focus();
-  }, []);
+  return (
+    <div className="call">
+      <div className="call-grid">
+        <div className="call-picture">
+          <iframe
+            ref={frame}
+            title="Conversation with the video agent"
+            src={room.url}
+            allow={audioOnly ? 'microphone; autoplay' : 'camera; microphone; fullscreen; display-capture; autoplay'}
+            className="size-full border-0"
+          />
+        </div>
+        <CallBar words="In the room" spoken="You are in the room." left={left} onEnd={() => onLeave('left')} />
+      </div>
+    </div>
+  );
+}
 
-  if (room.daily) {
-    return (
-      <Suspense fallback={<p className="grid h-full place-items-center" role="status">Opening the room…</p>}>
-        <DailyRoom url={room.url} token={room.token} audioOnly={audioOnly} onStage={setStage} onLeave={onLeave} onFail={onFail} />
-      </Suspense>
-    );
-  }
+// What is left of the time, from when the agent came.
+function useLeft(seconds: number | undefined, runs: boolean): string | undefined {
+  const [left, setLeft] = useState(seconds);
+
+  useEffect(() => {
+    if (seconds === undefined || !runs) return;
+
+    const end = performance.now() + seconds * 1000;
+    const timer = setInterval(() => setLeft((end - performance.now()) / 1000), 1000);
+
+    return () => clearInterval(timer);
+  }, [seconds, runs]);
+
+  return left === undefined ? undefined : leftInWords(left);
+}
+
+export function Conversation({ seconds, ...props }: Omit<RoomProps, 'left' | 'onStage'> & { seconds: number | undefined }) {
+  const { room, onFail } = props;
+  const root = useRef<HTMLDivElement>(null);
+  const [stage, setStage] = useState<Stage>('opening');
+  const left = useLeft(seconds, !room.daily || stage === 'met');
+
+  useEffect(() => {
+    if (!room.daily || stage === 'met') return;
+
+    const timer = setTimeout(() => onFail(stage === 'joined' ? 'agent_absent' : 'room_failed'), PATIENCE[stage]);
+    return () => clearTimeout(timer);
+  }, [room.daily, stage, onFail]);
+
+  // Esc that is pressed in the frame stays there: what is around it keeps the
+  // focus, and is left with a single key.
+  useEffect(() => takeFocus(root.current?.closest<HTMLElement>('[role=dialog]') ?? root.current), []);
+
+  const Where = room.daily ? DailyRoom : FramedRoom;
 
   return (
-    <iframe
-      ref={frame}
-      title="Conversation with the video agent"
-      src={room.url}
-      allow={audioOnly ? 'microphone; autoplay' : 'camera; microphone; fullscreen; display-capture; autoplay'}
-      className="size-full border-0"
-    />
+    <div ref={root} tabIndex={-1} className="min-h-0 flex-1 outline-none">
+      <Suspense
+        fallback={
+          <p className="grid h-full place-items-center" role="status">
+            Opening the room…
+          </p>
+        }
+      >
+        <Where {...props} left={left} onStage={setStage} />
+      </Suspense>
+    </div>
   );
 }

@@ -1,8 +1,7 @@
 import { cn } from '@/lib/cn';
-import type { Vertical } from '@/lib/site';
+import type { Vertical } from '@/data/site';
 
-const files = import.meta.glob<string>('../../generated/pictures/*-800.{avif,webp}',
-  { eager: true, query: '?url', import: 'default' });
+const files = import.meta.glob<string>('../../generated/pictures/*-800.{avif,webp}', { eager: true, query: '?url', import: 'default' });
 const file = (vertical: Vertical, form: string) => files[`../../generated/pictures/${vertical}-800.${form}`];
 
 // Who is about to be met: the drawing that the pages have.

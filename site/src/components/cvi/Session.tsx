@@ -1,27 +1,22 @@
 // One conversation from the first look at the devices to the end: in the
-// dialog of the widget, and in the stage of a demo page.
+// panel of the widget, and in the stage of a demo page.
 
-import { PhoneOff } from 'lucide-react';
 import { useCallback, useEffect, useRef, useState } from 'react';
 
 import { Button, ButtonLink } from '@/components/ui/button';
+import { Question } from '@/components/ui/question';
+import { DEMOS, type Vertical } from '@/data/site';
+import { type State, useConversation } from '@/hooks/use-conversation';
+import { useStay } from '@/hooks/use-stay';
+import type { Line } from '@/lib/call';
 import { placeInWords } from '@/lib/line';
-import { DEMOS, type Vertical } from '@/lib/site';
 
 import { Conversation } from './Conversation';
 import { DeviceCheck, poorNetwork } from './DeviceCheck';
-import { Line } from './Line';
+import { Ending } from './Ending';
+import { Line as WaitingLine } from './Line';
 import { Portrait } from './Portrait';
 import { ProblemView } from './ProblemView';
-import { type State, useConversation, type Why } from './use-conversation';
-
-const ENDED: Record<Why, string> = {
-  left: 'The conversation has ended.',
-  agent_left: 'The agent has left the room.',
-  ejected: 'The conversation was ended from the other side.',
-  expired: 'The time for this conversation is over.',
-  ended: 'The conversation has ended.'
-};
 
 // What a screen reader is told beside the focus: a place that has changed, not
 // each answer that says it again.
@@ -31,15 +26,40 @@ function aside(state: State): string {
   return state.cut ? 'The server does not answer at the moment. We keep trying.' : state.moved ? `${placeInWords(state.place.position)}.` : '';
 }
 
-export function Session({ vertical, startNow = false }: { vertical: Vertical; startNow?: boolean }) {
+// What a visitor wants who is asked first: to close this, or to go there.
+type Wish = 'close' | { href: string };
+
+export function Session({
+  vertical,
+  startNow = false,
+  opener,
+  closing = false,
+  onTalking,
+  onClosed,
+  onStayed
+}: {
+  vertical: Vertical;
+  startNow?: boolean;
+  // what is to be asked first
+  opener?: string | undefined;
+  // somebody wants to close what is around it
+  closing?: boolean;
+  onTalking?: (talking: boolean) => void;
+  onClosed?: () => void;
+  onStayed?: () => void;
+}) {
   const root = useRef<HTMLDivElement>(null);
-  const reveal = useCallback(() => root.current?.focus(), []);
-  const { state, start, leave, fail } = useConversation(vertical, reveal);
-  const [met, setMet] = useState(false);
+  const reveal = useCallback(() => {
+    root.current?.scrollIntoView({ block: 'nearest' });
+    root.current?.focus();
+  }, []);
+  const { state, start, leave, fail, rate } = useConversation(vertical, reveal);
   const [audioOnly, setAudioOnly] = useState(poorNetwork);
+  const [lines, setLines] = useState<Line[]>([]);
+  const [wish, setWish] = useState<Wish>();
   const begun = useRef(false);
-  const after = useRef<HTMLHeadingElement>(null);
-  const topic = DEMOS.find((d) => d.vertical === vertical)?.title;
+  const demo = DEMOS.find((d) => d.vertical === vertical);
+  const talking = state.at === 'room';
 
   useEffect(() => {
     if (startNow && !begun.current) {
@@ -48,27 +68,76 @@ export function Session({ vertical, startNow = false }: { vertical: Vertical; st
     }
   }, [startNow, start]);
 
-  const onMet = useCallback(() => setMet(true), []);
+  useEffect(() => {
+    if (state.at === 'loading') setLines([]);
+  }, [state.at]);
+  useEffect(() => onTalking?.(talking), [talking, onTalking]);
+  useEffect(() => {
+    if (closing) setWish('close');
+  }, [closing]);
+  // it may end while it is asked
+  useEffect(() => {
+    if (!talking) setWish(undefined);
+  }, [talking]);
 
-  useEffect(() => { if (state.at === 'loading') setMet(false); }, [state.at]);
-  useEffect(() => { if (state.at === 'ended' || state.at === 'left') after.current?.focus(); }, [state.at]);
+  const asked = useCallback(
+    (href: string) => {
+      reveal();
+      setWish({ href });
+    },
+    [reveal]
+  );
+
+  useStay(talking, asked);
+
+  const stay = () => {
+    setWish(undefined);
+    onStayed?.();
+  };
+  const go = () => {
+    const where = wish;
+
+    leave();
+    if (where === 'close') onClosed?.();
+    // once the page does not ask any more
+    else if (where) setTimeout(() => location.assign(where.href));
+  };
 
   return (
-    <div ref={root} role="group" aria-label="Conversation" tabIndex={-1} className="flex min-h-0 flex-1 flex-col outline-none" data-session={state.at}>
-      <p role="status" className="sr-only">{aside(state)}</p>
+    <div
+      ref={root}
+      role="group"
+      aria-label="Conversation"
+      tabIndex={-1}
+      className="@container relative flex min-h-0 flex-1 flex-col outline-none"
+      data-session={state.at}
+    >
+      <p role="status" className="sr-only">
+        {aside(state)}
+      </p>
       {state.at === 'ready' && !startNow && (
-        <div className="grid flex-1 md:min-h-0 md:grid-cols-[1fr_1.200fr]">
-          <Portrait vertical={vertical} className="h-full min-h-0 max-md:hidden" />
-          <div className="flex flex-col overflow-y-auto">
-            <div className="m-auto flex w-full max-w-xl flex-col gap-5 p-6 md:p-8">
-              <Portrait vertical={vertical} className="size-24 rounded-full md:hidden" />
-              <div>
-                <h3 className="font-display text-2xl font-bold">{topic ? `Talk to the ${topic.toLowerCase()} agent` : 'Talk to our agent'}</h3>
-                <p className="mt-2 text-muted">You are about to meet an AI, not a person. Your browser asks before it opens camera or microphone, and you can leave at any time.</p>
+        <div className="grid min-h-0 flex-1 @2xl:grid-cols-[1fr_1.200fr]">
+          <Portrait vertical={vertical} className="h-full min-h-0 @max-2xl:hidden" />
+          <div className="flex min-h-0 flex-col overflow-y-auto">
+            <div className="m-auto flex w-full max-w-xl flex-col gap-4 p-5 @2xl:p-8">
+              <div className="flex items-center gap-4">
+                <Portrait vertical={vertical} className="size-16 shrink-0 rounded-full @2xl:hidden" />
+                <h3 className="text-xl @2xl:text-2xl">{demo ? `Talk to the ${demo.title.toLowerCase()} agent` : 'Talk to our agent'}</h3>
               </div>
+              <p className="text-muted">
+                You are about to meet an AI, not a person. Your browser asks before it opens camera or microphone, and you can leave at any time.
+              </p>
+              <Button variant="accent" size="lg" onClick={start}>
+                Start conversation
+              </Button>
               <DeviceCheck audioOnly={audioOnly} onAudioOnly={setAudioOnly} />
-              <Button variant="accent" size="lg" onClick={start}>Start conversation</Button>
-              <p className="text-sm text-muted">A transcript of what is said is kept. See the <a className="link" href="/legal/privacy">privacy notice</a>.</p>
+              <p className="text-sm text-muted">
+                A transcript of what is said is kept. See the{' '}
+                <a className="link" href="/legal/privacy">
+                  privacy notice
+                </a>
+                .
+              </p>
             </div>
           </div>
         </div>
@@ -77,25 +146,38 @@ export function Session({ vertical, startNow = false }: { vertical: Vertical; st
       {state.at === 'loading' && (
         <div className="m-auto flex flex-col items-center gap-5 p-8" role="status">
           <Portrait vertical={vertical} className="size-32 rounded-full" />
-          <span className="waves" aria-hidden="true"><i /><i /><i /><i /><i /></span>
+          <span className="waves" aria-hidden="true">
+            <i />
+            <i />
+            <i />
+            <i />
+            <i />
+          </span>
           <p className="text-lg">Preparing your room…</p>
         </div>
       )}
 
       {state.at === 'line' && (
-        <Line vertical={vertical} place={state.place} cut={state.cut} audioOnly={audioOnly} onAudioOnly={setAudioOnly} onLeave={() => leave()} />
+        <WaitingLine vertical={vertical} place={state.place} cut={state.cut} audioOnly={audioOnly} onAudioOnly={setAudioOnly} onLeave={() => leave()} />
       )}
 
       {state.at === 'room' && (
         <>
-          {state.room.sandbox && <p className="bg-accent-wash px-5 py-2 text-center text-sm font-semibold text-accent-ink">Sandbox: nobody real is on the line.</p>}
-          <div className="min-h-0 flex-1 bg-black">
-            <Conversation room={state.room} audioOnly={audioOnly} onMet={onMet} onLeave={leave} onFail={fail} />
-          </div>
-          <div className="flex items-center justify-between gap-3 px-5 py-3 max-sm:justify-center">
-            <p className="text-sm text-muted max-sm:sr-only" role="status">{state.room.daily && !met ? 'The agent is on its way.' : 'You are in the room.'}</p>
-            <Button variant="danger" size="sm" onClick={() => leave()}><PhoneOff aria-hidden="true" />End conversation</Button>
-          </div>
+          {state.room.sandbox && (
+            <p className="call-sandbox bg-accent-wash px-5 py-1.5 text-center text-sm font-semibold text-accent-ink">Sandbox: nobody real is on the line.</p>
+          )}
+          <Conversation
+            room={state.room}
+            id={state.id}
+            vertical={vertical}
+            seconds={state.seconds}
+            audioOnly={audioOnly}
+            opener={opener}
+            asks={demo?.asks ?? []}
+            onLines={setLines}
+            onLeave={leave}
+            onFail={fail}
+          />
         </>
       )}
 
@@ -104,26 +186,36 @@ export function Session({ vertical, startNow = false }: { vertical: Vertical; st
       )}
 
       {(state.at === 'ended' || state.at === 'left') && (
-        <div className="m-auto flex max-w-md flex-col items-center gap-4 p-6 text-center">
-          <Portrait vertical={vertical} className="size-24 rounded-full" />
-          {state.at === 'ended'
-            ? (
-                <>
-                  <h3 ref={after} tabIndex={-1} className="font-display text-2xl font-bold outline-none">Thank you for the talk.</h3>
-                  <p className="text-muted" data-why={state.why}>{ENDED[state.why]} If it left a question open, a person will read your message.</p>
-                </>
-              )
-            : (
-                <>
-                  <h3 ref={after} tabIndex={-1} className="font-display text-2xl font-bold outline-none">{state.line ? 'You have left the line.' : 'You left before the room opened.'}</h3>
-                  <p className="text-muted">{state.line ? 'Your place goes to whoever is next. You can get in line again, or leave a message: a person will read it.' : 'You can start again, or leave a message: a person will read it.'}</p>
-                </>
-              )}
-          <div className="flex flex-wrap justify-center gap-3">
-            <Button onClick={start}>{state.at === 'ended' ? 'Start another' : state.line ? 'Get in line again' : 'Start again'}</Button>
-            <ButtonLink variant="outline" href="/contact">Leave a message</ButtonLink>
-          </div>
-        </div>
+        <Ending
+          why={state.at === 'ended' ? state.why : undefined}
+          line={state.at === 'left' && state.line}
+          lines={lines}
+          vertical={vertical}
+          onRate={rate}
+          onStart={start}
+        />
+      )}
+
+      {wish && (
+        <Question
+          title="End the conversation?"
+          text={
+            wish === 'close'
+              ? 'You are talking with the agent. Closing this ends the call.'
+              : 'You are talking with the agent. Going to another page ends the call.'
+          }
+          onEscape={stay}
+        >
+          <Button onClick={stay}>Keep talking</Button>
+          {wish !== 'close' && (
+            <ButtonLink variant="outline" href={wish.href} target="_blank" onClick={stay}>
+              Open in a new tab
+            </ButtonLink>
+          )}
+          <Button variant="danger" onClick={go}>
+            {wish === 'close' ? 'End and close' : 'End and go'}
+          </Button>
+        </Question>
       )}
     </div>
   );

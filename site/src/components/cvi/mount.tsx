@@ -5,7 +5,7 @@ import { flushSync } from 'react-dom';
 import { createRoot, type Root } from 'react-dom/client';
 
 import { showRunning } from '@/lib/one-call';
-import type { Vertical } from '@/lib/site';
+import type { Vertical } from '@/data/site';
 
 import { CVIDemo } from './CVIDemo';
 import { type Asked, VideoChatWidget } from './VideoChatWidget';
@@ -16,7 +16,9 @@ const stages = new WeakMap<HTMLElement, Root>();
 function Host() {
   const [asked, setAsked] = useState<Asked>();
 
-  useEffect(() => { ask = setAsked; }, []);
+  useEffect(() => {
+    ask = setAsked;
+  }, []);
 
   return <VideoChatWidget asked={asked} onClose={() => setAsked(undefined)} />;
 }
@@ -32,7 +34,7 @@ export function openWidget(asked: Asked): void {
   ask?.(asked);
 }
 
-export function playDemo(stage: HTMLElement, vertical: Vertical): void {
+export function playDemo(stage: HTMLElement, vertical: Vertical, opener?: string): void {
   if (showRunning()) return;
 
   const place = document.createElement('div');
@@ -42,7 +44,12 @@ export function playDemo(stage: HTMLElement, vertical: Vertical): void {
   stages.get(stage)?.unmount();
   stages.set(stage, root);
 
+  // what shows the call from elsewhere would lie over it
+  new IntersectionObserver(([seen]) => document.documentElement.toggleAttribute('data-stage-seen', seen!.isIntersecting)).observe(place);
+
+  // what lies under it is neither seen nor reached
+  for (const under of stage.children) (under as HTMLElement).inert = true;
   place.className = 'absolute inset-0';
   stage.append(place);
-  root.render(<CVIDemo vertical={vertical} />);
+  root.render(<CVIDemo vertical={vertical} opener={opener} />);
 }

@@ -1,10 +1,10 @@
 import { Card } from '@/components/ui/card';
 import { Field, Input } from '@/components/ui/field';
 import { type Month, planName, returns } from '@/lib/plan';
-import { count, exponent, money, symbol } from '@/lib/prices';
+import { count, exponent, money, symbol } from '@/data/prices';
 
-import { useForm } from './use-form';
-import { usePrices } from './use-prices';
+import { useForm } from '@/hooks/use-form';
+import { usePrices } from '@/hooks/use-prices';
 
 const fields: { name: keyof Month; label: string; value: number; step: number; max?: number; money?: true }[] = [
   { name: 'leads', label: 'Leads a month', value: 100, step: 1 },
@@ -41,24 +41,38 @@ export function Roi() {
             <Input id={f.name} name={f.name} type="number" inputMode="decimal" min={0} max={f.max ?? 1e9} step={f.step} defaultValue={f.value} />
           </Field>
         ))}
-        <p className="text-sm text-muted sm:col-span-2">All of these are your numbers. The ones filled in are only there so that there is something to change; they are not what other customers saw.</p>
+        <p className="text-sm text-muted sm:col-span-2">
+          All of these are your numbers. The ones filled in are only there so that there is something to change; they are not what other customers saw.
+        </p>
       </div>
       <Card className="lg:sticky lg:top-28">
         <div role="status">
-          {net === undefined
-            ? <>
-                <p className="text-muted">More minutes than our plans hold</p>
-                <p className="font-display text-2xl font-bold" data-net>Let us talk about it</p>
-              </>
-            : <>
-                <p className="text-muted">{net >= 0 ? 'A month, in your favour' : 'A month, not in your favour'}</p>
-                <p className="font-display text-4xl font-bold break-words tabular-nums" data-net>{about(net)}</p>
-              </>}
+          {net === undefined ? (
+            <>
+              <p className="text-muted">More minutes than our plans hold</p>
+              <p className="font-display text-2xl font-bold" data-net>
+                Let us talk about it
+              </p>
+            </>
+          ) : (
+            <>
+              <p className="text-muted">{net >= 0 ? 'A month, in your favour' : 'A month, not in your favour'}</p>
+              <p className="font-display text-4xl font-bold break-words tabular-nums" data-net>
+                {about(net)}
+              </p>
+            </>
+          )}
         </div>
         <ul className="mt-6 flex flex-col gap-4">
           {bars.map((b) => (
             <li key={b.label}>
-              <span className="flex flex-wrap justify-between gap-x-4"><span>{b.label}</span><span className="font-semibold tabular-nums">{b.value < 0 ? '' : '+'}{about(b.value)}</span></span>
+              <span className="flex flex-wrap justify-between gap-x-4">
+                <span>{b.label}</span>
+                <span className="font-semibold tabular-nums">
+                  {b.value < 0 ? '' : '+'}
+                  {about(b.value)}
+                </span>
+              </span>
               <svg className="mt-1.5 h-3 w-full" viewBox="0 0 100 4" preserveAspectRatio="none" aria-hidden="true">
                 <rect className="fill-wash" width="100" height="4" rx="2" />
                 <rect className={b.tone} width={Math.max(1, (Math.abs(b.value) / most) * 100)} height="4" rx="2" />
@@ -67,9 +81,25 @@ export function Roi() {
           ))}
         </ul>
         <p className="mt-6 border-t border-line pt-4 text-sm text-muted">
-          Revenue now: {about(now)} a month. {fit
-            ? <>The plan is the cheapest that holds {count(v.minutes)} minutes, as on the <a className="link" href="/pricing">price list</a>.</>
-            : <>For {count(v.minutes)} minutes a month no plan is large enough: <a className="link" href="/contact">write to us</a>.</>} Hours are counted with 4⅓ weeks a month.
+          Revenue now: {about(now)} a month.{' '}
+          {fit ? (
+            <>
+              The plan is the cheapest that holds {count(v.minutes)} minutes, as on the{' '}
+              <a className="link" href="/pricing">
+                price list
+              </a>
+              .
+            </>
+          ) : (
+            <>
+              For {count(v.minutes)} minutes a month no plan is large enough:{' '}
+              <a className="link" href="/contact">
+                write to us
+              </a>
+              .
+            </>
+          )}{' '}
+          Hours are counted with 4⅓ weeks a month.
         </p>
       </Card>
     </div>

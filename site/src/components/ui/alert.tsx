@@ -9,8 +9,19 @@ const tones = {
   bad: 'border-transparent bg-danger-wash text-ink'
 } as const;
 
-export function Alert({ tone = 'info', title, children, className, live = false }:
-{ tone?: keyof typeof tones; title?: string; children?: ReactNode; className?: string; live?: boolean }) {
+export function Alert({
+  tone = 'info',
+  title,
+  children,
+  className,
+  live = false
+}: {
+  tone?: keyof typeof tones;
+  title?: string;
+  children?: ReactNode;
+  className?: string;
+  live?: boolean;
+}) {
   return (
     <div role={live ? 'alert' : undefined} className={cn('rounded-2xl border px-5 py-4', tones[tone], className)}>
       {title && <p className="font-bold">{title}</p>}

@@ -9,8 +9,8 @@ const tones = {
   bad: 'bg-danger-wash text-danger-ink'
 } as const;
 
-export function Badge({ tone = 'neutral', className, ...rest }:
-HTMLAttributes<HTMLSpanElement> & { tone?: keyof typeof tones }) {
-  return <span className={cn('inline-flex items-center gap-1.5 rounded-full px-3 py-1 text-sm font-semibold whitespace-nowrap',
-    tones[tone], className)} {...rest} />;
+export function Badge({ tone = 'neutral', className, ...rest }: HTMLAttributes<HTMLSpanElement> & { tone?: keyof typeof tones }) {
+  return (
+    <span className={cn('inline-flex items-center gap-1.5 rounded-full px-3 py-1 text-sm font-semibold whitespace-nowrap', tones[tone], className)} {...rest} />
+  );
 }

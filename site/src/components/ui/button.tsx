@@ -2,10 +2,11 @@ import type { AnchorHTMLAttributes, ButtonHTMLAttributes } from 'react';
 
 import { cn } from '@/lib/cn';
 
-const base = 'inline-flex items-center justify-center gap-2 rounded-full font-semibold '
-  + 'transition-[background-color,color,box-shadow,transform] duration-200 '
-  + 'active:translate-y-px disabled:cursor-not-allowed disabled:opacity-55 '
-  + 'aria-busy:cursor-progress [&_svg]:size-[1.15em] [&_svg]:shrink-0';
+const base =
+  'inline-flex items-center justify-center gap-2 rounded-full font-semibold ' +
+  'transition-[background-color,color,box-shadow,transform] duration-200 ' +
+  'active:translate-y-px disabled:cursor-not-allowed disabled:opacity-55 ' +
+  'aria-busy:cursor-progress [&_svg]:size-[1.15em] [&_svg]:shrink-0';
 
 const variants = {
   primary: 'bg-primary text-on-primary shadow-soft hover:bg-primary-strong',
@@ -30,16 +31,13 @@ export interface ButtonLook {
   size?: keyof typeof sizes;
 }
 
-export const buttonLook = ({ variant = 'primary', size = 'md' }: ButtonLook,
-  ...more: (string | undefined)[]): string =>
+export const buttonLook = ({ variant = 'primary', size = 'md' }: ButtonLook, ...more: (string | undefined)[]): string =>
   cn(base, variants[variant], sizes[size], ...more);
 
-export function Button({ variant, size, className, type = 'button', ...rest }:
-ButtonHTMLAttributes<HTMLButtonElement> & ButtonLook) {
+export function Button({ variant, size, className, type = 'button', ...rest }: ButtonHTMLAttributes<HTMLButtonElement> & ButtonLook) {
   return <button type={type} className={buttonLook({ variant, size }, className)} {...rest} />;
 }
 
-export function ButtonLink({ variant, size, className, ...rest }:
-AnchorHTMLAttributes<HTMLAnchorElement> & ButtonLook) {
+export function ButtonLink({ variant, size, className, ...rest }: AnchorHTMLAttributes<HTMLAnchorElement> & ButtonLook) {
   return <a className={buttonLook({ variant, size }, className)} {...rest} />;
 }

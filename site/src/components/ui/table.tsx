@@ -9,8 +9,10 @@ export const Table = ({ className, ...rest }: HTMLAttributes<HTMLTableElement>) 
   </div>
 );
 
-export const Th = ({ className, ...rest }: ThHTMLAttributes<HTMLTableCellElement>) =>
-  <th scope="col" className={cn('border-b border-line px-4 py-3 font-semibold whitespace-nowrap text-muted', className)} {...rest} />;
+export const Th = ({ className, ...rest }: ThHTMLAttributes<HTMLTableCellElement>) => (
+  <th scope="col" className={cn('border-b border-line px-4 py-3 font-semibold whitespace-nowrap text-muted', className)} {...rest} />
+);
 
-export const Td = ({ className, ...rest }: TdHTMLAttributes<HTMLTableCellElement>) =>
-  <td className={cn('border-b border-line px-4 py-3 align-baseline', className)} {...rest} />;
+export const Td = ({ className, ...rest }: TdHTMLAttributes<HTMLTableCellElement>) => (
+  <td className={cn('border-b border-line px-4 py-3 align-baseline', className)} {...rest} />
+);

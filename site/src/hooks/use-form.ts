@@ -17,8 +17,7 @@ export function useForm<T extends HTMLElement = HTMLFormElement>() {
     return () => f.removeEventListener('input', again);
   }, []);
 
-  const field = (name: string) =>
-    form.current?.querySelector<HTMLInputElement>(`[name="${name}"]`);
+  const field = (name: string) => form.current?.querySelector<HTMLInputElement>(`[name="${name}"]`);
   const number = (name: string, or: number): number => {
     const input = field(name);
     const value = input?.valueAsNumber ?? or;

@@ -20,8 +20,7 @@ export function useCountdown(seconds: number, since?: unknown): number {
 export const inSeconds = (n: number): string => (n === 1 ? '1 second' : `${n} seconds`);
 
 // 2:05 where seconds alone say little
-export const clock = (n: number): string =>
-  n < 100 ? `${n} s` : `${Math.floor(n / 60)}:${String(n % 60).padStart(2, '0')}`;
+export const clock = (n: number): string => (n < 100 ? `${n} s` : `${Math.floor(n / 60)}:${String(n % 60).padStart(2, '0')}`);
 
 // said once, so not to the second
 export const inWords = (n: number): string => (n < 100 ? inSeconds(n) : `${Math.ceil(n / 60)} minutes`);

@@ -3,14 +3,54 @@
 // add_on lines in nginx.conf.  A deployment may have other prices, as
 // "prices" of /config.json.
 
+import type { FeatureId } from './features';
+
 export type Every = 'month' | 'once';
 
 export const PLANS = [
-  { id: 'basic', name: 'Basic', amount: 2_500, minutes: 25, text: 'To try it on one page, with real visitors.', points: ['One agent', 'Transcripts of every conversation', 'E-mail support'] },
-  { id: 'starter', name: 'Starter', amount: 19_900, minutes: 150, text: 'For one site that wants to answer by itself.', points: ['One agent, your documents', 'Leads by e-mail', 'Admin panel with every event'] },
-  { id: 'growth', name: 'Growth', amount: 59_900, minutes: 1200, text: 'For a team that works with what it hears.', points: ['Agents for several verticals', 'Visitor memory', 'Analytics in your own tools'] },
-  { id: 'scale', name: 'Scale', amount: 149_900, minutes: 5000, text: 'For many conversations at the same time.', points: ['Everything in Growth', 'Room for add-ons below', 'Help with moving in'] }
-] as const;
+  {
+    id: 'basic',
+    name: 'Basic',
+    amount: 2_500,
+    minutes: 25,
+    text: 'To try it on one page, with real visitors.',
+    points: [{ text: 'Help by e-mail', of: 'support' }]
+  },
+  {
+    id: 'starter',
+    name: 'Starter',
+    amount: 19_900,
+    minutes: 150,
+    text: 'For one site that wants to answer by itself.',
+    points: [
+      { text: 'Help by e-mail', of: 'support' },
+      { text: 'Set up together with you', of: 'setup' }
+    ]
+  },
+  {
+    id: 'growth',
+    name: 'Growth',
+    amount: 59_900,
+    minutes: 1200,
+    text: 'For a team that works with what it hears.',
+    points: [
+      { text: 'Help by e-mail', of: 'support' },
+      { text: 'Set up together with you', of: 'setup' }
+    ]
+  },
+  {
+    id: 'scale',
+    name: 'Scale',
+    amount: 149_900,
+    minutes: 5000,
+    text: 'For many conversations at the same time.',
+    points: [
+      { text: 'Help by e-mail', of: 'support' },
+      { text: 'Set up together with you', of: 'setup' },
+      { text: 'Packs of minutes, below', of: 'packs' }
+    ]
+  }
+] as const satisfies { id: string; name: string; amount: number; minutes: number; text: string; points: { text: string; of: FeatureId }[] }[];
 
 export type PlanId = (typeof PLANS)[number]['id'];
 
@@ -19,13 +59,58 @@ const ALL: readonly PlanId[] = PLANS.map((p) => p.id);
 // on: the plans that it can be had with.  Packs come on top of the largest
 // alone: on a smaller one they would be that, for less.
 export const ADD_ONS = [
-  { id: 'minutes_1k', name: '1,000 more minutes', amount: 4_000, every: 'once', max: 10, on: ['scale'], text: 'For a month that is busier than others.' },
-  { id: 'multilingual', name: 'More languages', amount: 3_900, every: 'month', max: 1, on: ALL, text: 'The agent answers in the visitor’s language.' },
-  { id: 'ivr', name: 'Phone menu', amount: 5_900, every: 'month', max: 1, on: ALL, text: 'Callers reach the agent by voice.' },
-  { id: 'sla', name: 'Service level', amount: 9_900, every: 'month', max: 1, on: ALL, text: 'Agreed response times, in writing.' },
-  { id: 'concurrency', name: 'More at once', amount: 4_900, every: 'month', max: 1, on: ALL, text: 'A higher cap on simultaneous conversations.' },
-  { id: 'replica', name: 'Your own face', amount: 19_900, every: 'once', max: 1, on: ALL, text: 'A replica made from your recording.' },
-  { id: 'hipaa', name: 'HIPAA', amount: 5_900, every: 'month', max: 1, on: ALL, text: 'For covered entities, with a BAA.' }
+  {
+    id: 'minutes_1k',
+    name: '1,000 more minutes',
+    amount: 4_000,
+    every: 'once',
+    max: 10,
+    on: ['scale'],
+    of: 'packs',
+    text: 'For a month that is busier than others.'
+  },
+  {
+    id: 'multilingual',
+    name: 'More languages',
+    amount: 3_900,
+    every: 'month',
+    max: 1,
+    on: ALL,
+    of: 'languages',
+    text: 'We set agents up that answer in other languages.'
+  },
+  {
+    id: 'ivr',
+    name: 'Phone menu',
+    amount: 5_900,
+    every: 'month',
+    max: 1,
+    on: ALL,
+    of: 'phone',
+    text: 'We set a menu up with your phone provider, for callers.'
+  },
+  {
+    id: 'sla',
+    name: 'Service level',
+    amount: 9_900,
+    every: 'month',
+    max: 1,
+    on: ALL,
+    of: 'service_level',
+    text: 'Agreed response times of our people, in writing.'
+  },
+  {
+    id: 'concurrency',
+    name: 'More at once',
+    amount: 4_900,
+    every: 'month',
+    max: 1,
+    on: ALL,
+    of: 'capacity',
+    text: 'A higher cap on simultaneous conversations.'
+  },
+  { id: 'replica', name: 'Your own face', amount: 19_900, every: 'once', max: 1, on: ALL, of: 'face', text: 'A replica made from your recording.' },
+  { id: 'hipaa', name: 'HIPAA', amount: 5_900, every: 'month', max: 1, on: ALL, of: 'baa', text: 'For covered entities, with a BAA.' }
 ] as const;
 
 export type AddOnId = (typeof ADD_ONS)[number]['id'];
@@ -34,8 +119,16 @@ export const PACK = 'minutes_1k' satisfies AddOnId;
 export const PACK_MINUTES = 1000;
 
 // Amounts are in the currency's minor unit, as Stripe has them.
-export interface PlanPrice { amount: number; minutes: number }
-export interface AddOnPrice { amount: number; every: Every; max: number; on: readonly PlanId[] }
+export interface PlanPrice {
+  amount: number;
+  minutes: number;
+}
+export interface AddOnPrice {
+  amount: number;
+  every: Every;
+  max: number;
+  on: readonly PlanId[];
+}
 export interface Prices {
   currency: string;
   plans: Record<PlanId, PlanPrice>;
@@ -44,10 +137,8 @@ export interface Prices {
 
 export const BUILT_IN: Prices = {
   currency: 'USD',
-  plans: Object.fromEntries(PLANS.map(({ id, amount, minutes }) =>
-    [id, { amount, minutes }])) as Prices['plans'],
-  add_ons: Object.fromEntries(ADD_ONS.map(({ id, amount, every, max, on }) =>
-    [id, { amount, every, max, on }])) as Prices['add_ons']
+  plans: Object.fromEntries(PLANS.map(({ id, amount, minutes }) => [id, { amount, minutes }])) as Prices['plans'],
+  add_ons: Object.fromEntries(ADD_ONS.map(({ id, amount, every, max, on }) => [id, { amount, every, max, on }])) as Prices['add_ons']
 };
 
 // ---- money -----------------------------------------------------------------
@@ -57,11 +148,9 @@ export const BUILT_IN: Prices = {
 const WHOLE = new Set('BIF CLP DJF GNF JPY KMF KRW MGA PYG RWF VND VUV XAF XOF XPF'.split(' '));
 const THREE = new Set('BHD JOD KWD OMR TND'.split(' '));
 
-export const exponent = (currency: string): number =>
-  WHOLE.has(currency) ? 0 : THREE.has(currency) ? 3 : 2;
+export const exponent = (currency: string): number => (WHOLE.has(currency) ? 0 : THREE.has(currency) ? 3 : 2);
 
-export const major = (amount: number, currency: string): number =>
-  amount / 10 ** exponent(currency);
+export const major = (amount: number, currency: string): number => amount / 10 ** exponent(currency);
 
 const formats = new Map<string, Intl.NumberFormat>();
 
@@ -74,7 +163,10 @@ export function money(amount: number, currency: string): string {
 
   if (!format) {
     format = new Intl.NumberFormat('en-US', {
-      style: 'currency', currency, minimumFractionDigits: digits, maximumFractionDigits: digits
+      style: 'currency',
+      currency,
+      minimumFractionDigits: digits,
+      maximumFractionDigits: digits
     });
     formats.set(currency + digits, format);
   }
@@ -82,8 +174,7 @@ export function money(amount: number, currency: string): string {
 }
 
 export const symbol = (currency: string): string =>
-  new Intl.NumberFormat('en-US', { style: 'currency', currency }).formatToParts(0)
-    .find((p) => p.type === 'currency')!.value;
+  new Intl.NumberFormat('en-US', { style: 'currency', currency }).formatToParts(0).find((p) => p.type === 'currency')!.value;
 
 export const count = (n: number): string => n.toLocaleString('en-US');
 
@@ -91,7 +182,11 @@ export const count = (n: number): string => n.toLocaleString('en-US');
 
 // The plan with so many packs that holds so many minutes for the least, and of
 // two the one with more room; undefined where none does.
-export interface Fit { plan: PlanId; packs: number; amount: number }
+export interface Fit {
+  plan: PlanId;
+  packs: number;
+  amount: number;
+}
 
 export function fitting(prices: Prices, minutes: number): Fit | undefined {
   const pack = prices.add_ons[PACK];
@@ -105,8 +200,7 @@ export function fitting(prices: Prices, minutes: number): Fit | undefined {
 
     const fit = { plan, packs, amount: amount + packs * pack.amount, holds: has + packs * PACK_MINUTES };
 
-    if (!best || fit.amount < best.amount
-      || (fit.amount === best.amount && fit.holds > best.holds)) {
+    if (!best || fit.amount < best.amount || (fit.amount === best.amount && fit.holds > best.holds)) {
       best = fit;
     }
   }
@@ -115,13 +209,12 @@ export function fitting(prices: Prices, minutes: number): Fit | undefined {
 
 // ---- other prices ----------------------------------------------------------
 
-const MOST = 99_999_999;        // of an amount, at Stripe
+const MOST = 99_999_999; // of an amount, at Stripe
 
 type Doc = Record<string, unknown>;
 
 const isDoc = (v: unknown): v is Doc => typeof v === 'object' && v !== null && !Array.isArray(v);
-const isWhole = (v: unknown, min: number, max: number): v is number =>
-  Number.isInteger(v) && (v as number) >= min && (v as number) <= max;
+const isWhole = (v: unknown, min: number, max: number): v is number => Number.isInteger(v) && (v as number) >= min && (v as number) <= max;
 
 function known(doc: unknown, names: readonly string[], what: string): Doc {
   if (doc === undefined) return {};
@@ -143,7 +236,11 @@ function fits(ok: boolean, what: string): void {
 export function withPrices(said: unknown): Prices {
   const doc = known(said, ['currency', 'plans', 'add_ons'], 'prices');
   const plans = known(doc.plans, ALL, 'plans');
-  const addOns = known(doc.add_ons, ADD_ONS.map((a) => a.id), 'add_ons');
+  const addOns = known(
+    doc.add_ons,
+    ADD_ONS.map((a) => a.id),
+    'add_ons'
+  );
   const prices: Prices = {
     currency: (doc.currency ?? BUILT_IN.currency) as string,
     plans: { ...BUILT_IN.plans },
@@ -151,9 +248,10 @@ export function withPrices(said: unknown): Prices {
   };
 
   fits(typeof prices.currency === 'string' && /^[A-Z]{3}$/.test(prices.currency), 'currency');
-  fits(doc.currency === undefined || prices.currency === BUILT_IN.currency
-    || (ALL.every((id) => id in plans) && ADD_ONS.every((a) => a.id in addOns)),
-  'currency without all amounts');
+  fits(
+    doc.currency === undefined || prices.currency === BUILT_IN.currency || (ALL.every((id) => id in plans) && ADD_ONS.every((a) => a.id in addOns)),
+    'currency without all amounts'
+  );
 
   for (const id of ALL) {
     const p = { ...prices.plans[id], ...known(plans[id], ['amount', 'minutes'], id) };

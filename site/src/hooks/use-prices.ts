@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 
 import { type Config, config } from '@/lib/config';
-import { BUILT_IN, pricesOf } from '@/lib/prices';
+import { BUILT_IN, pricesOf } from '@/data/prices';
 
 // What this deployment charges; until that is known, what is built in.
 export function usePrices(told?: (c: Config) => void) {

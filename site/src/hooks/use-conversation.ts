@@ -1,8 +1,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 
-import type { Vertical } from '@/lib/site';
-import { createConversation, type Created, endConversation, type Place, type Problem, ProblemError, type Room, roomOf, waits }
-  from '@/lib/tavus';
+import type { Vertical } from '@/data/site';
+import { createConversation, type Created, endConversation, type Place, type Problem, ProblemError, type Room, roomOf, waits } from '@/lib/tavus';
 import { isLost, placeKept, stand } from '@/lib/line';
 import { type Claim, claim } from '@/lib/one-call';
 import { inConversation, track } from '@/lib/tracking';
@@ -15,7 +14,7 @@ export type State =
   | { at: 'loading' }
   // cut: the last ask was not answered; moved: the place is not the first one
   | { at: 'line'; place: Place; cut: boolean; moved: boolean }
-  | { at: 'room'; room: Room; id: string; waited: boolean }
+  | { at: 'room'; room: Room; id: string; seconds: number | undefined; waited: boolean }
   // before there was a room
   | { at: 'left'; line: boolean }
   | { at: 'problem'; problem: Problem; again: number | undefined }
@@ -30,6 +29,8 @@ export interface Conversing {
   start: () => void;
   leave: (why?: Why) => void;
   fail: (code: string) => void;
+  // of the last conversation, from 1 to 5
+  rate: (stars: number) => void;
 }
 
 const problem = (code: string, status = 0): ProblemError => new ProblemError({ code, status, retryAfter: 0 });
@@ -60,7 +61,7 @@ async function turn(held: Claim, waiting: Promise<Created>): Promise<Created> {
     if (await held.again()) return created;
   } catch (error) {
     // a ticket has served its time once somebody has joined
-    if (!isLost(error) || await held.again()) throw error;
+    if (!isLost(error) || (await held.again())) throw error;
   }
   throw problem('elsewhere');
 }
@@ -69,41 +70,51 @@ async function turn(held: Claim, waiting: Promise<Created>): Promise<Created> {
 export function useConversation(vertical: Vertical, reveal: () => void): Conversing {
   const [state, setState] = useState<State>({ at: 'ready' });
   const call = useRef<{ id: string; token: string }>(undefined);
+  const last = useRef<{ id: string; token: string }>(undefined);
   const abort = useRef<AbortController>(undefined);
   const release = useRef<() => void>(undefined);
   const retried = useRef(false);
   // since when it waits in line
   const line = useRef<number>(undefined);
 
-  const outOfLine = useCallback((name: string, more: Record<string, unknown>) => {
-    if (line.current === undefined) return;
-    track(name, { vertical, seconds: Math.round((performance.now() - line.current) / 1000), ...more });
-    line.current = undefined;
-  }, [vertical]);
+  const outOfLine = useCallback(
+    (name: string, more: Record<string, unknown>) => {
+      if (line.current === undefined) return;
+      track(name, { vertical, seconds: Math.round((performance.now() - line.current) / 1000), ...more });
+      line.current = undefined;
+    },
+    [vertical]
+  );
 
-  const end = useCallback((why: string) => {
-    abort.current?.abort();
-    release.current?.();
-    release.current = undefined;
-    outOfLine('video_demo_line_left', { why });
-    if (!call.current) return;
+  const end = useCallback(
+    (why: string) => {
+      abort.current?.abort();
+      release.current?.();
+      release.current = undefined;
+      outOfLine('video_demo_line_left', { why });
+      if (!call.current) return;
 
-    const { id, token } = call.current;
-    call.current = undefined;
-    track('video_demo_ended', { vertical, why });
-    inConversation(undefined);
-    endConversation(id, token);
-  }, [vertical]);
+      const { id, token } = call.current;
+      call.current = undefined;
+      track('video_demo_ended', { vertical, why });
+      inConversation(undefined);
+      endConversation(id, token);
+    },
+    [vertical]
+  );
 
   const start = useCallback(async () => {
     end('restarted');
-    const mine = abort.current = new AbortController();
+    const mine = (abort.current = new AbortController());
 
     setState({ at: 'loading' });
     track('video_demo_started', { vertical });
     const began = performance.now();
 
     try {
+      // nothing is made that could not be entered
+      if (!('RTCPeerConnection' in window)) throw problem('no_webrtc');
+
       const held = await claim(reveal);
 
       if (mine.signal.aborted) return held?.free();
@@ -111,9 +122,13 @@ export function useConversation(vertical: Vertical, reveal: () => void): Convers
       release.current = held.free;
 
       const wait = async (place: Place): Promise<Created> => {
-        const tell = (now: Place, cut: boolean) => setState((s) => ({
-          at: 'line', place: now, cut, moved: (s.at === 'line' && s.moved) || now.position !== place.position
-        }));
+        const tell = (now: Place, cut: boolean) =>
+          setState((s) => ({
+            at: 'line',
+            place: now,
+            cut,
+            moved: (s.at === 'line' && s.moved) || now.position !== place.position
+          }));
 
         line.current ??= performance.now();
         track('video_demo_line', { vertical, position: place.position });
@@ -124,7 +139,10 @@ export function useConversation(vertical: Vertical, reveal: () => void): Convers
       const before = placeKept(vertical);
 
       let answer = before
-        ? await wait(before).catch((error) => { if (mine.signal.aborted || !isLost(error)) throw error; return create(); })
+        ? await wait(before).catch((error) => {
+            if (mine.signal.aborted || !isLost(error)) throw error;
+            return create();
+          })
         : await create();
 
       // Closed while the answer was on its way.  The request itself is never
@@ -138,11 +156,17 @@ export function useConversation(vertical: Vertical, reveal: () => void): Convers
       const waited = line.current !== undefined;
 
       if (waited) callBack();
-      call.current = { id: answer.conversation_id, token: answer.end_token };
+      call.current = last.current = { id: answer.conversation_id, token: answer.end_token };
       inConversation(call.current);
       outOfLine('video_demo_line_served', {});
       track('video_demo_connected', { vertical, ms: Math.round(performance.now() - began), waited });
-      setState({ at: 'room', room: roomOf(answer.conversation_url, answer.meeting_token), id: answer.conversation_id, waited });
+      setState({
+        at: 'room',
+        room: roomOf(answer.conversation_url, answer.meeting_token),
+        id: answer.conversation_id,
+        seconds: answer.max_call_duration,
+        waited
+      });
     } catch (error) {
       if (mine.signal.aborted) return;
 
@@ -159,32 +183,47 @@ export function useConversation(vertical: Vertical, reveal: () => void): Convers
     }
   }, [vertical, end, outOfLine, reveal]);
 
-  const leave = useCallback((why: Why = 'left') => {
-    if (line.current !== undefined) {
+  const leave = useCallback(
+    (why: Why = 'left') => {
+      if (line.current !== undefined) {
+        end(why);
+        return setState({ at: 'left', line: true });
+      }
+      // after a failure there is nothing to leave
+      if (!call.current) return;
       end(why);
-      return setState({ at: 'left', line: true });
-    }
-    // after a failure there is nothing to leave
-    if (!call.current) return;
-    end(why);
-    setState({ at: 'ended', why });
-  }, [end]);
+      setState({ at: 'ended', why });
+    },
+    [end]
+  );
 
   // The room was made, and cannot be entered, has broken down, or nobody came.
-  const fail = useCallback((code: string) => {
-    if (!call.current) return;
-    track('video_demo_failed', { vertical, code, status: 0 });
-    end('failed');
-    setState({ at: 'problem', problem: problem(code).problem, again: undefined });
-  }, [vertical, end]);
+  const fail = useCallback(
+    (code: string) => {
+      if (!call.current) return;
+      track('video_demo_failed', { vertical, code, status: 0 });
+      end('failed');
+      setState({ at: 'problem', problem: problem(code).problem, again: undefined });
+    },
+    [vertical, end]
+  );
+
+  const rate = useCallback(
+    (stars: number) => {
+      // it is that conversation's, which is over
+      inConversation(last.current);
+      track('video_demo_rated', { vertical, stars });
+      inConversation(undefined);
+    },
+    [vertical]
+  );
 
   useEffect(() => {
     const away = () => end('pagehide');
     // back from the page cache: that room is gone, and so may be the place
     const back = (event: PageTransitionEvent) => {
       if (!event.persisted) return;
-      setState((s) => (s.at === 'room' ? { at: 'ended', why: 'left' }
-        : s.at === 'line' || s.at === 'loading' ? { at: 'left', line: s.at === 'line' } : s));
+      setState((s) => (s.at === 'room' ? { at: 'ended', why: 'left' } : s.at === 'line' || s.at === 'loading' ? { at: 'left', line: s.at === 'line' } : s));
     };
 
     addEventListener('pagehide', away);
@@ -196,5 +235,13 @@ export function useConversation(vertical: Vertical, reveal: () => void): Convers
     };
   }, [end]);
 
-  return { state, start: () => { void start(); }, leave, fail };
+  return {
+    state,
+    start: () => {
+      void start();
+    },
+    leave,
+    fail,
+    rate
+  };
 }

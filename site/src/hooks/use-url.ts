@@ -18,7 +18,11 @@ export function go(search: string): void {
 }
 
 export function useUrl(): [URLSearchParams, (change: Record<string, string | null>) => void] {
-  const search = useSyncExternalStore(subscribe, () => location.search, () => '');
+  const search = useSyncExternalStore(
+    subscribe,
+    () => location.search,
+    () => ''
+  );
 
   const set = useCallback((change: Record<string, string | null>) => {
     const next = new URLSearchParams(location.search);
