@@ -66,7 +66,8 @@ PKG_TEST=(postgresql-15-pgtap libio-socket-ssl-perl libdbd-pg-perl
           libcmocka-dev prometheus strace curl pgbouncer
           libjson-validator-perl)
 PKG_SERVE=(libnginx-mod-http-brotli-static)
-PKG_BROWSER=(chromium firefox-esr fonts-liberation)
+PKG_BROWSER=(chromium firefox-esr webkit2gtk-driver xvfb xauth
+    fonts-liberation)
 PKG_FUZZ=(clang libclang-rt-14-dev libcjson-dev libssl-dev libjansson-dev
           build-essential)
 PKG_LINT=(clang clang-tidy cppcheck shellcheck libperl-critic-perl)
