@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 
 import type { Page } from '@playwright/test';
 
-import { heard, ROOM, standIn, tell } from '../call-machine';
+import { heard, ROOM, standIn, tell, tellAgent } from '../call-machine';
 import { ADMIN, expect, Sandbox, test } from '../fixtures';
 
 // The bar of a call, the line that says whose turn it is, and what is written down.
@@ -113,6 +113,33 @@ test('typed instead of spoken, written down, and taken along', async ({ page }) 
   const [file] = await Promise.all([page.waitForEvent('download'), panel(page).getByRole('button', { name: 'Download it' }).click()]);
   expect(file.suggestedFilename()).toMatch(/^conversation-\d{4}-\d\d-\d\d\.txt$/);
   expect(readFileSync(await file.path(), 'utf8')).toContain('You: Do you take walk-ins?\r\n\r\nAgent: We do, until noon. <b>Come early</b>');
+});
+
+test('what is said twice is written down twice', async ({ page }) => {
+  await enter(page);
+  await button(page, 'Text').click();
+  for (const [role, speech] of [
+    ['user', 'Yes.'],
+    ['replica', 'On Friday?'],
+    ['user', 'Yes.']
+  ] as const) {
+    await event(page, 'conversation.utterance', { role, speech });
+  }
+  await expect(panel(page).locator('[data-who]')).toHaveText(['You: Yes.', 'Agent: On Friday?', 'You: Yes.']);
+});
+
+test('before the agent is there nothing is sent, and what was typed stays', async ({ page }) => {
+  await standIn(page, 'never');
+  await page.goto('/');
+  await page.getByRole('button', { name: 'Open video chat' }).click();
+  await panel(page).getByRole('button', { name: 'Start conversation' }).click();
+  await button(page, 'Text').click();
+  await page.keyboard.type('Hello?');
+  await page.keyboard.press('Enter');
+  await expect(button(page, 'Send')).toBeDisabled();
+  await tellAgent(page, 'participant-joined');
+  await button(page, 'Send').click();
+  await expect(panel(page).locator('[data-who]')).toHaveText(['You: Hello?']);
 });
 
 test('captions are shown if they are wanted', async ({ page }) => {

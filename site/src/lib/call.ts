@@ -55,8 +55,9 @@ export function linesAfter(lines: Line[], { event_type: name, properties = {} }:
   const line: Line = { who, text, ...(streams && { open: true }) };
 
   if (last?.open) return lines.with(at, line);
-  // what was typed is told again, as is a line that another form has told
-  if (last?.text === text) return lines;
+  // what was typed is told again, once; and the end of a stream may come behind its line
+  if (last?.typed && last.text === text) return lines.with(at, line);
+  if (streams && at === lines.length - 1 && last?.text === text) return lines;
   return [...lines, line].slice(-MOST);
 }
 

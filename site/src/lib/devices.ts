@@ -43,8 +43,9 @@ export interface Opened {
 }
 
 const id = (kind: Kind) => {
-  const exact = deviceOf(kind);
-  return exact === undefined ? true : { deviceId: { exact } };
+  const deviceId = deviceOf(kind);
+  // another one, if it was unplugged
+  return deviceId === undefined ? true : { deviceId };
 };
 
 // Both; or the one that can be had, and why not the other.
@@ -87,7 +88,7 @@ export function inWords(trouble: Trouble, what: string, agent: string): string {
     case 'denied':
       return `The browser keeps ${what} closed. ${wayBack(agent)}`;
     case 'none':
-      return `There is no ${what} that can be used. Is it plugged in?`;
+      return `The browser finds nothing to use as ${what}. Is it plugged in?`;
     case 'busy':
       return `Another program seems to use ${what}. Close it there, and test again.`;
     case 'insecure':

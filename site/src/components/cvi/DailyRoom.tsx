@@ -166,7 +166,7 @@ function Inside({ room, id, vertical, audioOnly, opener, asks, left, onStage, on
           {open === 'devices' && <Devices onClose={() => setOpen(undefined)} />}
         </div>
 
-        {open === 'text' && <Said lines={talk.lines} asks={talk.stage === 'met' ? asks : []} onSay={talk.say} />}
+        {open === 'text' && <Said lines={talk.lines} asks={asks} ready={talk.stage === 'met'} onSay={talk.say} />}
 
         <CallBar words={words} spoken={spoken} turn={turn} left={left} onEnd={() => onLeave('left')}>
           <Toggle

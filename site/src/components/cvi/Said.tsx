@@ -22,7 +22,8 @@ export function Lines({ lines }: { lines: Line[] }) {
 }
 
 // What was said beside the picture, and a field to say it without speaking.
-export function Said({ lines, asks, onSay }: { lines: Line[]; asks: string[]; onSay: (text: string) => void }) {
+// Until somebody is there to be told, it waits in the field.
+export function Said({ lines, asks, ready, onSay }: { lines: Line[]; asks: string[]; ready: boolean; onSay: (text: string) => void }) {
   const [text, setText] = useState('');
   const list = useRef<HTMLDivElement>(null);
   const field = useRef<HTMLInputElement>(null);
@@ -37,7 +38,7 @@ export function Said({ lines, asks, onSay }: { lines: Line[]; asks: string[]; on
 
   const submit = (event: SubmitEvent) => {
     event.preventDefault();
-    if (!text.trim()) return;
+    if (!ready || !text.trim()) return;
     onSay(text.trim());
     setText('');
   };
@@ -51,7 +52,7 @@ export function Said({ lines, asks, onSay }: { lines: Line[]; asks: string[]; on
           <p className="text-sm text-muted">What you and the agent say is written down here. You can type instead of speaking.</p>
         )}
       </div>
-      {asks.length > 0 && (
+      {ready && asks.length > 0 && (
         <ul aria-label="You might ask" className="flex gap-2 overflow-x-auto px-4 pb-2">
           {asks.map((ask) => (
             <li key={ask} className="shrink-0">
@@ -73,7 +74,7 @@ export function Said({ lines, asks, onSay }: { lines: Line[]; asks: string[]; on
           autoComplete="off"
           className="min-h-11 min-w-0 flex-1 rounded-full border border-line-strong bg-field px-4"
         />
-        <Button type="submit" size="icon" aria-label="Send" disabled={!text.trim()}>
+        <Button type="submit" size="icon" aria-label="Send" disabled={!ready || !text.trim()}>
           <Send aria-hidden="true" />
         </Button>
       </form>

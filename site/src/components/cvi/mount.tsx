@@ -11,7 +11,7 @@ import { CVIDemo } from './CVIDemo';
 import { type Asked, VideoChatWidget } from './VideoChatWidget';
 
 let ask: ((a: Asked) => void) | undefined;
-const stages = new WeakMap<HTMLElement, Root>();
+const stages = new WeakMap<HTMLElement, { root: Root; sight: IntersectionObserver }>();
 
 function Host() {
   const [asked, setAsked] = useState<Asked>();
@@ -40,12 +40,15 @@ export function playDemo(stage: HTMLElement, vertical: Vertical, opener?: string
   const place = document.createElement('div');
   const root = createRoot(place);
 
-  // one that is over may lie there still
-  stages.get(stage)?.unmount();
-  stages.set(stage, root);
-
   // what shows the call from elsewhere would lie over it
-  new IntersectionObserver(([seen]) => document.documentElement.toggleAttribute('data-stage-seen', seen!.isIntersecting)).observe(place);
+  const sight = new IntersectionObserver(([seen]) => document.documentElement.toggleAttribute('data-stage-seen', seen!.isIntersecting));
+
+  // one that is over may lie there still
+  const before = stages.get(stage);
+  before?.root.unmount();
+  before?.sight.disconnect();
+  stages.set(stage, { root, sight });
+  sight.observe(place);
 
   // what lies under it is neither seen nor reached
   for (const under of stage.children) (under as HTMLElement).inert = true;
