@@ -1,7 +1,7 @@
 // One conversation from the first look at the devices to the end: in the
 // panel of the widget, and in the stage of a demo page.
 
-import { useCallback, useEffect, useRef, useState } from 'react';
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
 
 import { Button, ButtonLink } from '@/components/ui/button';
 import { Question } from '@/components/ui/question';
@@ -71,7 +71,8 @@ export function Session({
   useEffect(() => {
     if (state.at === 'loading') setLines([]);
   }, [state.at]);
-  useEffect(() => onTalking?.(talking), [talking, onTalking]);
+  // before anything is painted, so that no Escape comes in between
+  useLayoutEffect(() => onTalking?.(talking), [talking, onTalking]);
   useEffect(() => {
     if (closing) setWish('close');
   }, [closing]);
