@@ -318,7 +318,7 @@ BEGIN
     PERFORM tavus.cursor_make('traces', true)
       WHERE NOT EXISTS (SELECT FROM tavus.cursors c WHERE c.name = 'traces');
 
-    SELECT t.* INTO w FROM tavus.cursor_take('traces', most) t;
+    SELECT t.* INTO w FROM tavus.cursor_take('traces', most, tavus.log_sort('traces')) t;
 
     IF NOT FOUND THEN
         RETURN 0;

@@ -20,7 +20,7 @@ BEGIN
     PERFORM tavus.cursor_make('leads', true)
       WHERE NOT EXISTS (SELECT FROM tavus.cursors c WHERE c.name = 'leads');
 
-    SELECT t.* INTO w FROM tavus.cursor_take('leads', most) t;
+    SELECT t.* INTO w FROM tavus.cursor_take('leads', most, tavus.log_sort('leads')) t;
 
     IF NOT FOUND THEN
         RETURN '{"events":0,"merged":0,"unread":0}';
@@ -80,7 +80,7 @@ BEGIN
              UNION ALL
              SELECT 'l', l.id FROM unnest(made) AS l (id)) AS n (what, id);
 
-    RETURN json_build_object('events', w.n, 'merged', merged, 'unread', unread);
+    RETURN json_build_object('events', w.n, 'merged', merged, 'unread', unread, 'more', w.more);
 END
 $$;
 

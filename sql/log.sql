@@ -75,11 +75,13 @@ BEGIN
 END
 $$;
 
--- The end of the next ids that are final, and how many they are: most, 10,000 at most.  If there are
--- none it is where it began.  From the beginning there are none until all that was stored before the log
--- is in it.
+-- The end of the next ids that are final, how many they are, and whether there may be more: most, 10,000 at most.
+-- With a sort (tavus.log_sort()) batches that have nothing of it are passed over beyond that, up to 10,000 of
+-- their ids or 2,000 of them.  If there are none it is where it began.  From the beginning there are none until
+-- all that was stored before the log is in it.
+DROP FUNCTION IF EXISTS tavus.log_window(bigint, int, int);
 CREATE OR REPLACE FUNCTION tavus.log_window(
-    pos bigint, ord int, most int, OUT to_pos bigint, OUT to_ord int, OUT n int)
+    pos bigint, ord int, most int, sort int DEFAULT NULL, OUT to_pos bigint, OUT to_ord int, OUT n int, OUT more boolean)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, tavus, pg_temp
 SET plan_cache_mode = force_generic_plan
@@ -89,15 +91,19 @@ SET jit = off
 AS $$
 #variable_conflict use_variable
 DECLARE
-    final bigint;
-    size  int;
-    fresh int;
-    at    bigint;
+    final  bigint;
+    size   int;
+    fresh  int;
+    at     bigint;
+    counts boolean;
+    rows   int := 0;
+    left_  int;
 BEGIN
     to_pos := pos;
     to_ord := ord;
     n := 0;
-    most := least(greatest(most, 1), 10000);
+    more := false;
+    left_ := least(greatest(most, 1), 10000);
 
     IF pos < tavus.log_first() AND NOT (SELECT p.whole FROM tavus.log_past p) THEN
         RETURN;
@@ -110,24 +116,30 @@ BEGIN
 
     final := tavus.log_end();
 
-    FOR at, size IN
-        SELECT l.pos, cardinality(l.ids) FROM tavus.log l
+    FOR at, size, counts IN
+        SELECT l.pos, cardinality(l.ids), sort IS NULL OR l.sorts IS NULL OR l.sorts & sort <> 0
+          FROM tavus.log l
          WHERE l.pos >= pos AND l.pos <= final
-         ORDER BY l.pos LIMIT most + 1
+         ORDER BY l.pos LIMIT CASE WHEN sort IS NULL THEN left_ + 1 ELSE 2001 END
     LOOP
         fresh := size - CASE WHEN at = pos THEN ord ELSE 0 END;
         CONTINUE WHEN fresh <= 0;
 
         to_pos := at;
+        to_ord := size;
+        rows := rows + 1;
 
-        IF n + fresh >= most THEN
-            to_ord := size - (n + fresh - most);
-            n := most;
+        IF counts AND fresh >= left_ THEN
+            to_ord := size - (fresh - left_);
+            n := n + left_;
+            more := true;
             RETURN;
         END IF;
 
-        to_ord := size;
         n := n + fresh;
+        left_ := left_ - CASE WHEN counts THEN fresh ELSE 0 END;
+        more := rows >= 2000 OR n >= 10000;
+        EXIT WHEN more;
     END LOOP;
 END
 $$;
@@ -246,8 +258,9 @@ $$;
 
 -- Takes the next window for a cursor and moves it to the window's end: what is done with the window is
 -- done, if the transaction commits.  No row if there is nothing, or somebody else has the cursor.
-CREATE OR REPLACE FUNCTION tavus.cursor_take(name text, most int)
-RETURNS TABLE (from_pos bigint, from_ord int, to_pos bigint, to_ord int, n int)
+DROP FUNCTION IF EXISTS tavus.cursor_take(text, int);
+CREATE OR REPLACE FUNCTION tavus.cursor_take(name text, most int, sort int DEFAULT NULL)
+RETURNS TABLE (from_pos bigint, from_ord int, to_pos bigint, to_ord int, n int, more boolean)
 LANGUAGE plpgsql
 SET search_path = pg_catalog, tavus, pg_temp
 AS $$
@@ -260,7 +273,7 @@ BEGIN
         RETURN;
     END IF;
 
-    SELECT w.* INTO to_pos, to_ord, n FROM tavus.log_window(from_pos, from_ord, most) w;
+    SELECT w.* INTO to_pos, to_ord, n, more FROM tavus.log_window(from_pos, from_ord, most, sort) w;
 
     IF n > 0 THEN
         UPDATE tavus.cursors c

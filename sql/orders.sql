@@ -559,7 +559,7 @@ BEGIN
     PERFORM tavus.cursor_make('orders', true)
       WHERE NOT EXISTS (SELECT FROM tavus.cursors c WHERE c.name = 'orders');
 
-    SELECT t.* INTO w FROM tavus.cursor_take('orders', most) t;
+    SELECT t.* INTO w FROM tavus.cursor_take('orders', most, tavus.log_sort('orders')) t;
 
     IF NOT FOUND THEN
         RETURN '{"events":0,"merged":0,"unread":0}';
@@ -578,7 +578,8 @@ BEGIN
         PERFORM tavus.orders_merge(facts, coalesce(live, false));
     END IF;
 
-    RETURN json_build_object('events', w.n, 'merged', jsonb_array_length(facts), 'unread', unread);
+    RETURN json_build_object('events', w.n, 'merged', jsonb_array_length(facts), 'unread', unread,
+                             'more', w.more);
 END
 $$;
 

@@ -264,7 +264,7 @@ BEGIN
 END
 $$;
 
--- Reads on: most events of the log, 10,000 at most, and of transcripts 2 MB, but one.  Answers JSON as
+-- Reads on: most events of batches that have transcripts, 10,000 of any, and of transcripts 2 MB, but one.  Answers JSON as
 -- tavus.orders_roll() does.
 CREATE OR REPLACE FUNCTION tavus.words_roll(most int) RETURNS text
 LANGUAGE plpgsql SECURITY DEFINER
@@ -282,10 +282,10 @@ BEGIN
     -- a transaction of its own, so that whoever erases finds it locked, or has erased before
     IF NOT EXISTS (SELECT FROM tavus.cursors c WHERE c.name = 'words') THEN
         PERFORM tavus.cursor_make('words', true);
-        RETURN json_build_object('events', most, 'merged', 0, 'unread', 0);
+        RETURN json_build_object('events', 0, 'merged', 0, 'unread', 0, 'more', true);
     END IF;
 
-    SELECT t.* INTO w FROM tavus.cursor_take('words', most) t;
+    SELECT t.* INTO w FROM tavus.cursor_take('words', most, tavus.log_sort('words')) t;
 
     IF NOT FOUND THEN
         RETURN '{"events":0,"merged":0,"unread":0}';
@@ -316,8 +316,7 @@ BEGIN
     -- many at once cost a fraction of one by one, but a search would look through all that wait
     PERFORM gin_clean_pending_list('tavus.talks_words') WHERE made > 0;
 
-    RETURN json_build_object('events', CASE WHEN told.pos IS NULL THEN w.n ELSE most END, 'merged', made,
-                             'unread', 0);
+    RETURN json_build_object('events', w.n, 'merged', made, 'unread', 0, 'more', w.more OR told.pos IS NOT NULL);
 END
 $$;
 

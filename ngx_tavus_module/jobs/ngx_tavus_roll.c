@@ -15,8 +15,9 @@
 #define NGX_TAVUS_ROLL_PAUSE   20       /* ms for others, where there is more */
 
 /*
- * Events: what is slow to merge takes 0.4 ms each.  To count them takes some
- * us each, and 1 ms to begin: so many, and the pause, keep no core for long.
+ * Events of batches that have what is looked for: what is slow to merge takes
+ * 0.4 ms each.  To count them takes some us each, and 1 ms to begin: so many,
+ * and the pause, keep no core for long.
  */
 #define NGX_TAVUS_ROLL_BITE    "500"
 #define NGX_TAVUS_ROLL_COUNT   "2000"
@@ -159,10 +160,17 @@ ngx_tavus_roll_done(ngx_int_t rc, PGresult *res)
 static ngx_uint_t
 ngx_tavus_roll_more(cJSON *json, ngx_tavus_roll_t *roll)
 {
-    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(json, "more"))
-           || ngx_tavus_roll_number(json, "events")
-              >= (uint64_t) ngx_atoi((u_char *) roll->most,
-                                     ngx_strlen(roll->most));
+    cJSON  *more;
+
+    more = cJSON_GetObjectItemCaseSensitive(json, "more");
+
+    if (more) {
+        return cJSON_IsTrue(more);
+    }
+
+    return ngx_tavus_roll_number(json, "events")
+           >= (uint64_t) ngx_atoi((u_char *) roll->most,
+                                  ngx_strlen(roll->most));
 }
 
 

@@ -43,7 +43,7 @@ SELECT is(pg_temp.rec(jsonb_build_array(
     '{"i":17,"t":"lead.handled","s":"server","b":"{\"lead_id\":\"x\",\"handled\":true}"}'::jsonb,
     '{"i":18,"t":"lead.handled","s":"server","b":"[]"}'::jsonb, pg_temp.form(19, '{"utm_source":[1],"phone":7}'))),
     'sssssssss', 'odd ones');
-SELECT is(tavus.leads_roll(100), '{"events" : 9, "merged" : 1, "unread" : 8}', 'are passed over, and counted');
+SELECT is(tavus.leads_roll(100), '{"events" : 9, "merged" : 1, "unread" : 8, "more" : false}', 'are passed over, and counted');
 SELECT is(pg_temp.page(n => 1), 'Ada 19 …', 'what fits is kept');
 
 -- seen to
@@ -58,7 +58,7 @@ SELECT is((SELECT concat_ws(' ', e.source, e.kind, convert_from(e.body, 'UTF8'):
           'server 2 {"by": "grace", "handled": true}', 'it is an event');
 SELECT is((SELECT handled_id = (SELECT ids[1] FROM tavus.log ORDER BY pos DESC LIMIT 1) FROM tavus.leads
             WHERE id = pg_temp.id(2)), true, 'in the log');
-SELECT is(tavus.leads_roll(100), '{"events" : 1, "merged" : 1, "unread" : 0}', 'which is read');
+SELECT is(tavus.leads_roll(100), '{"events" : 1, "merged" : 1, "unread" : 0, "more" : false}', 'which is read');
 SELECT is(pg_temp.page(true), 'Ada 2', 'and says nothing new');
 SELECT is(tavus.lead_handled(pg_temp.id(2), false, 'ada')::json ->> 'handled', 'false', 'not after all');
 SELECT is(tavus.lead_handled(pg_temp.id(2), true, 'alan')::json ->> 'handled_by', 'alan', 'but now');

@@ -3,7 +3,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = warning;
-SELECT plan(86);
+SELECT plan(94);
 
 CREATE FUNCTION pg_temp.ids(VARIADIC n numeric[]) RETURNS uuid[] LANGUAGE sql AS $$
     SELECT array_agg(pg_temp.id(u.n) ORDER BY o) FROM unnest(n) WITH ORDINALITY AS u (n, o)
@@ -51,6 +51,33 @@ SELECT is(pg_temp.window(tavus.log_first() + 1, 3, 9), '2.1 1', 'or after it');
 SELECT is(pg_temp.window(tavus.log_first() + 2, 1, 9), '2.1 0', 'where nothing is it ends where it began');
 SELECT is(pg_temp.window(0, 0, 0), '1.1 1', 'no less than one');
 SELECT is(pg_temp.window(0, 0, NULL), '1.1 1', 'nor nothing');
+
+-- windows for who wants little
+BEGIN;
+CREATE FUNCTION pg_temp.sorted(most int, sort int, pos bigint DEFAULT 1, ord int DEFAULT 0) RETURNS text LANGUAGE sql AS $$
+    SELECT format('%s.%s %s %s', w.to_pos, w.to_ord, w.n, w.more) FROM tavus.log_window(pos, ord, most, sort) w
+$$;
+CREATE TEMP TABLE log AS SELECT p AS pos, array_fill(pg_temp.id(1), ARRAY[4]) AS ids,
+       CASE WHEN p = 3 THEN 4 WHEN p = 5 THEN 12 WHEN p = 6 THEN NULL ELSE 8 END AS sorts
+  FROM generate_series(1::bigint, 8) p;
+-- the same function over these rows
+DO $$
+BEGIN
+    EXECUTE replace(replace(pg_get_functiondef('tavus.log_window'::regproc), 'FROM tavus.log l', 'FROM pg_temp.log l'),
+                    'tavus.log_end()', '10000');
+END
+$$;
+SELECT is(pg_temp.sorted(100, 4), '8.4 32 f', 'what has nothing of a sort is passed over');
+SELECT is(pg_temp.sorted(6, 4), '5.2 18 t', 'and does not count');
+SELECT is(pg_temp.sorted(6, 4, 5, 2), '6.4 6 t', 'who says nothing of sorts may have all');
+SELECT is(pg_temp.sorted(6, 2), '8.4 32 f', 'of a sort that is rare');
+SELECT is(pg_temp.sorted(6, NULL), '2.2 6 t', 'without one all count');
+SELECT is(pg_temp.sorted(32, NULL), '8.4 32 t', 'there may be more where as many were there');
+INSERT INTO pg_temp.log SELECT p, ARRAY[pg_temp.id(1)], 8 FROM generate_series(9, 3000) p;
+SELECT is(pg_temp.sorted(6, 2), '2000.1 2024 t', 'so many batches at a time');
+UPDATE pg_temp.log SET ids = array_fill(pg_temp.id(1), ARRAY[100]), sorts = 8;
+SELECT is(pg_temp.sorted(6, 2), '100.100 10000 t', 'and so many events');
+ROLLBACK;
 
 -- events
 CREATE FUNCTION pg_temp.events(fp int, fo int, tp int, t_o int, VARIADIC filters text[] DEFAULT '{}')
