@@ -71,6 +71,28 @@ test('how long it may go on still', async ({ page }) => {
   await expect(panel(page).locator('[data-left]')).toHaveText('10 min left');
 });
 
+for (const [what, year] of [
+  ['behind', '2001'],
+  ['ahead', '2041']
+] as const) {
+  test(`a clock that is ${what}, and steps, takes no time and gives none`, async ({ page }) => {
+    await page.clock.install({ time: `${year}-01-01T00:00:00Z` });
+    await enter(page);
+    await page.clock.runFor(2_000);
+    await expect(panel(page).locator('[data-left]')).toHaveText('10 min left');
+    // put right while they talk
+    await page.clock.setSystemTime(new Date());
+    await page.clock.runFor(2_000);
+    await expect(panel(page).locator('[data-left]')).toHaveText('10 min left');
+    await page.clock.runFor(60_000);
+    await expect(panel(page).locator('[data-left]')).toHaveText('9 min left');
+
+    await button(page, 'End conversation').click();
+    await expect(panel(page).getByText('Thank you for the talk.')).toBeVisible();
+    await expect.poll(() => sandbox.ended()).toBe(1);
+  });
+}
+
 test('one bar: no second way out, and nothing that shares a screen', async ({ page }) => {
   await enter(page);
   const names = await panel(page)

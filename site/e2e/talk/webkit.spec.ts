@@ -79,3 +79,23 @@ test('without WebRTC the visitor is told so, and nothing is made', async ({ requ
   await see('Leave a message');
   expect(await new Sandbox(request).calls()).toEqual([]);
 });
+
+test('camera and microphone are found, heard and chosen', async () => {
+  await driver.get(`${BASE}/`);
+  await press('Open video chat');
+  await see('Camera found');
+  await see('Microphone found');
+  await press('Test them first');
+  await see('We hear you.');
+
+  const video = await driver.findElement(By.css('[aria-label="Your camera"]'));
+  await driver.wait(() => driver.executeScript('return arguments[0].videoWidth > 0', video), 15_000);
+
+  const chosen = () => driver.executeScript('return arguments[0].srcObject.getVideoTracks()[0].label', video);
+  const before = await chosen();
+  await driver.findElement(By.xpath('//label[normalize-space(.)="Camera"]/following-sibling::select/option[last()]')).click();
+  await driver.wait(async () => (await chosen()) !== before, 15_000);
+
+  await press('Play a sound');
+  await driver.wait(until.elementLocated(By.xpath('//*[@role="status"][contains(., "tones were played") or contains(., "could not play")]')), 15_000);
+});

@@ -5,8 +5,8 @@ export function useCountdown(seconds: number, since?: unknown): number {
   const [left, setLeft] = useState(seconds);
 
   useEffect(() => {
-    const until = Date.now() + seconds * 1000;
-    const tick = () => setLeft(Math.max(0, Math.ceil((until - Date.now()) / 1000)));
+    const until = performance.now() + seconds * 1000;
+    const tick = () => setLeft(Math.max(0, Math.ceil((until - performance.now()) / 1000)));
 
     tick();
     if (!seconds) return;

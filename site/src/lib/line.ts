@@ -17,7 +17,7 @@ const LONGEST = 3 * 3_600_000;
 let last: { place: Place; vertical: Vertical; at: number } | undefined;
 
 export const placeKept = (vertical: Vertical): Place | undefined =>
-  last && last.vertical === vertical && Date.now() - last.at < KEPT * 1000 ? last.place : undefined;
+  last && last.vertical === vertical && performance.now() - last.at < KEPT * 1000 ? last.place : undefined;
 
 // Waits; or until what is waited for may have changed.
 function pause(ms: number, signal: AbortSignal, wakes: boolean): Promise<void> {
@@ -69,14 +69,14 @@ export const isLost = (error: unknown): boolean => error instanceof ProblemError
 // Resolves with the conversation, and rejects when there will be none, or with
 // the signal.  tell hears of each answer; cut: there was none to the last ask.
 export async function stand(first: Place, vertical: Vertical, signal: AbortSignal, tell: (place: Place, cut: boolean) => void): Promise<Created> {
-  const until = Date.now() + LONGEST;
+  const until = performance.now() + LONGEST;
   let place = first;
-  let heard = Date.now();
+  let heard = performance.now();
   let silent = 0;
 
   last = { place, vertical, at: heard };
-  while (!signal.aborted && Date.now() < until) {
-    const began = Date.now();
+  while (!signal.aborted && performance.now() < until) {
+    const began = performance.now();
 
     try {
       const answer = await ask(place, signal);
@@ -86,7 +86,7 @@ export async function stand(first: Place, vertical: Vertical, signal: AbortSigna
         return answer;
       }
       place = answer;
-      heard = Date.now();
+      heard = performance.now();
       last = { place, vertical, at: heard };
       silent = 0;
       if (!signal.aborted) tell(place, false);
@@ -100,9 +100,9 @@ export async function stand(first: Place, vertical: Vertical, signal: AbortSigna
         last = undefined;
         throw lost(error);
       }
-      if (problem.status === 429) heard = Date.now();
+      if (problem.status === 429) heard = performance.now();
       else silent++;
-      if (silent >= TRIES && Date.now() - heard > PATIENCE) {
+      if (silent >= TRIES && performance.now() - heard > PATIENCE) {
         throw new ProblemError({ ...problem, code: 'line_lost', retryAfter: 0 });
       }
       tell(place, silent > 0);

@@ -44,12 +44,22 @@ for (const button of $$<HTMLButtonElement>('[data-theme-switch]')) {
 
 // ---- video chat --------------------------------------------------------------
 
-// Hovering says little; a finger or the mouse going down, or the keyboard on
-// it, says enough to fetch the code.
+// A finger or the mouse going down, or a mouse that rests on it, says enough to
+// fetch the code: it is there when the click comes.
 const load = () => import('@/components/cvi/mount');
+const RESTS = 60; // ms
+const opener = (event: Event) => (event.target as Element).closest('[data-video-chat], [data-demo]');
 
 document.addEventListener('pointerdown', (event) => {
-  if ((event.target as Element).closest('[data-video-chat], [data-demo]')) void load();
+  if (opener(event)) void load();
+});
+
+document.addEventListener('pointerover', (event) => {
+  const button = event.pointerType === 'mouse' && opener(event);
+
+  if (button && !(navigator as { connection?: { saveData?: boolean } }).connection?.saveData) {
+    setTimeout(() => button.matches(':hover') && void load(), RESTS);
+  }
 });
 
 document.addEventListener('click', (event) => {
