@@ -39,7 +39,7 @@ async function shown(page: Page, awaited: string, click: () => Promise<void>): P
     told.clicked = undefined!;
     addEventListener('click', (e) => (told.clicked ??= e.timeStamp), { capture: true });
     told.took = new Promise((resolve) => {
-      const look = () =>
+      const look = (): void => {
         requestAnimationFrame(() => {
           const found = document.querySelector(wanted);
 
@@ -47,6 +47,7 @@ async function shown(page: Page, awaited: string, click: () => Promise<void>): P
           // it is on the screen with the frame that follows
           requestAnimationFrame(() => resolve(performance.now() - told.clicked!));
         });
+      };
       look();
     });
   }, awaited);
@@ -91,7 +92,8 @@ async function interactions(browser: Browser, slow: number): Promise<{ name: str
       const all: { name: string; ms: number; id: number }[] = ((window as unknown as { all: object[] }).all = []);
       new PerformanceObserver((list) => {
         for (const e of list.getEntries() as (PerformanceEventTiming & { interactionId: number })[]) {
-          if (e.interactionId) all.push({ name: `${e.name} ${(e.target as Element | null)?.getAttribute?.('aria-label') ?? ''}`, ms: e.duration, id: e.interactionId });
+          if (e.interactionId)
+            all.push({ name: `${e.name} ${(e.target as Element | null)?.getAttribute?.('aria-label') ?? ''}`, ms: e.duration, id: e.interactionId });
         }
       }).observe({ type: 'event', durationThreshold: 16, buffered: true } as PerformanceObserverInit);
     });
@@ -168,7 +170,9 @@ for (const slow of [1, 4]) {
     const slowest = all.reduce((a, b) => (a.ms > b.ms ? a : b));
     n = all.length;
     inp.push(slowest.ms);
-    console.error(`${slow} x: widget ${once.widget.toFixed(0)} ms, room ${once.room.toFixed(0)} ms, slowest of ${n}: ${slowest.ms} ms (${slowest.name.trim()})`);
+    console.error(
+      `${slow} x: widget ${once.widget.toFixed(0)} ms, room ${once.room.toFixed(0)} ms, slowest of ${n}: ${slowest.ms} ms (${slowest.name.trim()})`
+    );
   }
   rows.push(`| ${slow === 1 ? 'as it is' : `${slow} times slower`} | ${middle(widget).toFixed(0)} ms | ${middle(room).toFixed(0)} ms | ${middle(inp)} ms |`);
   if (slow === 1 && (middle(widget) > 100 || middle(room) > 3000 || middle(inp) > 200)) short = true;
