@@ -104,13 +104,16 @@ sub words ($db) {
     my ($n) = $db->selectrow_array('SELECT sum(cardinality(ids)) FROM tavus.log');
     while (1) {
         my ($json) = $db->selectrow_array('SELECT tavus.words_roll(2000)');
-        next if $json !~ /"events" ?: ?0\b/;
+        next if $json !~ /"events" ?: ?0\b/ || $json =~ /"more" ?: ?true/;
         last if $db->selectrow_array(q{SELECT c.pos >= (SELECT max(pos) FROM tavus.log)
             FROM tavus.cursors c WHERE c.name = 'words'});
         pause(0.02);
     }
     my $took = time - $from;
     $db->do("VACUUM (ANALYZE) tavus.$_") for qw(talks words);
+    # gigabytes that were written a moment ago are still on their way to the disk
+    $db->do('CHECKPOINT');
+    system('sync');
     return sprintf 'words: %.0f events/s', $n / $took;
 }
 

@@ -306,12 +306,14 @@ sub others ($db) {
 
 # In batches of 32, as they were received.
 sub logged ($db, $unread) {
-    $db->do(q{INSERT INTO tavus.log (at, ids)
-        SELECT max(received_at), array_agg(id ORDER BY received_at, id)
-          FROM (SELECT id, received_at, (row_number() OVER (ORDER BY received_at, id) - 1) / 32 AS batch
+    $db->do(q{INSERT INTO tavus.log (at, ids, sorts)
+        SELECT max(received_at), array_agg(id ORDER BY received_at, id),
+               tavus.log_sorts(array_agg(source), array_agg(event_type))
+          FROM (SELECT id, received_at, source, event_type, (row_number() OVER (ORDER BY received_at, id) - 1) / 32 AS batch
                   FROM tavus.events) e
          GROUP BY batch ORDER BY batch});
-    # those that have begun before are made anew by who reads
+    # a server that runs has begun some of them meanwhile
+    $db->do('DELETE FROM tavus.cursors');
     $db->do(q{SELECT tavus.cursor_make(c) FROM unnest($1::text[]) c}, {},
         $unread ? [] : [qw(leads orders traces), readers($db)]);
     return;
