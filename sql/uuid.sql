@@ -1,5 +1,5 @@
 -- Times in UUIDv7 (RFC 9562, 5.7): the first 48 bits are milliseconds since 1970.  The bodies are
--- parsed when they are defined, so no search_path can change what they mean.
+-- parsed when they are defined, or name their schema, so no search_path can change what they mean.
 
 -- The time in an event's id, and its milliseconds.
 CREATE OR REPLACE FUNCTION tavus.uuid_ms(id uuid) RETURNS bigint
@@ -11,11 +11,17 @@ LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN '1970-01-01 00:00:00+00'::timestamptz + tavus.uuid_ms(id) * '1 millisecond'::interval;
 
 -- The lowest uuid of a time, floored to its millisecond: the bound of partitions and of filters
--- by time.  Times that an id cannot hold, infinities too, become the nearest that it can.
+-- by time.  Times that an id cannot hold, infinities too, become the nearest that it can.  In PL/pgSQL, as one in
+-- SQL is planned again by each statement that cannot take it in, which it cannot with least() in a strict one.
 CREATE OR REPLACE FUNCTION tavus.uuid_floor(at timestamptz) RETURNS uuid
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN rpad(lpad(to_hex(floor(least(greatest(extract(epoch FROM at) * 1000, 0),
-                                    281474976710655))::bigint), 12, '0'), 32, '0')::uuid;
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+AS $$
+BEGIN
+    RETURN pg_catalog.rpad(pg_catalog.lpad(pg_catalog.to_hex(pg_catalog.floor(
+               least(greatest(extract(epoch FROM at) OPERATOR(pg_catalog.*) 1000, 0),
+                     281474976710655))::bigint), 12, '0'), 32, '0')::pg_catalog.uuid;
+END
+$$;
 
 -- A time as the API writes it: ISO 8601, milliseconds, UTC.
 CREATE OR REPLACE FUNCTION tavus.iso(at timestamptz) RETURNS text

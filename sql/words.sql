@@ -84,22 +84,35 @@ $$;
 
 -- Each three letters of a word, once.
 CREATE OR REPLACE FUNCTION tavus.word_grams(word text) RETURNS text[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ARRAY(SELECT DISTINCT substr(word, i, 3) FROM generate_series(1, length(word) - 2) i);
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+BEGIN
+    RETURN ARRAY(SELECT DISTINCT substr(word, i, 3) FROM generate_series(1, length(word) - 2) i);
+END
+$$;
 
 -- The span of time that a moment is in: of an hour (0), a day (1), a month (2), as a number below zero.
 CREATE OR REPLACE FUNCTION tavus.talk_span(level int, at timestamptz) RETURNS int
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN CASE level
-       WHEN 0 THEN -1 - floor(extract(epoch FROM at) / 3600)::int
-       WHEN 1 THEN -100000000 - floor(extract(epoch FROM at) / 86400)::int
-       ELSE -200000000 - (extract(year FROM at AT TIME ZONE 'UTC') * 12
-                          + extract(month FROM at AT TIME ZONE 'UTC'))::int END;
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+BEGIN
+    RETURN CASE level
+           WHEN 0 THEN -1 - floor(extract(epoch FROM at) / 3600)::int
+           WHEN 1 THEN -100000000 - floor(extract(epoch FROM at) / 86400)::int
+           ELSE -200000000 - (extract(year FROM at AT TIME ZONE 'UTC') * 12
+                              + extract(month FROM at AT TIME ZONE 'UTC'))::int END;
+END
+$$;
 
 CREATE OR REPLACE FUNCTION tavus.talk_spans(created_id uuid) RETURNS int[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-RETURN ARRAY[tavus.talk_span(0, tavus.uuid_time(created_id)), tavus.talk_span(1, tavus.uuid_time(created_id)),
-             tavus.talk_span(2, tavus.uuid_time(created_id))];
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
+AS $$
+DECLARE
+    at timestamptz := tavus.uuid_time(created_id);
+BEGIN
+    RETURN ARRAY[tavus.talk_span(0, at), tavus.talk_span(1, at), tavus.talk_span(2, at)];
+END
+$$;
 
 -- ---- the reader
 
@@ -163,13 +176,13 @@ $$;
 
 -- The words of a talk that are counted for it: of each word in each 16th talk, the same whenever it is asked.
 CREATE OR REPLACE FUNCTION tavus.word_counted(conversation_id text, words_ int[]) RETURNS int[]
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 AS $$
-    SELECT ARRAY(
-        SELECT u.id
-          FROM (SELECT ('x' || left(md5(conversation_id), 7))::bit(28)::int AS hash OFFSET 0) h,
-               unnest(words_) AS u (id)
-         WHERE u.id > 0 AND (h.hash + u.id) % 16 = 0)
+DECLARE
+    hash int := ('x' || left(md5(conversation_id), 7))::bit(28)::int;
+BEGIN
+    RETURN ARRAY(SELECT u.id FROM unnest(words_) AS u (id) WHERE u.id > 0 AND (hash + u.id) % 16 = 0);
+END
 $$;
 
 CREATE OR REPLACE FUNCTION tavus.word_count(more int[], less int[]) RETURNS void

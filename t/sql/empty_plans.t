@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # Plans that were made when all tables were empty, and known to be, find one row by its key and do not look
-# through all of them: sessions keep their plans, and a table grows.  Wants DATABASE_URL (or PG* variables), as
+# through all of them: sessions keep their plans, and a table grows.  And what is called often is planned once.  Wants DATABASE_URL (or PG* variables), as
 # a superuser.
 
 use strict;
@@ -23,6 +23,8 @@ $root->do("CREATE DATABASE $name TEMPLATE template0 ENCODING 'UTF8'");
 is(system('psql', '-Xq', '-v', 'ON_ERROR_STOP=1', '-o', '/dev/null', '-d', $own, '-f',
           "$here/../../sql/install.sql"), 0, 'a database of its own');
 my $db = DBI->connect("dbi:Pg:$own", undef, undef, { RaiseError => 1, PrintError => 0, PrintWarn => 0 });
+
+$db->do(q{SET track_functions = 'all'});
 
 # nobody makes them anew meanwhile
 for my $table ($db->selectcol_arrayref(q{SELECT oid::regclass FROM pg_class
@@ -110,6 +112,14 @@ is_deeply($db->selectcol_arrayref(q{
       FROM pg_stat_user_tables t
      WHERE t.schemaname = 'tavus' AND t.seq_scan > 300 AND t.seq_tup_read > 30 * t.seq_scan
      ORDER BY t.seq_tup_read DESC}), [], 'nor through a table');
+
+# one in SQL that the planner cannot put in its place is planned by each statement that calls it
+is_deeply($db->selectcol_arrayref(q{
+    SELECT format('%s: %s calls', f.funcname, f.calls)
+      FROM pg_stat_user_functions f JOIN pg_proc p ON p.oid = f.funcid JOIN pg_language l ON l.oid = p.prolang
+     WHERE f.schemaname = 'tavus' AND l.lanname = 'sql' AND f.calls > 200
+     ORDER BY f.calls DESC}), [], 'no function in SQL is called as such, again and again');
+cmp_ok($db->selectrow_array(q{SELECT calls FROM pg_stat_user_functions WHERE funcname = 'record'}), '>', 200, 'calls are counted');
 
 $db->disconnect;
 $root->do("DROP DATABASE $name WITH (FORCE)");
