@@ -68,7 +68,8 @@ CREATE OR REPLACE FUNCTION tavus.event_keys(source text, body bytea) RETURNS tex
 LANGUAGE plpgsql IMMUTABLE
 AS $$
 DECLARE
-    doc jsonb;
+    doc  jsonb;
+    keys text[];
 BEGIN
     IF source = 'tavus' OR octet_length(body) > (CASE source WHEN 'stripe' THEN 1048576 ELSE 65536 END)
     THEN
@@ -84,15 +85,18 @@ BEGIN
         RETURN tavus.stripe_keys(doc #> '{data,object}');
     END IF;
 
-    RETURN array_remove(ARRAY[
+    keys := array_remove(ARRAY[
                's ' || tavus.label(doc, 'session_id'), 'u ' || tavus.label(doc, 'user_id'),
                CASE WHEN source <> 'server'
                     THEN 'e ' || tavus.erase_address(tavus.text_of(doc, 'email', 2000)) END,
                CASE WHEN source = 'server' AND tavus.str(doc, 'nonce') ~ '^[0-9a-f]{32}$'
-                    THEN 'n ' || (doc ->> 'nonce') END], NULL)
-           || CASE WHEN source = 'server'
-                   THEN ARRAY(SELECT 'm ' || m.store FROM unnest(tavus.strs(doc, 'memory_stores')) AS m (store))
-                   ELSE '{}' END;
+                    THEN 'n ' || (doc ->> 'nonce') END], NULL);
+
+    IF source = 'server' AND doc ? 'memory_stores' THEN
+        keys := keys || ARRAY(SELECT 'm ' || m.store FROM unnest(tavus.strs(doc, 'memory_stores')) AS m (store));
+    END IF;
+
+    RETURN keys;
 END
 $$;
 

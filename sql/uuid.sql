@@ -1,18 +1,24 @@
 -- Times in UUIDv7 (RFC 9562, 5.7): the first 48 bits are milliseconds since 1970.  The bodies are
 -- parsed when they are defined, or name their schema, so no search_path can change what they mean.
 
--- The time in an event's id, and its milliseconds.
+-- The time in an event's id, and its milliseconds.  What the planner cannot put in the place of a call is planned
+-- again by each statement, if it is in SQL: what is strict with least() in it, or immutable with an addition to a
+-- time, whose operator is not.  Those are in PL/pgSQL.
 CREATE OR REPLACE FUNCTION tavus.uuid_ms(id uuid) RETURNS bigint
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 RETURN ('x' || encode(substr(uuid_send(id), 1, 6), 'hex'))::bit(48)::bigint;
 
 CREATE OR REPLACE FUNCTION tavus.uuid_time(id uuid) RETURNS timestamptz
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-RETURN '1970-01-01 00:00:00+00'::timestamptz + tavus.uuid_ms(id) * '1 millisecond'::interval;
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+AS $$
+BEGIN
+    RETURN '1970-01-01 00:00:00+00'::timestamptz
+           OPERATOR(pg_catalog.+) (tavus.uuid_ms(id) OPERATOR(pg_catalog.*) '1 millisecond'::interval);
+END
+$$;
 
 -- The lowest uuid of a time, floored to its millisecond: the bound of partitions and of filters
--- by time.  Times that an id cannot hold, infinities too, become the nearest that it can.  In PL/pgSQL, as one in
--- SQL is planned again by each statement that cannot take it in, which it cannot with least() in a strict one.
+-- by time.  Times that an id cannot hold, infinities too, become the nearest that it can.
 CREATE OR REPLACE FUNCTION tavus.uuid_floor(at timestamptz) RETURNS uuid
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 AS $$

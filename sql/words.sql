@@ -122,8 +122,8 @@ LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
     list jsonb := tavus.body_jsonb(transcript) #> '{properties,transcript}';
-    seen text := left(regexp_replace(tavus.str(tavus.body_jsonb(perception) -> 'properties', 'analysis'),
-                                     '\s+', ' ', 'g'), 262144);
+    told jsonb := tavus.body_jsonb(perception) -> 'properties';
+    seen text := left(regexp_replace(tavus.str(told, 'analysis'), '\s+', ' ', 'g'), 262144);
 BEGIN
     SELECT string_agg(concat(left(l.role, 1), l.n, E'\t', l.content), E'\n' ORDER BY l.n),
            string_agg(l.content, E'\n' ORDER BY l.n)
