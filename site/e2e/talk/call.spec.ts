@@ -102,6 +102,34 @@ test('one bar: no second way out, and nothing that shares a screen', async ({ pa
   expect(names).toEqual(['Unmute microphone', 'Switch the camera on', 'Devices', 'Captions', 'Text', 'End conversation']);
 });
 
+for (const width of [320, 390]) {
+  test(`on a phone, ${width} wide, nothing of a call is cut off`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 780 });
+    await standIn(page, 'late', '/demos/legal');
+    await page.goto('/demos/legal');
+    await page.getByRole('button', { name: 'What does a first consultation cost?' }).click();
+
+    const stage = page.getByRole('region', { name: 'Live demo' });
+    await stage.getByRole('button', { name: 'Text', exact: true }).click();
+    await event(page, 'conversation.utterance', { role: 'replica', speech: 'It costs nothing. '.repeat(20) });
+    await expect(stage.locator('[data-who]').last()).toContainText('It costs nothing.');
+
+    const [room, ...inside] = await Promise.all(
+      [
+        stage.locator('.call'),
+        stage.locator('.call-bar'),
+        stage.getByRole('button', { name: 'End conversation' }),
+        stage.getByRole('button', { name: 'Send', exact: true })
+      ].map((l) => l.boundingBox())
+    );
+    for (const box of inside) {
+      expect(box!.x).toBeGreaterThanOrEqual(room!.x);
+      expect(box!.x + box!.width).toBeLessThanOrEqual(room!.x + room!.width);
+    }
+    for (const one of await stage.locator('.call-bar button').all()) expect((await one.boundingBox())!.width).toBeGreaterThanOrEqual(32);
+  });
+}
+
 test('typed instead of spoken, written down, and taken along', async ({ page }) => {
   await enter(page);
   await button(page, 'Text').click();

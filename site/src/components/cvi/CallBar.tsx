@@ -81,9 +81,9 @@ export function CallBar({
       </p>
       <div className="flex items-center gap-2">
         {children}
-        <Button variant="danger" size="sm" className="ms-auto min-h-11" onClick={onEnd} aria-label="End conversation">
+        <Button variant="danger" size="sm" className="ms-auto min-h-11 shrink-0" onClick={onEnd} aria-label="End conversation">
           <PhoneOff aria-hidden="true" />
-          End
+          <span className="call-word">End</span>
         </Button>
       </div>
     </div>
