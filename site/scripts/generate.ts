@@ -1,6 +1,6 @@
 // What the build needs and the repository does not keep, into src/generated:
-// the components that @tavus/cvi-ui writes, the face of the headings, and the
-// pictures.
+// the components that @tavus/cvi-ui writes, the types of the API, the face of the
+// headings, and the pictures.
 
 import { execFileSync } from 'node:child_process';
 import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -8,6 +8,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 
+import openapiTS, { astToString } from 'openapi-typescript';
 import subsetFont from 'subset-font';
 
 import { lettersOf } from './letters.ts';
@@ -40,6 +41,9 @@ try {
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
+
+// What the admin API takes and answers, from the document that the module itself serves.
+writeFileSync(join(out, 'api.ts'), astToString(await openapiTS(new URL('../../docs/openapi.yaml', import.meta.url))));
 
 // Headings have one weight: the variable font without its axis is half as
 // large.  The characters are those that its Latin file has.

@@ -401,7 +401,7 @@ test.describe('tracking', () => {
         .sort()
     ).toEqual(['/', '/about', '/demos']);
 
-    await page.goto(`/admin?source=browser&q=${session}`);
+    await page.goto(`/admin?view=events&source=browser&q=${session}`);
     await expect(page.locator('[data-event="page_view"]')).toHaveCount(3);
   });
 });

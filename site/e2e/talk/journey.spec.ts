@@ -49,9 +49,9 @@ test('from the first visit to the transcript in the panel', async ({ page, reque
 
   // the panel
   await page.goto('/admin?view=conversations&vertical=legal');
-  await expect(page.getByRole('link', { name: id })).toBeVisible();
-  await expect(page.locator('tr', { hasText: id })).toContainText('letter / mail / autumn');
-  await page.getByRole('link', { name: id }).click();
+  const row = page.locator(`[data-conversation="${id}"]`);
+  await expect(row).toContainText('letter / mail / autumn');
+  await row.getByRole('link').first().click();
   await expect(page).toHaveURL(`/admin?view=conversation&id=${id}`);
 
   // callbacks come when they come
@@ -70,7 +70,7 @@ test('from the first visit to the transcript in the panel', async ({ page, reque
   expect(violations.map((v) => `${v.id}: ${v.nodes.map((n) => n.html).join(' | ')}`)).toEqual([]);
 
   if ((await settings(request)).tracking) {
-    await page.goto('/admin?source=browser');
+    await page.goto('/admin?view=events&source=browser');
     for (const name of ['page_view', 'video_demo_started', 'video_demo_connected', 'video_demo_ended']) {
       await expect(page.locator(`[data-event="${name}"]`).first()).toBeVisible();
     }

@@ -27,7 +27,7 @@ export const FEATURES = {
   verticals: { by: 'software', name: 'An agent for each topic', proof: ['t/conversation_create.t', 'site/e2e/pages/config.spec.ts'] },
   ends: { by: 'software', name: 'A limit for each call', proof: ['t/conversation_create.t', 'site/e2e/talk/call.spec.ts'] },
   transcripts: { by: 'software', name: 'The transcript of every conversation', proof: ['site/e2e/talk/journey.spec.ts', 't/admin_conversation.t'] },
-  panel: { by: 'software', name: 'An admin panel with every event', proof: ['site/e2e/talk/admin.spec.ts', 't/admin_events.t'] },
+  panel: { by: 'software', name: 'An admin panel with every event', proof: ['site/e2e/talk/admin.spec.ts', 'site/e2e/talk/owner.spec.ts', 't/admin_events.t'] },
   search: { by: 'software', name: 'Search in all that was said', proof: ['t/admin_search.t', 't/admin_words.t'] },
   export: { by: 'software', name: 'Export as CSV and NDJSON', proof: ['t/admin_export.t'] },
   contact: { by: 'software', name: 'A contact form beside every agent', proof: ['site/e2e/talk/forms.spec.ts', 't/contact_form.t'] },

@@ -1,50 +1,34 @@
-// The admin API as the module gives it.
+// The admin API, by the types of the document that the module serves: the panel
+// cannot drift from the server.
 
-export interface SystemEvent {
-  id: string;
-  timestamp: string;
-  type: 'webhook' | 'error' | 'info' | 'conversion';
-  source: string;
-  conversationId?: string | null;
-  event_type?: string;
-  received_at?: string;
-  repaired?: true; // no callback brought it
-  data: unknown;
-}
+import createClient from 'openapi-fetch';
 
-export interface Conversation {
-  id: string;
-  url: string;
-  personaId?: string;
-  replicaId?: string;
-  vertical: string;
-  memoryStores?: string[];
-  documentTags?: string[];
-  status: string;
-  createdAt: string;
-  endedAt?: string | null;
-  started_at?: string | null;
-  shutdown_reason?: string | null;
-  session_id?: string | null;
-  utm_source?: string | null;
-  utm_medium?: string | null;
-  utm_campaign?: string | null;
-  outcome: string;
-  length?: number; // seconds
-  minutes?: number;
-  first_question?: string;
-}
+import type { components, operations, paths } from '@/generated/api';
 
-// n: the row's place in the whole transcript; at: its time, if it has one
-export interface Line {
-  n: number;
-  role: 'user' | 'assistant';
-  content: string;
-  at?: string;
-  seconds_from_start?: unknown;
-}
+type Schemas = components['schemas'];
 
-// what nobody said, as Tavus sent it
+export type SystemEvent = Schemas['Event'];
+export type Conversation = Schemas['FoundConversation'];
+export type ConversationDetail = Schemas['WholeConversation'];
+export type Lead = Schemas['Lead'];
+export type Order = Schemas['Order'];
+export type Subscription = Schemas['Subscription'];
+export type Delivery = Schemas['Delivery'];
+export type Destination = Schemas['Destination'];
+export type Alert = Schemas['Alert'];
+export type Budget = Schemas['Budget'];
+export type Money = Schemas['Money'];
+export type Stats = Schemas['Stats'];
+export type StatsBucket = Schemas['StatsBucket'];
+export type Visitor = Schemas['Visitor'];
+export type Erasure = Schemas['Erasure'];
+export type Document = Schemas['Document'];
+export type Quarantined = Schemas['QuarantinedEvent'];
+export type Health = Schemas['Health'];
+export type Query<O extends keyof operations> = NonNullable<operations[O]['parameters']['query']>;
+
+// A row of a transcript; what nobody said is as Tavus sent it.
+export type Line = NonNullable<ConversationDetail['transcript']>[number] & { seconds_from_start?: unknown };
 export interface OtherLine {
   n: number;
   role?: unknown;
@@ -54,26 +38,7 @@ export interface OtherLine {
   tool_calls?: unknown;
 }
 
-export interface ConversationDetail extends Conversation {
-  events: SystemEvent[];
-  events_beyond?: SystemEvent[]; // of the rest, what no browser has relayed
-  transcript?: Line[] | null;
-  transcript_other?: OtherLine[];
-  transcript_next?: number; // there is more of it
-}
-
-// searched_to: the search paused there
-export interface Page {
-  next_cursor: string | null;
-  searched_to?: string;
-}
-export type EventPage = Page & { events: SystemEvent[] };
-export type ConversationPage = Page & { conversations: Conversation[] };
-
-export const PAGE = 50;
-
-export const EVENT_FILTERS = ['type', 'source', 'event_type', 'conversation_id', 'q', 'from', 'to'] as const;
-export const CONVERSATION_FILTERS = ['status', 'vertical', 'from', 'to'] as const;
+export const api = createClient<paths>({ baseUrl: '' });
 
 export class AdminError extends Error {
   constructor(
@@ -85,41 +50,51 @@ export class AdminError extends Error {
   }
 }
 
-export async function ask<T>(path: string, signal: AbortSignal): Promise<T> {
-  const response = await fetch(`/api/admin/${path}`, { signal, headers: { Accept: 'application/json' } });
-  const body = (await response.json().catch(() => ({}))) as { code?: string; detail?: string };
+// What an answer brings, or an error with the server's own words.
+export async function must<T>(answer: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
+  const { data, error, response } = await answer.catch((cause: unknown) => {
+    if (cause instanceof DOMException && cause.name === 'AbortError') throw cause;
+    throw new AdminError(0, 'network', 'The server could not be reached.');
+  });
 
-  if (!response.ok) {
-    throw new AdminError(response.status, body.code ?? 'unknown', body.detail ?? `The server answered ${response.status}.`);
-  }
-  return body as T;
+  if (response.ok && data !== undefined) return data;
+
+  const told = (typeof error === 'object' && error ? error : {}) as { code?: string; detail?: string };
+  throw new AdminError(response.status, told.code ?? 'unknown', told.detail ?? `The server answered ${response.status}.`);
 }
 
-// A page of a list.  A search that pauses is gone on with until the page is
-// full, for ten seconds; what was found until then is shown meanwhile.
-export async function search<K extends string, T>(
-  path: string,
-  list: K,
-  signal: AbortSignal,
-  show: (page: Page & Record<K, T[]>) => void
-): Promise<Page & Record<K, T[]>> {
-  const until = performance.now() + 10_000;
-  const next = new URLSearchParams(path.slice(path.indexOf('?')));
-  let page = await ask<Page & Record<K, T[]>>(path, signal);
-  let found: T[] = page[list];
+export const PAGE = 50;
 
-  while (page.searched_to && page.next_cursor && found.length < PAGE && performance.now() < until) {
+// A page of a list, and how far a search that paused has come.
+export interface Page<T> {
+  rows: T[];
+  next: string | null;
+  searched_to?: string;
+}
+
+// A page of a search that pauses: it is gone on with until the page is full, for ten
+// seconds, so that nothing is called empty that was not looked at.  show hears what was
+// found until then.
+export async function search<T>(
+  ask: (cursor: string | undefined, limit: number) => Promise<Page<T>>,
+  cursor: string | undefined,
+  signal: AbortSignal,
+  show: (page: Page<T>) => void
+): Promise<Page<T>> {
+  const until = performance.now() + 10_000;
+  let page = await ask(cursor, PAGE);
+  let rows = page.rows;
+
+  while (page.searched_to && page.next && rows.length < PAGE && performance.now() < until) {
     show(page);
-    next.set('cursor', page.next_cursor);
-    next.set('limit', String(PAGE - found.length));
-    const more = await ask<Page & Record<K, T[]>>(`${list}?${next}`, signal).catch((error: unknown) => {
+    const more = await ask(page.next, PAGE - rows.length).catch((error: unknown) => {
       if (signal.aborted) throw error;
     });
 
     // what there is stands, and so does the way on
     if (!more) break;
-    found = [...found, ...more[list]];
-    page = { ...more, [list]: found };
+    rows = [...rows, ...more.rows];
+    page = { ...more, rows };
   }
   return page;
 }

@@ -1,6 +1,7 @@
 import { useState } from 'react';
 
 import { Button } from '@/components/ui/button';
+import { useZone } from '@/hooks/use-zone';
 import type { Line, OtherLine } from '@/lib/admin';
 
 import { Empty } from './parts';
@@ -8,11 +9,12 @@ import { Empty } from './parts';
 // When something was said: the time of day, or how long after the start.
 function Said({ line }: { line: Line | OtherLine }) {
   const { at, seconds_from_start: seconds } = line;
+  const zone = useZone();
 
   if (at) {
     return (
       <time dateTime={at} title={at} className="font-normal tabular-nums">
-        {new Date(at).toLocaleTimeString('en-GB')}
+        {zone.show(at, { timeStyle: 'medium' })}
       </time>
     );
   }
@@ -66,7 +68,7 @@ export function Transcript({ said, other }: { said: Line[]; other: OtherLine[] }
   const what = `${other.length} ${other.length === 1 ? 'row' : 'rows'} of system and tools`;
 
   return (
-    <section aria-labelledby="transcript" className="flex flex-col gap-3">
+    <section aria-labelledby="transcript" className="flex min-w-0 flex-col gap-3">
       <div className="flex flex-wrap items-center justify-between gap-3">
         <h2 id="transcript" className="font-display text-xl font-bold">
           Transcript
@@ -87,8 +89,8 @@ export function Transcript({ said, other }: { said: Line[]; other: OtherLine[] }
               key={l.n}
               className={
                 l.role === 'user'
-                  ? 'max-w-2xl self-end rounded-2xl rounded-br-md bg-good-wash px-4 py-2.5'
-                  : 'max-w-2xl self-start rounded-2xl rounded-bl-md border border-line bg-surface px-4 py-2.5'
+                  ? 'max-w-2xl self-end break-words rounded-2xl rounded-br-md bg-good-wash px-4 py-2.5'
+                  : 'max-w-2xl self-start break-words rounded-2xl rounded-bl-md border border-line bg-surface px-4 py-2.5'
               }
             >
               <span className="block text-sm font-semibold text-muted">

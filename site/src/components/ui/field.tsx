@@ -1,4 +1,4 @@
-import type { InputHTMLAttributes, ReactNode, SelectHTMLAttributes, TextareaHTMLAttributes } from 'react';
+import type { ComponentProps, ReactNode, SelectHTMLAttributes, TextareaHTMLAttributes } from 'react';
 
 import { cn } from '@/lib/cn';
 
@@ -40,7 +40,7 @@ export function Field({
   );
 }
 
-export const Input = ({ className, type = 'text', ...rest }: InputHTMLAttributes<HTMLInputElement>) => (
+export const Input = ({ className, type = 'text', ...rest }: ComponentProps<'input'>) => (
   <input type={type} className={cn(control, 'h-12', className)} {...rest} />
 );
 

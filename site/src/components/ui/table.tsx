@@ -4,7 +4,12 @@ import { cn } from '@/lib/cn';
 
 export const Table = ({ className, ...rest }: HTMLAttributes<HTMLTableElement>) => (
   // scrolls by itself, and with the keyboard
-  <div className="overflow-x-auto rounded-card border border-line bg-surface" tabIndex={0} role="region" aria-label="Table, scrolls sideways">
+  <div
+    className="overflow-x-auto rounded-card border border-line bg-surface"
+    tabIndex={0}
+    role="region"
+    aria-label={`${rest['aria-label'] ?? 'Table'}, scrolls sideways`}
+  >
     <table className={cn('w-full border-collapse text-left text-sm', className)} {...rest} />
   </div>
 );
