@@ -178,6 +178,51 @@ test('the agent leaves', async ({ page }) => {
   await over(page, 'The agent has left the room.');
 });
 
+test('the agent leaves, and comes back', async ({ page }) => {
+  await page.clock.install();
+  await standIn(page);
+  await enter(page);
+  await expect(dialog(page).getByText('You are in the room.')).toBeVisible();
+  await tellAgent(page, 'participant-left');
+  await expect(dialog(page).getByText('Reconnecting…').first()).toBeVisible();
+  await tellAgent(page, 'participant-joined');
+  await expect(dialog(page).getByText('Reconnecting…')).toBeHidden();
+  await page.clock.fastForward(10_000);
+  await expect(dialog(page).getByRole('button', { name: 'End conversation' })).toBeVisible();
+  expect(await sandbox.ended()).toBe(0);
+});
+
+test('a page that the browser froze goes on with the call', async ({ page, context }) => {
+  await standIn(page);
+  await enter(page);
+  await expect(dialog(page).getByText('You are in the room.')).toBeVisible();
+  const browser = await context.newCDPSession(page);
+  await browser.send('Page.setWebLifecycleState', { state: 'frozen' });
+  await browser.send('Page.setWebLifecycleState', { state: 'active' });
+  await expect(dialog(page).getByRole('button', { name: 'End conversation' })).toBeVisible();
+  expect(await sandbox.ended()).toBe(0);
+  await dialog(page).getByRole('button', { name: 'End conversation' }).click();
+  await over(page, '');
+});
+
+test.describe('the way to Daily is blocked', () => {
+  test.use({ strict: false });
+
+  test('is told, and the call is ended', async ({ page }) => {
+    await page.clock.install();
+    await standIn(page);
+    await page.route('https://*.daily.co/**', (route) => route.abort('blockedbyclient'));
+    await page.goto('/');
+    await page.getByRole('button', { name: 'Open video chat' }).click();
+    await dialog(page).getByRole('button', { name: 'Start conversation' }).click();
+    await expect(dialog(page).getByRole('button', { name: 'End conversation' })).toBeVisible();
+    await page.clock.runFor(61_000);
+    await expect(dialog(page).getByRole('heading', { name: 'The room could not be opened' })).toBeFocused();
+    await expect(dialog(page).getByRole('link', { name: 'Leave a message' })).toBeVisible();
+    await expect.poll(() => sandbox.ended(), 'ended at Tavus').toBe(1);
+  });
+});
+
 test('the room is left without anybody pressing a button', async ({ page }) => {
   await standIn(page);
   await enter(page);

@@ -15,12 +15,15 @@ export type Stage = 'opening' | 'joined' | 'met';
 // What Daily calls an error and is an end.
 const ENDS: Record<string, Why> = { ejected: 'ejected', 'exp-room': 'expired', 'exp-token': 'expired' };
 
+// How long an agent that left may come back, ms.
+const AWAY = 4_000;
+
 export interface Talk {
   agent: string | undefined;
   stage: Stage;
   turn: Turn;
   lines: Line[];
-  // the line to Daily is interrupted
+  // the line to Daily is interrupted, or the agent's is
   cut: boolean;
   trouble: Trouble | undefined;
   say: (text: string) => void;
@@ -50,6 +53,7 @@ export function useTalk(
   const [turn, setTurn] = useState<Turn>('listening');
   const [lines, setLines] = useState<Line[]>([]);
   const [cut, setCut] = useState(false);
+  const [away, setAway] = useState(false);
   const [trouble, setTrouble] = useState<Trouble>();
 
   const send = useCallback(
@@ -85,11 +89,19 @@ export function useTalk(
       }
       setStage('met');
       onStage('met');
-    } else if (met.current) onLeave('agent_left');
-    else if (joined) {
+    } else if (met.current) {
+      // a line that broke may stand again in a moment
+      const gone = setTimeout(() => onLeave('agent_left'), AWAY);
+      setAway(true);
+      return () => {
+        clearTimeout(gone);
+        setAway(false);
+      };
+    } else if (joined) {
       setStage('joined');
       onStage('joined');
     }
+    return undefined;
   }, [joined, agent, opener, send, say, onStage, onLeave]);
 
   useDailyEvent(
@@ -132,5 +144,5 @@ export function useTalk(
     [daily]
   );
 
-  return { agent, stage, turn, lines, cut, trouble, say };
+  return { agent, stage, turn, lines, cut: cut || away, trouble, say };
 }
