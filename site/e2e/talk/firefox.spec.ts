@@ -1,3 +1,5 @@
+import { createHmac } from 'node:crypto';
+
 import { expect, test } from '@playwright/test';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 
@@ -57,6 +59,23 @@ test('from the first visit to the transcript in the panel', async () => {
     await page.locator('[data-transcript] li').setTimeout(2000).wait();
     expect(await page.$eval('[data-transcript]', (list) => list.textContent)).toContain(said);
   }).toPass({ timeout: 40_000 });
+});
+
+test('the panel, view by view, and live', async () => {
+  await page.authenticate(ADMIN);
+  await page.goto(`${BASE}/admin`);
+  for (const title of ['Inbox', 'Conversations', 'Payments', 'Visitors', 'Documents', 'Events', 'Deliveries', 'System', 'Overview']) {
+    await page.locator(`nav[aria-label=Panel] a::-p-text(${title})`).click();
+    await page.waitForFunction((t) => document.querySelector('h1')?.textContent === t && !document.querySelector('[data-skeleton]'), {}, title);
+  }
+  await page.goto(`${BASE}/admin?view=events&live=1`);
+  await page.waitForSelector('[data-told=live]');
+
+  const id = `fox-${Date.now()}`;
+  const body = JSON.stringify({ event_type: 'conversation.utterance', conversation_id: id, timestamp: new Date().toISOString(), properties: {} });
+  const mac = createHmac('sha256', process.env.WEBHOOK_SECRET!).update(body).digest('hex');
+  await fetch(`${BASE}/api/tavus/webhook`, { method: 'POST', body, headers: { 'Content-Type': 'application/json', 'X-Tavus-Signature': mac } });
+  await page.waitForFunction((text) => document.querySelector('[data-row]')?.textContent?.includes(text), {}, id);
 });
 
 test('the devices are found and shown', async () => {
