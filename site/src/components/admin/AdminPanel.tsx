@@ -98,9 +98,13 @@ function Bar({ current, help }: { current: string; help: () => void }) {
         ))}
       </nav>
       <div className="flex flex-wrap items-center gap-2 text-sm">
-        <button type="button" className="link" onClick={() => zone.set(!zone.utc)} title={`Show times in ${zone.utc ? OWN : 'UTC'}`} data-zone={zone.name}>
-          Times of {zone.name}
-        </button>
+        {OWN === 'UTC' ? (
+          <span className="text-muted">Times of UTC</span>
+        ) : (
+          <button type="button" className="link" onClick={() => zone.set(!zone.utc)} title={`Show times of ${zone.utc ? OWN : 'UTC'}`}>
+            Times of {zone.name}
+          </button>
+        )}
         <Button variant="outline" size="sm" aria-busy={busy} onClick={() => void client.invalidateQueries()}>
           <RefreshCw aria-hidden="true" /> Refresh
         </Button>

@@ -140,7 +140,7 @@ export function Documents() {
             </tbody>
           </Table>
         ) : (
-          <Empty>No document fits.</Empty>
+          <Empty>{Object.keys(filters).length ? 'No document fits these filters.' : 'Tavus has read no document of yours yet.'}</Empty>
         ))}
       {data && data.total_count > PAGE && (
         <div className="flex items-center gap-3">
