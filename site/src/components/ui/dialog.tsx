@@ -16,10 +16,6 @@ export function Dialog({ open, onClose, title, children }: { open: boolean; onCl
       aria-labelledby={id}
       className="m-auto w-[min(100%-2rem,28rem)] rounded-2xl border border-line bg-surface p-6 text-ink shadow-soft backdrop:bg-[#0b1512]/60"
       onClose={onClose}
-      onClick={(event) => {
-        // beside it
-        if (event.target === dialog.current) onClose();
-      }}
     >
       {open && (
         <>
