@@ -252,7 +252,17 @@ for (const [type, words] of [
 
 test('what is no end is none', async ({ page }) => {
   await enter(page);
-  for (const type of ['input-settings-error', 'audio-processor-error', 'video-processor-warning', 'meeting-session-data-error']) {
+  for (const type of [
+    'input-settings-error',
+    'screen-share-error',
+    'local-audio-level-observer-error',
+    'video-processor-error',
+    'video-processor-warning',
+    'audio-processor-error',
+    'remote-media-player-error',
+    'live-streaming-warning',
+    'meeting-session-data-error'
+  ]) {
     await tell(page, { action: 'nonfatal-error', type, errorMsg: 'x' });
   }
   await expect(turn(page)).toContainText('You are muted');

@@ -235,7 +235,8 @@ test.describe('a call that is ended from outside', () => {
 
   for (const [type, why] of [
     ['ejected', 'ended from the other side'],
-    ['exp-room', 'The time for this conversation is over.']
+    ['exp-room', 'The time for this conversation is over.'],
+    ['exp-token', 'The time for this conversation is over.']
   ] as const) {
     test(type, async ({ page }) => {
       await standIn(page);
@@ -248,6 +249,17 @@ test.describe('a call that is ended from outside', () => {
 
 test.describe('a call that breaks down', () => {
   test.use({ strict: false });
+
+  // all that daily-js has, but those above
+  for (const type of ['nbf-room', 'nbf-token', 'no-room', 'meeting-full', 'not-allowed', 'connection-error', 'of-a-later-version']) {
+    test(`by ${type}`, async ({ page }) => {
+      await standIn(page);
+      await enter(page);
+      await tell(page, { action: 'error', errorMsg: 'x', error: { type, msg: 'x' } });
+      await expect(dialog(page).getByRole('heading', { name: 'The room could not be opened' })).toBeFocused();
+      await expect.poll(() => sandbox.ended(), 'ended at Tavus').toBe(1);
+    });
+  }
 
   test('is no good end, and nobody else hears of it', async ({ page, watch }) => {
     await standIn(page);
