@@ -65,6 +65,7 @@ test.describe('logged in', () => {
     await expect(page).toHaveURL('/admin?view=events&type=webhook&event_type=system.shutdown');
     await expect(page.locator('[data-row]:not([data-event="system.shutdown"])')).toHaveCount(0);
     await expect(set.getByRole('button')).toHaveText([/Type: webhook/, /Event: system.shutdown/, 'Clear']);
+    await expect(page.getByRole('searchbox', { name: 'Search' })).toHaveValue('');
 
     await page.goBack();
     await expect(page).toHaveURL('/admin?view=events&type=webhook');

@@ -62,7 +62,8 @@ export function Search({ filters, words, hint }: { filters: readonly Filter[]; w
       if (said.filters[f.name]) change[f.name] = zone.moment(zone.field(said.filters[f.name]!)) || said.filters[f.name]!;
     }
     if (words) change[words] = said.words || null;
-    else if (said.words && field.current) field.current.value = said.words;
+    // what became a filter stands under the line
+    if (field.current) field.current.value = said.words;
     set(change);
   };
   const chips = filters.flatMap((f) => {
