@@ -36,3 +36,10 @@ export function useUrl(): [URLSearchParams, (change: Record<string, string | nul
 
   return [new URLSearchParams(search), set];
 }
+
+// Those of the address's members that are set: what an API is asked with.
+export function useFilters<Q>(...names: string[]): Q {
+  const [url] = useUrl();
+
+  return Object.fromEntries(names.flatMap((name) => (url.get(name) ? [[name, url.get(name)]] : []))) as Q;
+}

@@ -1,9 +1,9 @@
 import { useQuery } from '@tanstack/react-query';
 
 import { Card } from '@/components/ui/card';
-import { Table, Td, Th } from '@/components/ui/table';
+import { Rows, Td } from '@/components/ui/table';
 import { failure, useList } from '@/hooks/use-list';
-import { useUrl } from '@/hooks/use-url';
+import { useFilters } from '@/hooks/use-url';
 import { api, type Delivery, type Destination, must, type Query } from '@/lib/admin';
 
 import { Act, Empty, Facts, Failed, Go, Listed, Skeleton, Tag, Time, to } from './parts';
@@ -58,8 +58,7 @@ function Place({ of: d }: { of: Destination }) {
 }
 
 export function Deliveries() {
-  const [url] = useUrl();
-  const filters = Object.fromEntries(['destination', 'state'].flatMap((name) => (url.get(name) ? [[name, url.get(name)]] : []))) as Query<'listDeliveries'>;
+  const filters = useFilters<Query<'listDeliveries'>>('destination', 'state');
   const places = useQuery({
     queryKey: ['destinations'],
     queryFn: ({ signal }) => must(api.GET('/api/admin/deliveries', { params: { query: { limit: 1 } }, signal })),
@@ -88,47 +87,34 @@ export function Deliveries() {
       <Search filters={FILTERS} hint="destination:posthog state:dead" />
       <Listed list={list} empty="Nothing waits, and nothing is dead.">
         {(rows) => (
-          <Table aria-label="Deliveries">
-            <thead>
-              <tr>
-                <Th>Changed</Th>
-                <Th>Destination</Th>
-                <Th>Event</Th>
-                <Th>State</Th>
-                <Th>Why</Th>
-                <Th>Tries</Th>
-                <Th>Again</Th>
+          <Rows label="Deliveries" columns={['Changed', 'Destination', 'Event', 'State', 'Why', 'Tries', 'Again']}>
+            {rows.map((d) => (
+              <tr key={d.id} data-row data-delivery={d.id}>
+                <Td>
+                  <Time iso={d.changed_at} />
+                </Td>
+                <Td>{d.destination}</Td>
+                <Td>
+                  <Go to={to('event', { id: d.event_id })}>{d.event_type ?? d.event_id}</Go>
+                </Td>
+                <Td>
+                  <Tag of={d.state} />
+                </Td>
+                <Td>{[d.reason, d.status].filter(Boolean).join(', ') || '–'}</Td>
+                <Td className="tabular-nums">{d.tries}</Td>
+                <Td>
+                  <span className="flex flex-wrap items-center gap-2">
+                    {d.state === 'waiting' && <Time iso={d.due_at} />}
+                    <Act
+                      label="Now"
+                      act={() => must(api.POST('/api/admin/deliveries/{id}/retry', { params: { path: { id: d.id } }, body: {} }))}
+                      done={() => 'It goes again'}
+                    />
+                  </span>
+                </Td>
               </tr>
-            </thead>
-            <tbody>
-              {rows.map((d) => (
-                <tr key={d.id} data-row data-delivery={d.id}>
-                  <Td>
-                    <Time iso={d.changed_at} />
-                  </Td>
-                  <Td>{d.destination}</Td>
-                  <Td>
-                    <Go to={to('event', { id: d.event_id })}>{d.event_type ?? d.event_id}</Go>
-                  </Td>
-                  <Td>
-                    <Tag of={d.state} />
-                  </Td>
-                  <Td>{[d.reason, d.status].filter(Boolean).join(', ') || '–'}</Td>
-                  <Td className="tabular-nums">{d.tries}</Td>
-                  <Td>
-                    <span className="flex flex-wrap items-center gap-2">
-                      {d.state === 'waiting' && <Time iso={d.due_at} />}
-                      <Act
-                        label="Now"
-                        act={() => must(api.POST('/api/admin/deliveries/{id}/retry', { params: { path: { id: d.id } }, body: {} }))}
-                        done={() => 'It goes again'}
-                      />
-                    </span>
-                  </Td>
-                </tr>
-              ))}
-            </tbody>
-          </Table>
+            ))}
+          </Rows>
         )}
       </Listed>
     </>

@@ -4,9 +4,9 @@ import { type FormEvent, useRef, useState } from 'react';
 import { Alert } from '@/components/ui/alert';
 import { Button } from '@/components/ui/button';
 import { Field, Input } from '@/components/ui/field';
-import { Table, Td, Th } from '@/components/ui/table';
+import { Rows, Td } from '@/components/ui/table';
 import { failure } from '@/hooks/use-list';
-import { useUrl } from '@/hooks/use-url';
+import { useFilters } from '@/hooks/use-url';
 import { type Document, api, must, PAGE, type Query } from '@/lib/admin';
 
 import { Act, Empty, Failed, Skeleton, Tag, Time } from './parts';
@@ -100,9 +100,8 @@ function Row({ of: d }: { of: Document }) {
 }
 
 export function Documents() {
-  const [url] = useUrl();
   const [page, setPage] = useState(0);
-  const filters = Object.fromEntries(['status', 'tags', 'q'].flatMap((name) => (url.get(name) ? [[name, url.get(name)]] : []))) as Query<'listDocuments'>;
+  const filters = useFilters<Query<'listDocuments'>>('status', 'tags', 'q');
   const told = useQuery({
     queryKey: ['documents', filters, page],
     queryFn: ({ signal }) => must(api.GET('/api/admin/documents', { params: { query: { ...filters, page, limit: PAGE } }, signal })),
@@ -123,22 +122,11 @@ export function Documents() {
       {!data && told.isFetching && <Skeleton />}
       {data &&
         (data.documents.length ? (
-          <Table aria-label="Documents">
-            <thead>
-              <tr>
-                <Th>Document</Th>
-                <Th>Status</Th>
-                <Th>Tags, and who uses them</Th>
-                <Th>Added</Th>
-                <Th>Change</Th>
-              </tr>
-            </thead>
-            <tbody>
-              {data.documents.map((d) => (
-                <Row key={d.document_id} of={d} />
-              ))}
-            </tbody>
-          </Table>
+          <Rows label="Documents" columns={['Document', 'Status', 'Tags, and who uses them', 'Added', 'Change']}>
+            {data.documents.map((d) => (
+              <Row key={d.document_id} of={d} />
+            ))}
+          </Rows>
         ) : (
           <Empty>{Object.keys(filters).length ? 'No document fits these filters.' : 'Tavus has read no document of yours yet.'}</Empty>
         ))}

@@ -5,7 +5,7 @@ import { useEffect, useMemo, useState } from 'react';
 import { Button, ButtonLink } from '@/components/ui/button';
 import { failure, useList } from '@/hooks/use-list';
 import { useTail } from '@/hooks/use-tail';
-import { useUrl } from '@/hooks/use-url';
+import { useFilters, useUrl } from '@/hooks/use-url';
 import { api, must, type Query, type SystemEvent } from '@/lib/admin';
 
 import { EventBody } from './EventBody';
@@ -35,8 +35,7 @@ export function Events() {
   const [url, set] = useUrl();
   const client = useQueryClient();
   const [paused, setPaused] = useState(false);
-  const names = [...FILTERS.map((f) => f.name), 'q'];
-  const filters = Object.fromEntries(names.flatMap((name) => (url.get(name) ? [[name, url.get(name)]] : []))) as Query<'listEvents'>;
+  const filters = useFilters<Query<'listEvents'>>(...FILTERS.map((f) => f.name), 'q');
   const live = url.get('live') !== null;
   const query = new URLSearchParams(TAILED.flatMap((name) => (url.get(name) ? [[name, url.get(name)!]] : []))).toString();
   const { events, held, told } = useTail(live ? query : undefined, paused);

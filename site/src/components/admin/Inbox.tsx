@@ -1,7 +1,7 @@
 import { ButtonLink } from '@/components/ui/button';
 import { useList } from '@/hooks/use-list';
-import { useUrl } from '@/hooks/use-url';
-import { api, type Lead, must } from '@/lib/admin';
+import { useFilters } from '@/hooks/use-url';
+import { api, type Lead, must, type Query } from '@/lib/admin';
 
 import { Act, Go, Listed, Tag, Time, to } from './parts';
 import { type Filter, Search } from './Search';
@@ -23,26 +23,12 @@ const reply = (lead: Lead): string =>
     .replaceAll('+', '%20')}`;
 
 export function Inbox() {
-  const [url] = useUrl();
-  const [email, handled, from, before] = ['email', 'handled', 'from', 'to'].map((name) => url.get(name) ?? undefined);
+  const { handled, ...asked } = useFilters<Omit<Query<'listLeads'>, 'handled'> & { handled?: string }>('email', 'handled', 'from', 'to');
   // what waits for somebody is what is looked for
   const seen = handled === 'all' ? undefined : handled === 'true';
-  const list = useList<Lead>(['leads', email, handled, from, before], async (cursor, limit, signal) => {
-    const page = await must(
-      api.GET('/api/admin/leads', {
-        params: {
-          query: {
-            limit,
-            ...(cursor && { cursor }),
-            ...(seen !== undefined && { handled: seen }),
-            ...(email && { email }),
-            ...(from && { from }),
-            ...(before && { to: before })
-          }
-        },
-        signal
-      })
-    );
+  const filters = { ...asked, ...(seen !== undefined && { handled: seen }) };
+  const list = useList<Lead>(['leads', filters], async (cursor, limit, signal) => {
+    const page = await must(api.GET('/api/admin/leads', { params: { query: { ...filters, limit, ...(cursor && { cursor }) } }, signal }));
     return { rows: page.leads, next: page.next_cursor };
   });
 

@@ -4,7 +4,7 @@ import { type FormEvent, useState } from 'react';
 import { Button } from '@/components/ui/button';
 import { Card } from '@/components/ui/card';
 import { Input } from '@/components/ui/field';
-import { Table, Td, Th } from '@/components/ui/table';
+import { Rows, Td } from '@/components/ui/table';
 import { failure, useList } from '@/hooks/use-list';
 import { api, type Budget, type Health, must, type Quarantined } from '@/lib/admin';
 
@@ -43,26 +43,16 @@ function Nodes({ health: h }: { health: Health }) {
       </div>
       {d.log && d.log.cursors.length > 0 && (
         <div className="mt-5">
-          <Table aria-label="Readers of the log">
-            <thead>
-              <tr>
-                <Th>Reader of the log</Th>
-                <Th>Behind</Th>
-                <Th>For</Th>
-                <Th>Missed</Th>
+          <Rows label="Readers of the log" columns={['Reader of the log', 'Behind', 'For', 'Missed']}>
+            {d.log.cursors.map((c) => (
+              <tr key={c.name}>
+                <Td>{c.name}</Td>
+                <Td className="tabular-nums">{c.events ?? '–'} events</Td>
+                <Td className="tabular-nums">{c.seconds ?? '–'} s</Td>
+                <Td className="tabular-nums">{c.missed ?? '–'}</Td>
               </tr>
-            </thead>
-            <tbody>
-              {d.log.cursors.map((c) => (
-                <tr key={c.name}>
-                  <Td>{c.name}</Td>
-                  <Td className="tabular-nums">{c.events ?? '–'} events</Td>
-                  <Td className="tabular-nums">{c.seconds ?? '–'} s</Td>
-                  <Td className="tabular-nums">{c.missed ?? '–'}</Td>
-                </tr>
-              ))}
-            </tbody>
-          </Table>
+            ))}
+          </Rows>
         </div>
       )}
     </Card>
@@ -114,29 +104,20 @@ function Buckets() {
       <Failed error={failure(told.error)} />
       {told.data && (
         <div className="mt-4 flex flex-col gap-3">
-          <Table aria-label="Buckets">
-            <thead>
-              <tr>
-                <Th>Zone</Th>
-                <Th>Left</Th>
-                <Th>Full in</Th>
+          <Rows label="Buckets" columns={['Zone', 'Left', 'Full in']}>
+            {told.data.limits.map((l) => (
+              <tr key={l.zone}>
+                <Td>
+                  {l.zone}
+                  {l.shared && <span className="text-muted"> (of all together)</span>}
+                </Td>
+                <Td className="tabular-nums">
+                  {l.remaining} of {l.capacity} {l.unit}
+                </Td>
+                <Td className="tabular-nums">{l.full_in} s</Td>
               </tr>
-            </thead>
-            <tbody>
-              {told.data.limits.map((l) => (
-                <tr key={l.zone}>
-                  <Td>
-                    {l.zone}
-                    {l.shared && <span className="text-muted"> (of all together)</span>}
-                  </Td>
-                  <Td className="tabular-nums">
-                    {l.remaining} of {l.capacity} {l.unit}
-                  </Td>
-                  <Td className="tabular-nums">{l.full_in} s</Td>
-                </tr>
-              ))}
-            </tbody>
-          </Table>
+            ))}
+          </Rows>
           <Act
             label="Fill them"
             act={() => must(api.DELETE('/api/admin/limits', { params: { query: { key } }, body: {} }))}

@@ -1,4 +1,4 @@
-import type { HTMLAttributes, TdHTMLAttributes, ThHTMLAttributes } from 'react';
+import type { HTMLAttributes, ReactNode, TdHTMLAttributes, ThHTMLAttributes } from 'react';
 
 import { cn } from '@/lib/cn';
 
@@ -20,4 +20,18 @@ export const Th = ({ className, ...rest }: ThHTMLAttributes<HTMLTableCellElement
 
 export const Td = ({ className, ...rest }: TdHTMLAttributes<HTMLTableCellElement>) => (
   <td className={cn('border-b border-line px-4 py-3 align-baseline', className)} {...rest} />
+);
+
+// A table with a head of these names.
+export const Rows = ({ label, columns, children }: { label: string; columns: readonly string[]; children: ReactNode }) => (
+  <Table aria-label={label}>
+    <thead>
+      <tr>
+        {columns.map((name) => (
+          <Th key={name}>{name}</Th>
+        ))}
+      </tr>
+    </thead>
+    <tbody>{children}</tbody>
+  </Table>
 );
