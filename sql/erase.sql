@@ -954,6 +954,10 @@ BEGIN
     IF cardinality(gone) > 0 OR cardinality(scrub) > 0 THEN
         UPDATE tavus.events v SET body = tavus.stripe_scrubbed(v.body), verification = NULL
          WHERE v.id = ANY (scrub);
+        -- what a destination said of one may name who it was about
+        UPDATE tavus.deliveries t SET reason = coalesce(t.status::text, 'no answer')
+          FROM tavus.destinations d
+         WHERE t.destination = d.name AND t.event_id = ANY (scrub);
         words := tavus.stats_words(gone);
         n := tavus.erase_delete(gone);
 
