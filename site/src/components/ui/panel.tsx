@@ -1,6 +1,7 @@
 import * as Radix from '@radix-ui/react-dialog';
 import { Maximize2, Minimize2, Minus, X } from 'lucide-react';
 import { type KeyboardEvent, type ReactNode, type RefObject, useCallback, useEffect, useRef, useState } from 'react';
+import { flushSync } from 'react-dom';
 
 // In the corner; before the page; or as small as what happens in it.
 export type Size = 'corner' | 'wide' | 'tile';
@@ -52,7 +53,8 @@ function useBeside(panel: RefObject<HTMLElement | null>, open: boolean, covers: 
 
       if (!covered) return;
       scrollBy({ top: covered.bottom - box.getBoundingClientRect().top + 12, behavior: 'instant' });
-      if (under(box, element)) shrink();
+      // at once, so that what has the focus is never covered
+      if (under(box, element)) flushSync(shrink);
     };
 
     document.addEventListener('focusin', free);
