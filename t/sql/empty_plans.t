@@ -1,8 +1,8 @@
 #!/usr/bin/perl
 
 # Plans that were made when all tables were empty, and known to be, find one row by its key and do not look
-# through all of them: sessions keep their plans, and a table grows.  And what is called often is planned once.  Wants DATABASE_URL (or PG* variables), as
-# a superuser.
+# through all of them: sessions keep their plans, and a table grows.  And what is called often is planned once.
+# Wants DATABASE_URL (or PG* variables), as a superuser.
 
 use strict;
 use warnings;

@@ -79,8 +79,10 @@ test.describe('logged in', () => {
   });
 
   test('what the API does not understand is said', async ({ page }) => {
-    await page.goto('/admin?view=events&source=%00');
-    await expect(page.getByRole('alert')).toContainText('A filter was not understood');
+    for (const wrong of ['source=%00', 'from=yesterday']) {
+      await page.goto(`/admin?view=events&${wrong}`);
+      await expect(page.getByRole('alert')).toContainText('A filter was not understood');
+    }
   });
 
   test('a text that only an old event has is found behind large ones', async ({ page, request }) => {

@@ -27,7 +27,7 @@ export interface Zone {
   name: string;
   utc: boolean;
   set: (utc: boolean) => void;
-  // of a moment, for the eye
+  // of a moment, for the eye; what is none, as somebody typed it, as it is
   show: (iso: string, style?: Intl.DateTimeFormatOptions) => string;
   // of a moment, as a field of a date and time has it, and back
   field: (iso: string) => string;
@@ -52,7 +52,7 @@ function zone(utc: boolean): Zone {
       }
       dispatchEvent(new Event(CHANGED));
     },
-    show: (iso, style = LONG) => new Intl.DateTimeFormat('en-GB', { ...style, timeZone: name }).format(new Date(iso)),
+    show: (iso, style = LONG) => (Number.isNaN(Date.parse(iso)) ? iso : new Intl.DateTimeFormat('en-GB', { ...style, timeZone: name }).format(new Date(iso))),
     field: (iso) => {
       const at = new Date(iso);
       const shifted = utc ? at : new Date(at.getTime() - at.getTimezoneOffset() * 60_000);
