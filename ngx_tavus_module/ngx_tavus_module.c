@@ -19,6 +19,7 @@
 #include "endpoint/ngx_tavus_webhook.h"
 #include "guard/ngx_tavus_auth.h"
 #include "guard/ngx_tavus_cors.h"
+#include "guard/ngx_tavus_keys.h"
 #include "guard/ngx_tavus_limit.h"
 #include "guard/ngx_tavus_login.h"
 #include "guard/ngx_tavus_users.h"
@@ -46,6 +47,7 @@
 #include "store/ngx_tavus_watch.h"
 #include "event/ngx_tavus_curl.h"
 #include "event/ngx_tavus_directive.h"
+#include "event/ngx_tavus_key_use.h"
 #include "core/tavus_version.h"
 
 
@@ -468,6 +470,8 @@ ngx_tavus_init_process(ngx_cycle_t *cycle)
                                                ngx_tavus_deliver_module);
 
     ngx_tavus_metrics_init_process(cycle);
+    ngx_tavus_key_use_init_process(ngx_http_cycle_get_module_main_conf(cycle,
+                                                    ngx_tavus_keys_module));
 
     if (ngx_tavus_auth_init_process(cycle) != NGX_OK) {
         return NGX_ERROR;

@@ -1,6 +1,14 @@
+import { readFileSync } from 'node:fs';
+import { parseEnv } from 'node:util';
+
 import { defineConfig } from '@playwright/test';
 
-// The server under test is real; ./build.sh test starts it and says where.
+// The servers under test are real; ./build.sh test starts them and says where: each worker
+// has one of its own, with its database and sandbox, whose faults are nobody else's.
+const servers = process.env.SERVERS?.split(':') ?? [];
+const mine = servers[Number(process.env.TEST_PARALLEL_INDEX ?? 0)];
+if (mine) Object.assign(process.env, parseEnv(readFileSync(mine, 'utf8')));
+
 const base = process.env.BASE_URL;
 if (!base) throw new Error('BASE_URL is not set: run ./build.sh test site/e2e/…');
 
@@ -32,8 +40,8 @@ export default defineConfig({
   projects: [
     // read only: side by side
     { name: 'pages', testDir: 'e2e/pages', fullyParallel: true },
-    // conversations share one sandbox and its faults: one after the other
-    { name: 'talk', testDir: 'e2e/talk', workers: 1 }
+    // conversations share a sandbox and its faults: one after the other before each server
+    { name: 'talk', testDir: 'e2e/talk', workers: servers.length || 1 }
   ],
-  workers: 2
+  workers: servers.length || 2
 });

@@ -315,9 +315,10 @@ $$;
 -- A page of an export: rows as CSV or as lines, without what ends the last one, before which white space
 -- may still come; how many; where to go on, NULL at the end.  until_ is where the log was when the export
 -- began: what was stored later is not in it.  NULL: it begins now, and bound says where that is.
+DROP FUNCTION IF EXISTS tavus.admin_export(text, text, text, text, text, timestamptz, timestamptz, text, uuid, bigint);
 CREATE OR REPLACE FUNCTION tavus.admin_export(
     type text, event_type text, source text, conversation_id text, q text, from_ timestamptz,
-    to_ timestamptz, format text, cursor_ uuid, until_ bigint,
+    to_ timestamptz, format text, cursor_ uuid, until_ bigint, most int DEFAULT 1000,
     OUT page text, OUT n int, OUT next_ uuid, OUT bound bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
@@ -330,7 +331,7 @@ BEGIN
            cardinality(p.made), p.next_
       INTO page, n, next_
       FROM tavus.events_page(type, event_type, source, conversation_id, q, from_, to_, cursor_,
-                             1000, interval '20 ms', format, 1048576, 524288, bound) p;
+                             least(greatest(most, 1), 1000), interval '20 ms', format, 1048576, 524288, bound) p;
 END
 $$;
 
@@ -502,6 +503,32 @@ BEGIN
                   '],"next_cursor":', coalesce(to_json(next_)::text, 'null'),
                   ',"searched_to":"' || searched || '"', '}');
 END
+$$;
+
+-- The nodes that are known, each as it was heard of last, with what it said of itself.
+CREATE OR REPLACE FUNCTION tavus.admin_nodes() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+AS $$
+    SELECT json_build_object('nodes', coalesce(json_agg(json_build_object(
+               'id', l.id, 'heard', tavus.iso(l.beat_at),
+               'silent', l.beat_at < now() - interval '3 minutes',
+               'clash', coalesce(l.clash > now() - interval '1 minute', false),
+               'version', tavus.str(l.state, 'version'),
+               'journal', json_build_object(
+                   'files', l.files, 'bytes', l.bytes, 'age', tavus.alert_number(l.state, 'journal', 'age'),
+                   'damaged', tavus.alert_number(l.state, 'journal', 'damaged'),
+                   'unreadable', tavus.alert_number(l.state, 'journal', 'unreadable')),
+               'keys', coalesce(k.keys, '[]')) ORDER BY l.id), '[]'))::text
+      FROM (SELECT DISTINCT ON (n.id) n.*, max(n.clash_at) OVER (PARTITION BY n.id) AS clash
+              FROM tavus.nodes n ORDER BY n.id, n.beat_at DESC LIMIT 1000) l
+      LEFT JOIN LATERAL (
+           SELECT json_agg(json_build_object(
+                      'scheme', tavus.str(u.key, 'scheme'), 'id', tavus.str(u.key, 'id'),
+                      'used_at', tavus.iso(to_timestamp(nullif(least(tavus.alert_number(u.key, 'used'), 4102444800),
+                                                               0)))) ORDER BY u.ord) AS keys
+             FROM jsonb_array_elements(CASE jsonb_typeof(l.state -> 'keys') WHEN 'array' THEN l.state -> 'keys'
+                                       ELSE '[]' END) WITH ORDINALITY AS u (key, ord)) k ON true
 $$;
 
 -- What health tells of the database beyond a connection to it.

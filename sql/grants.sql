@@ -56,7 +56,7 @@ TO tavus_app;
 GRANT EXECUTE ON FUNCTION
     tavus.schema_version(),
     tavus.admin_events(text, text, text, text, text, timestamptz, timestamptz, int, uuid),
-    tavus.admin_export(text, text, text, text, text, timestamptz, timestamptz, text, uuid, bigint),
+    tavus.admin_export(text, text, text, text, text, timestamptz, timestamptz, text, uuid, bigint, int),
     tavus.admin_event(uuid),
     tavus.admin_quarantine(int, bigint),
     tavus.admin_quarantined(bigint),
@@ -66,9 +66,9 @@ GRANT EXECUTE ON FUNCTION
     tavus.admin_conversation(text),
     tavus.admin_conversation(text, text, uuid, uuid, int, int),
     tavus.admin_deliveries(text, text, int, bigint),
-    tavus.admin_orders(text, text, boolean, timestamptz, timestamptz, int, uuid),
-    tavus.admin_subscriptions(text, boolean, timestamptz, timestamptz, int, uuid),
-    tavus.admin_leads(boolean, text, timestamptz, timestamptz, int, uuid),
+    tavus.admin_orders(text, text, boolean, timestamptz, timestamptz, int, uuid, text),
+    tavus.admin_subscriptions(text, boolean, timestamptz, timestamptz, int, uuid, text),
+    tavus.admin_leads(boolean, text, timestamptz, timestamptz, int, uuid, text),
     tavus.admin_alerts(text, int, bigint),
     tavus.admin_stats(timestamptz, timestamptz, text, text),
     tavus.line_ticket(uuid),
@@ -78,5 +78,6 @@ GRANT EXECUTE ON FUNCTION
     tavus.order_by_session(text),
     tavus.tail_page(text, text, bigint, int, int, int, boolean, text[], text[], text[]),
     tavus.health(),
+    tavus.admin_nodes(),
     tavus.pieces(text)
 TO tavus_admin;

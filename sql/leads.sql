@@ -111,9 +111,11 @@ AS $$
 $$;
 
 -- A page of leads; cursor_ is the last one's id.
+DROP FUNCTION IF EXISTS tavus.admin_leads(boolean, text, timestamptz, timestamptz, int, uuid);
 CREATE OR REPLACE FUNCTION tavus.admin_leads(
     handled_ boolean DEFAULT NULL, email_ text DEFAULT NULL, from_ timestamptz DEFAULT NULL,
-    to_ timestamptz DEFAULT NULL, limit_ int DEFAULT NULL, cursor_ uuid DEFAULT NULL)
+    to_ timestamptz DEFAULT NULL, limit_ int DEFAULT NULL, cursor_ uuid DEFAULT NULL,
+    conversation_id_ text DEFAULT NULL)
 RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
@@ -122,11 +124,14 @@ SET enable_bitmapscan = off
 SET jit = off
 AS $$
     SELECT tavus.admin_page('leads', 'tavus.lead_json',
-        CASE WHEN email_ IS NOT NULL
+        CASE WHEN conversation_id_ IS NOT NULL
+             THEN 'r.conversation_id = $4[3] AND r.handled = coalesce($4[1]::boolean, r.handled)
+                   AND lower(r.email) = lower(coalesce($4[2], r.email))'
+             WHEN email_ IS NOT NULL
              THEN 'lower(r.email) = lower($4[2]) AND r.handled = coalesce($4[1]::boolean, r.handled)'
              WHEN handled_ IS NOT NULL THEN 'r.handled = $4[1]::boolean'
              ELSE 'true' END,
-        from_, to_, limit_, cursor_, handled_::text, email_)
+        from_, to_, limit_, cursor_, handled_::text, email_, conversation_id_)
 $$;
 
 -- Somebody has seen to a lead, or has not after all.  It is an event, for all who read the log.  Answers

@@ -789,10 +789,11 @@ END
 $$;
 
 -- A page of orders; cursor_ is the last one's id.  Of ours, unless others are asked for.
+DROP FUNCTION IF EXISTS tavus.admin_orders(text, text, boolean, timestamptz, timestamptz, int, uuid);
 CREATE OR REPLACE FUNCTION tavus.admin_orders(
     state_ text DEFAULT NULL, email_ text DEFAULT NULL, ours_ boolean DEFAULT NULL,
     from_ timestamptz DEFAULT NULL, to_ timestamptz DEFAULT NULL, limit_ int DEFAULT NULL,
-    cursor_ uuid DEFAULT NULL)
+    cursor_ uuid DEFAULT NULL, conversation_id_ text DEFAULT NULL)
 RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
@@ -801,7 +802,10 @@ SET enable_bitmapscan = off
 SET jit = off
 AS $$
     SELECT tavus.admin_page('orders', 'tavus.order_json',
-        CASE WHEN email_ IS NOT NULL
+        CASE WHEN conversation_id_ IS NOT NULL
+             THEN 'r.conversation_id = $4[4] AND r.ours = $4[3]::boolean AND r.state = coalesce($4[1], r.state)
+                   AND ($4[2] IS NULL OR lower($4[2]) IN (lower(r.email), lower(r.told_email)))'
+             WHEN email_ IS NOT NULL
              -- Stripe's address or the one that was given here, each by an index of its own
              THEN 'r.id = ANY (ARRAY(
                        (SELECT o.id FROM tavus.orders o
@@ -816,12 +820,13 @@ AS $$
                          ORDER BY o.id DESC LIMIT $3)))'
              WHEN state_ IS NOT NULL THEN 'r.ours = $4[3]::boolean AND r.state = $4[1]'
              ELSE 'r.ours = $4[3]::boolean' END,
-        from_, to_, limit_, cursor_, state_, email_, coalesce(ours_, true)::text)
+        from_, to_, limit_, cursor_, state_, email_, coalesce(ours_, true)::text, conversation_id_)
 $$;
 
+DROP FUNCTION IF EXISTS tavus.admin_subscriptions(text, boolean, timestamptz, timestamptz, int, uuid);
 CREATE OR REPLACE FUNCTION tavus.admin_subscriptions(
     status_ text DEFAULT NULL, ours_ boolean DEFAULT NULL, from_ timestamptz DEFAULT NULL,
-    to_ timestamptz DEFAULT NULL, limit_ int DEFAULT NULL, cursor_ uuid DEFAULT NULL)
+    to_ timestamptz DEFAULT NULL, limit_ int DEFAULT NULL, cursor_ uuid DEFAULT NULL, email_ text DEFAULT NULL)
 RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, tavus, pg_temp
@@ -830,7 +835,16 @@ SET enable_bitmapscan = off
 SET jit = off
 AS $$
     SELECT tavus.admin_page('subscriptions', 'tavus.subscription_json',
-        CASE WHEN status_ IS NOT NULL THEN 'r.ours = $4[2]::boolean AND r.status = $4[1]'
+        CASE WHEN email_ IS NOT NULL
+             -- by the orders that began them
+             THEN 'r.subscription = ANY (ARRAY(
+                       SELECT o.subscription FROM tavus.orders o
+                        WHERE lower(coalesce(o.told_email, o.email)) = lower($4[3])
+                       UNION ALL
+                       SELECT o.subscription FROM tavus.orders o
+                        WHERE lower(o.email) = lower($4[3]) AND lower(o.email) <> lower(o.told_email)))
+                   AND r.ours = $4[2]::boolean AND r.status = coalesce($4[1], r.status)'
+             WHEN status_ IS NOT NULL THEN 'r.ours = $4[2]::boolean AND r.status = $4[1]'
              ELSE 'r.ours = $4[2]::boolean' END,
-        from_, to_, limit_, cursor_, status_, coalesce(ours_, true)::text)
+        from_, to_, limit_, cursor_, status_, coalesce(ours_, true)::text, email_)
 $$;

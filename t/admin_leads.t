@@ -55,6 +55,8 @@ is $t->admin("/api/admin/events/$ada->{id}")->json->{event_type},
 is names(email => 'ada@example.COM'), 'Edsger Ada', 'an address, in any case';
 is names(email => 'grace+news@example.com'), 'Grace', 'and with a plus';
 is names(email => '%'), '', 'no pattern';
+is names(conversation_id => 'c1'), 'Grace', 'of a conversation';
+is names(conversation_id => 'c1', email => 'ada@example.com'), '', 'and of an address';
 is names(from => $grace->{created_at}), 'Edsger Grace', 'from inclusive';
 is names(to => $grace->{created_at}), 'Ada', 'to exclusive';
 is names(handled => 'false'), 'Edsger Grace Ada', 'nobody has seen to any';

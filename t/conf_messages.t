@@ -480,6 +480,9 @@ says('duplicate secret id "s1"', qr/tavus_webhook_secret/, x($with x 2));
 says('more than 16 secrets in one place', qr/tavus_webhook_secret/,
     x(join ' ', map { 'tavus_webhook_secret file:' . keep("$SECRET-$_")
         . " id=s$_;" } 1 .. 17));
+says('more than 128 secrets in all locations', qr/tavus_webhook_secret/, locations => {
+    map { my $l = $_; ("= /x$l" => join ' ', 'tavus_webhook tavus;', map {
+        'tavus_webhook_secret file:' . keep("$SECRET-$l-$_") . " id=s$l-$_;" } 1 .. 16) } 1 .. 9});
 says('secret "s2" has the same value as "s1"', qr/tavus_webhook_secret/,
     x("tavus_webhook_secret $good id=s1; tavus_webhook_secret $good id=s2;"));
 says("invalid header name \"$_\"", qr/tavus_webhook_signature_header/,

@@ -153,6 +153,10 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
       ngx_tavus_stmt_admin_budget, 0, NULL,
       { { NULL, 0, ngx_tavus_arg_budget } } },
 
+    { ngx_string("nodes"),
+      ngx_tavus_stmt_admin_nodes, 0, NULL,
+      { { NULL, 0, 0 } } },
+
     /* sums, of nobody */
 
     { ngx_string("stats"),
@@ -169,7 +173,8 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
         { "from", 64, ngx_tavus_arg_time },
         { "to", 64, ngx_tavus_arg_time },
         { "limit", 8, ngx_tavus_arg_limit },
-        { "cursor", 36, ngx_tavus_arg_uuid } } },
+        { "cursor", 36, ngx_tavus_arg_uuid },
+        { "conversation_id", 200, ngx_tavus_arg_text } } },
 
     { ngx_string("orders"),
       ngx_tavus_stmt_admin_orders, 0, "orders",
@@ -179,7 +184,8 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
         { "from", 64, ngx_tavus_arg_time },
         { "to", 64, ngx_tavus_arg_time },
         { "limit", 8, ngx_tavus_arg_limit },
-        { "cursor", 36, ngx_tavus_arg_uuid } } },
+        { "cursor", 36, ngx_tavus_arg_uuid },
+        { "conversation_id", 200, ngx_tavus_arg_text } } },
 
     /* whose status is a word of Stripe's, who may think of another */
 
@@ -190,7 +196,8 @@ static ngx_tavus_admin_route_t  ngx_tavus_admin_routes[] = {
         { "from", 64, ngx_tavus_arg_time },
         { "to", 64, ngx_tavus_arg_time },
         { "limit", 8, ngx_tavus_arg_limit },
-        { "cursor", 36, ngx_tavus_arg_uuid } } },
+        { "cursor", 36, ngx_tavus_arg_uuid },
+        { "email", 320, ngx_tavus_arg_personal } } },
 
     { ngx_string("visitors/"),
       ngx_tavus_stmt_admin_visitor, 1, "visitor",

@@ -30,9 +30,15 @@
 #define NGX_TAVUS_EXPORT_PATIENCE 60000     /* with the database */
 #define NGX_TAVUS_EXPORT_LINGER   10000     /* of a worker that shuts down */
 
-/* ms for a batch that is stored, or a page lets intake go first; at most */
+/*
+ * ms for a batch that is stored, or intake goes first: pages have few rows, and
+ * each waits for so many times as long as the last one took, and ms at most
+ */
 #define NGX_TAVUS_EXPORT_QUIET    10
-#define NGX_TAVUS_EXPORT_PAUSE    100
+#define NGX_TAVUS_EXPORT_FEW      "100"
+#define NGX_TAVUS_EXPORT_MANY     "1000"
+#define NGX_TAVUS_EXPORT_REST     3
+#define NGX_TAVUS_EXPORT_PAUSE    300
 
 
 /* parameters of the statement, behind the filter */
@@ -41,7 +47,8 @@ enum {
     ngx_tavus_export_format = 7,
     ngx_tavus_export_cursor,
     ngx_tavus_export_until,
-    NGX_TAVUS_EXPORT_ARGS
+    NGX_TAVUS_EXPORT_ARGS,
+    ngx_tavus_export_most = NGX_TAVUS_EXPORT_ARGS
 };
 
 
@@ -93,6 +100,7 @@ typedef struct {
     ngx_queue_t           waiting;
     ngx_uint_t            n;
     ngx_uint_t            busy;
+    ngx_uint_t            rests;        /* as intake wants the processor */
     ngx_event_t           pause;
     ngx_msec_t            asked;
     ngx_atomic_uint_t     stored;       /* on this node, then */
@@ -441,6 +449,10 @@ ngx_tavus_export_turn(void)
         e = ngx_queue_data(q, ngx_tavus_export_t, queue);
         e->queued = 0;
 
+        e->op.values[ngx_tavus_export_most] = all->rests
+                                              ? NGX_TAVUS_EXPORT_FEW
+                                              : NGX_TAVUS_EXPORT_MANY;
+
         if (ngx_tavus_store_query(&e->op) != NGX_OK) {
             ngx_tavus_export_failed(e, NGX_BUSY, NULL);
             continue;
@@ -457,7 +469,7 @@ ngx_tavus_export_turn(void)
 
 /*
  * A page takes a processor that intake may want: where events were stored
- * meanwhile the next page waits for as long as this one took.
+ * meanwhile the next page is short, and waits.
  */
 
 static void
@@ -472,7 +484,9 @@ ngx_tavus_export_rest(void)
     took = ngx_current_msec - all->asked;
     stored = ngx_tavus_store_batches() - all->stored;
 
-    if (took == 0 || stored * NGX_TAVUS_EXPORT_QUIET < took || ngx_exiting) {
+    all->rests = stored && stored * NGX_TAVUS_EXPORT_QUIET >= took;
+
+    if (took == 0 || !all->rests || ngx_exiting) {
         return;
     }
 
@@ -481,7 +495,8 @@ ngx_tavus_export_rest(void)
     all->pause.log = ngx_cycle->log;
     all->pause.cancelable = 1;
 
-    ngx_add_timer(&all->pause, ngx_min(took, NGX_TAVUS_EXPORT_PAUSE));
+    ngx_add_timer(&all->pause, ngx_min(took * NGX_TAVUS_EXPORT_REST,
+                                       NGX_TAVUS_EXPORT_PAUSE));
 }
 
 

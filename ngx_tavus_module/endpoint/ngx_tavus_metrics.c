@@ -10,6 +10,7 @@
 #include "http/ngx_tavus_endpoint.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_response.h"
+#include "event/ngx_tavus_key_use.h"
 #include "core/tavus_metrics.h"
 #include "core/tavus_version.h"
 
@@ -32,6 +33,7 @@ static void ngx_tavus_metrics_write(ngx_http_request_t *r,
 static void ngx_tavus_metrics_build(tavus_text_t *text);
 static void ngx_tavus_metrics_limits(ngx_http_request_t *r,
     tavus_text_t *text);
+static void ngx_tavus_metrics_keys(tavus_text_t *text);
 static void ngx_tavus_metrics_tag(tavus_tag_t *tag, const char *name,
     const char *value);
 static ngx_uint_t ngx_tavus_metrics_workers(void);
@@ -129,6 +131,7 @@ ngx_tavus_metrics_write(ngx_http_request_t *r, tavus_text_t *text)
     tavus_metrics_write(text, mmcf->area, ngx_tavus_metrics_workers());
 
     ngx_tavus_metrics_limits(r, text);
+    ngx_tavus_metrics_keys(text);
 }
 
 
@@ -209,6 +212,36 @@ ngx_tavus_metrics_limits(ngx_http_request_t *r, tavus_text_t *text)
 
         tavus_metrics_sample(text, "limit_overflow_total", tags, 1,
                              stats.overflowed);
+    }
+}
+
+
+static void
+ngx_tavus_metrics_keys(tavus_text_t *text)
+{
+    ngx_uint_t             i;
+    tavus_tag_t            tags[2];
+    ngx_tavus_key_use_t   *use;
+    ngx_tavus_key_uses_t  *uses;
+
+    uses = ngx_tavus_key_uses();
+
+    if (uses == NULL || uses->nelts == 0) {
+        return;
+    }
+
+    tavus_metrics_family(text, "webhook_secret_used_timestamp_seconds",
+                         "gauge", "When a secret last verified something, 0 "
+                         "if it has not.");
+
+    for (i = 0; i < uses->nelts; i++) {
+        use = uses->elts[i];
+
+        ngx_tavus_metrics_tag(&tags[0], "scheme", use->scheme);
+        ngx_tavus_metrics_tag(&tags[1], "id", use->id);
+
+        tavus_metrics_sample(text, "webhook_secret_used_timestamp_seconds",
+                             tags, 2, use->at);
     }
 }
 

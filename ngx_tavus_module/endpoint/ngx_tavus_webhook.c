@@ -718,5 +718,7 @@ ngx_tavus_webhook_check(ngx_conf_t *cf, ngx_tavus_location_t *location)
 
     return ngx_tavus_keys_make(cf, klcf,
                                wlcf->scheme == NGX_TAVUS_SCHEME_STANDARD
-                               ? TAVUS_SECRET_STANDARD : TAVUS_SECRET_RAW);
+                               ? TAVUS_SECRET_STANDARD : TAVUS_SECRET_RAW,
+                               (char *) ngx_tavus_webhook_sources[wlcf->scheme]
+                               .data);
 }

@@ -97,11 +97,7 @@ tavus_verify_t
 ngx_tavus_webhook_verify(ngx_http_request_t *r, ngx_str_t *body,
     ngx_tavus_webhook_t *w)
 {
-    const char       *id;
-    tavus_verify_t    result;
-    ngx_tavus_ctx_t  *ctx;
-
-    ctx = ngx_tavus_get_ctx(r);
+    tavus_verify_t  result;
 
     ngx_tavus_webhook_begin(r, w);
 
@@ -136,12 +132,7 @@ ngx_tavus_webhook_verify(ngx_http_request_t *r, ngx_str_t *body,
         return result;
     }
 
-    id = tavus_key_id(w->keys->elts[w->key]);
-
-    ctx->verify.data = (u_char *) w->method;
-    ctx->verify.len = ngx_strlen(w->method);
-    ctx->key_id.data = (u_char *) id;
-    ctx->key_id.len = ngx_strlen(id);
+    ngx_tavus_keys_verified(r, w->keys, w->key, w->method);
 
     return TAVUS_VERIFY_OK;
 }

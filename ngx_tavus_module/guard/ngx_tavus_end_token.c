@@ -160,11 +160,7 @@ ngx_tavus_end_token_verify(ngx_http_request_t *r, cJSON *id, cJSON *token,
         return NGX_DECLINED;
     }
 
-    text = tavus_key_id(klcf->keys->elts[match]);
-
-    ngx_str_set(&ctx->verify, "end_token");
-    ctx->key_id.data = (u_char *) text;
-    ctx->key_id.len = ngx_strlen(text);
+    ngx_tavus_keys_verified(r, klcf->keys, match, "end_token");
 
     return NGX_OK;
 }

@@ -6,6 +6,7 @@
 
 
 #include "guard/ngx_tavus_keys.h"
+#include "http/ngx_tavus_ctx.h"
 #include "http/ngx_tavus_endpoint.h"
 #include "event/ngx_tavus_directive.h"
 #include "event/ngx_tavus_secret.h"
@@ -24,6 +25,7 @@ typedef struct {
 
 static char *ngx_tavus_keys_secret(ngx_conf_t *cf, ngx_command_t *cmd, void
     *conf);
+static void *ngx_tavus_keys_create_main_conf(ngx_conf_t *cf);
 static void *ngx_tavus_keys_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_tavus_keys_merge_loc_conf(ngx_conf_t *cf, void *parent, void
     *child);
@@ -47,7 +49,7 @@ static ngx_http_module_t  ngx_tavus_keys_module_ctx = {
     NULL,                                  /* preconfiguration */
     NULL,                                  /* postconfiguration */
 
-    NULL,                                  /* create main configuration */
+    ngx_tavus_keys_create_main_conf,       /* create main configuration */
     NULL,                                  /* init main configuration */
 
     NULL,                                  /* create server configuration */
@@ -115,6 +117,25 @@ ngx_tavus_keys_unknown(ngx_http_request_t *r, ngx_str_t *token)
     once = 1;
     said = ngx_current_msec;
     n = 0;
+}
+
+
+void
+ngx_tavus_keys_verified(ngx_http_request_t *r, ngx_tavus_keys_t *keys,
+    size_t i, const char *how)
+{
+    const char       *id;
+    ngx_tavus_ctx_t  *ctx;
+
+    ctx = ngx_tavus_get_ctx(r);
+    id = tavus_key_id(keys->elts[i]);
+
+    ctx->verify.data = (u_char *) how;
+    ctx->verify.len = ngx_strlen(how);
+    ctx->key_id.data = (u_char *) id;
+    ctx->key_id.len = ngx_strlen(id);
+
+    ngx_tavus_key_use_now(keys->uses[i]);
 }
 
 
@@ -201,6 +222,13 @@ ngx_tavus_keys_secret(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static void *
+ngx_tavus_keys_create_main_conf(ngx_conf_t *cf)
+{
+    return ngx_pcalloc(cf->pool, sizeof(ngx_tavus_key_uses_t));
+}
+
+
+static void *
 ngx_tavus_keys_create_loc_conf(ngx_conf_t *cf)
 {
     return ngx_pcalloc(cf->pool, sizeof(ngx_tavus_keys_loc_conf_t));
@@ -229,12 +257,16 @@ ngx_tavus_keys_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
 ngx_int_t
 ngx_tavus_keys_make(ngx_conf_t *cf, ngx_tavus_keys_loc_conf_t *klcf,
-    tavus_secret_form_t form)
+    tavus_secret_form_t form, const char *scheme)
 {
-    const char          *error;
-    ngx_uint_t           i;
-    ngx_tavus_secret_t  *secret;
-    ngx_pool_cleanup_t  *cln;
+    ngx_int_t              rc;
+    const char            *error;
+    ngx_uint_t             i;
+    ngx_tavus_secret_t    *secret;
+    ngx_pool_cleanup_t    *cln;
+    ngx_tavus_key_uses_t  *uses;
+
+    uses = ngx_http_conf_get_module_main_conf(cf, ngx_tavus_keys_module);
 
     klcf->keys = ngx_pcalloc(cf->pool, sizeof(ngx_tavus_keys_t));
     cln = ngx_pool_cleanup_add(cf->pool, 0);
@@ -265,6 +297,21 @@ ngx_tavus_keys_make(ngx_conf_t *cf, ngx_tavus_keys_loc_conf_t *klcf,
         }
 
         klcf->keys->nelts++;
+
+        rc = ngx_tavus_key_use_add(cf, uses, scheme,
+                                   tavus_key_id(klcf->keys->elts[i]),
+                                   &klcf->keys->uses[i]);
+
+        if (rc == NGX_DECLINED) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "more than %d secrets in all locations in %V:%ui",
+                          NGX_TAVUS_KEY_USES, &secret[i].place.file,
+                          secret[i].place.line);
+        }
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
     }
 
     return NGX_OK;

@@ -13,6 +13,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 
+#include "event/ngx_tavus_key_use.h"
 #include "core/tavus_signature.h"
 
 
@@ -23,6 +24,7 @@
 
 typedef struct {
     tavus_key_t               *elts[NGX_TAVUS_MAX_KEYS];
+    ngx_tavus_key_use_t       *uses[NGX_TAVUS_MAX_KEYS];
     ngx_uint_t                 nelts;
 } ngx_tavus_keys_t;
 
@@ -34,9 +36,17 @@ typedef struct {
 } ngx_tavus_keys_loc_conf_t;
 
 
-/* Makes the keys of a location's secrets, of which there is one at least. */
+/*
+ * Makes the keys of a location's secrets, of which there is one at least.  What
+ * the other side signs by is told beside their last use.
+ */
 ngx_int_t ngx_tavus_keys_make(ngx_conf_t *cf,
-    ngx_tavus_keys_loc_conf_t *klcf, tavus_secret_form_t form);
+    ngx_tavus_keys_loc_conf_t *klcf, tavus_secret_form_t form,
+    const char *scheme);
+
+/* Notes for log and owner that the key of that index verified, and how. */
+void ngx_tavus_keys_verified(ngx_http_request_t *r, ngx_tavus_keys_t *keys,
+    size_t i, const char *how);
 
 /*
  * Says that a token names a key which is not configured here, once a minute,

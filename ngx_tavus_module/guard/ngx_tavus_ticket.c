@@ -84,18 +84,15 @@ ngx_tavus_ticket_read(ngx_http_request_t *r, const char *text,
 {
     size_t                      match;
     uint8_t                    *buf;
-    const char                 *id;
     ngx_uint_t                  foreign;
     tavus_verify_t              result;
-    ngx_tavus_ctx_t            *ctx;
     ngx_tavus_keys_loc_conf_t  *klcf;
 
-    ctx = ngx_tavus_get_ctx(r);
     klcf = ngx_http_get_module_loc_conf(r, ngx_tavus_keys_module);
 
     buf = ngx_palloc(r->pool, TAVUS_LINE_HEAD + TAVUS_LINE_WISH_MAX);
 
-    if (ctx == NULL || buf == NULL) {
+    if (buf == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -124,11 +121,7 @@ ngx_tavus_ticket_read(ngx_http_request_t *r, const char *text,
                   || ngx_time() - ticket->line.issued
                      > NGX_TAVUS_TICKET_LIFETIME / 2;
 
-    id = tavus_key_id(klcf->keys->elts[match]);
-
-    ngx_str_set(&ctx->verify, "ticket");
-    ctx->key_id.data = (u_char *) id;
-    ctx->key_id.len = ngx_strlen(id);
+    ngx_tavus_keys_verified(r, klcf->keys, match, "ticket");
 
     return NGX_OK;
 }

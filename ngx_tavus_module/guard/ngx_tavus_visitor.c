@@ -140,16 +140,23 @@ ngx_tavus_visitor_verify(ngx_http_request_t *r, ngx_str_t *value)
 
     p = (char *) value->data;
 
-    return klcf->keys != NULL
-           && value->len > NGX_TAVUS_VISITOR_LEN + 1
-           && p[NGX_TAVUS_VISITOR_LEN] == '.'
-           && tavus_ticket_verify(klcf->keys->elts, klcf->keys->nelts,
-                                  TAVUS_USE_VISITOR, p,
-                                  NGX_TAVUS_VISITOR_LEN,
-                                  p + NGX_TAVUS_VISITOR_LEN + 1,
-                                  value->len - NGX_TAVUS_VISITOR_LEN - 1,
-                                  &match)
-              == TAVUS_VERIFY_OK;
+    if (klcf->keys == NULL
+        || value->len <= NGX_TAVUS_VISITOR_LEN + 1
+        || p[NGX_TAVUS_VISITOR_LEN] != '.'
+        || tavus_ticket_verify(klcf->keys->elts, klcf->keys->nelts,
+                               TAVUS_USE_VISITOR, p,
+                               NGX_TAVUS_VISITOR_LEN,
+                               p + NGX_TAVUS_VISITOR_LEN + 1,
+                               value->len - NGX_TAVUS_VISITOR_LEN - 1,
+                               &match)
+           != TAVUS_VERIFY_OK)
+    {
+        return 0;
+    }
+
+    ngx_tavus_key_use_now(klcf->keys->uses[match]);
+
+    return 1;
 }
 
 

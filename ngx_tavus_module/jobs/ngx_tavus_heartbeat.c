@@ -10,12 +10,19 @@
 #include "store/ngx_tavus_journal.h"
 #include "store/ngx_tavus_node.h"
 #include "store/ngx_tavus_statements.h"
+#include "event/ngx_tavus_key_use.h"
 #include "core/tavus_json.h"
 #include "core/tavus_metrics.h"
+#include "core/tavus_version.h"
 
 
 #define NGX_TAVUS_HEARTBEAT_PERIOD  5000
 #define NGX_TAVUS_HEARTBEAT_AGAIN   60000   /* what lasts is said again */
+
+/* of a secret, at most */
+#define NGX_TAVUS_HEARTBEAT_KEY                                              \
+    (sizeof(",{\"scheme\":\"\",\"id\":\"\",\"used\":}") \
+     + NGX_ATOMIC_T_LEN + 2 * NGX_TAVUS_KEY_USE_LEN)
 
 
 typedef struct {
@@ -24,7 +31,7 @@ typedef struct {
     ngx_uint_t                 silent;      /* nodes */
     char                       files[NGX_INT64_LEN + 1];
     char                       bytes[NGX_INT64_LEN + 1];
-    char                       state[256];
+    char                       state[16384];
     unsigned                   clashing:1;  /* says the last beat */
     unsigned                   failed:1;    /* did the last beat */
 } ngx_tavus_heartbeat_t;
@@ -89,9 +96,11 @@ ngx_tavus_heartbeat_next(ngx_tavus_pg_op_t *op)
 static void
 ngx_tavus_heartbeat_state(ngx_tavus_journal_stats_t *journal)
 {
-    time_t       ago;
-    u_char      *p, *last;
-    ngx_uint_t   i, status;
+    time_t                 ago;
+    u_char                *p, *last;
+    ngx_uint_t             i, status;
+    ngx_tavus_key_use_t   *use;
+    ngx_tavus_key_uses_t  *keys;
 
     static const struct {
         ngx_uint_t   service;
@@ -104,7 +113,8 @@ ngx_tavus_heartbeat_state(ngx_tavus_journal_stats_t *journal)
     p = (u_char *) ngx_tavus_heartbeat.state;
     last = p + sizeof(ngx_tavus_heartbeat.state) - 1;
 
-    p = ngx_slprintf(p, last, "{\"journal\":{\"age\":%M,\"damaged\":%ui,"
+    p = ngx_slprintf(p, last, "{\"version\":\"" TAVUS_VERSION "\","
+                     "\"journal\":{\"age\":%M,\"damaged\":%ui,"
                      "\"unreadable\":%ui}",
                      ngx_tavus_journal_oldest() / 1000, journal->aside,
                      journal->unreadable);
@@ -120,7 +130,23 @@ ngx_tavus_heartbeat_state(ngx_tavus_journal_stats_t *journal)
         }
     }
 
-    p = ngx_slprintf(p, last, "}");
+    p = ngx_slprintf(p, last, ",\"keys\":[");
+
+    keys = ngx_tavus_key_uses();
+
+    for (i = 0; keys && i < keys->nelts; i++) {
+        if (last - p < (ssize_t) (NGX_TAVUS_HEARTBEAT_KEY + sizeof("]}"))) {
+            break;
+        }
+
+        use = keys->elts[i];
+
+        p = ngx_slprintf(p, last, "%s{\"scheme\":\"%s\",\"id\":\"%s\","
+                         "\"used\":%uA}", i ? "," : "", use->scheme, use->id,
+                         use->at);
+    }
+
+    p = ngx_slprintf(p, last, "]}");
     *p = '\0';
 }
 

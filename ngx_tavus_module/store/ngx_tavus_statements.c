@@ -278,11 +278,11 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
     [ngx_tavus_stmt_admin_export] =
     { ngx_tavus_stmt(admin_export),
       "SELECT e.* FROM tavus.admin_export($1, $2, $3, $4, $5, $6, $7, $8, "
-      "$9, $10) e",
+      "$9, $10, $11) e",
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT,
         NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TIMESTAMPTZ,
         NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_UUID,
-        NGX_TAVUS_OID_INT8 } },
+        NGX_TAVUS_OID_INT8, NGX_TAVUS_OID_INT4 } },
 
     [ngx_tavus_stmt_admin_event] =
     { ngx_tavus_stmt(admin_event),
@@ -326,10 +326,10 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
 
     [ngx_tavus_stmt_admin_leads] =
     { ngx_tavus_stmt(admin_leads),
-      "SELECT tavus.pieces(tavus.admin_leads($1, $2, $3, $4, $5, $6))",
+      "SELECT tavus.pieces(tavus.admin_leads($1, $2, $3, $4, $5, $6, $7))",
       { NGX_TAVUS_OID_BOOL, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TIMESTAMPTZ,
-        NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4,
-        NGX_TAVUS_OID_UUID } },
+        NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_UUID,
+        NGX_TAVUS_OID_TEXT } },
 
     [ngx_tavus_stmt_admin_alerts] =
     { ngx_tavus_stmt(admin_alerts),
@@ -338,23 +338,29 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
 
     [ngx_tavus_stmt_admin_orders] =
     { ngx_tavus_stmt(admin_orders),
-      "SELECT tavus.pieces(tavus.admin_orders($1, $2, $3, $4, $5, $6, $7))",
+      "SELECT tavus.pieces(tavus.admin_orders($1, $2, $3, $4, $5, $6, $7, "
+      "$8))",
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_BOOL,
         NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_TIMESTAMPTZ,
-        NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_UUID } },
+        NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_UUID, NGX_TAVUS_OID_TEXT } },
 
     [ngx_tavus_stmt_admin_subscriptions] =
     { ngx_tavus_stmt(admin_subscriptions),
       "SELECT tavus.pieces(tavus.admin_subscriptions($1, $2, $3, $4, $5, "
-      "$6))",
+      "$6, $7))",
       { NGX_TAVUS_OID_TEXT, NGX_TAVUS_OID_BOOL, NGX_TAVUS_OID_TIMESTAMPTZ,
-        NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4,
-        NGX_TAVUS_OID_UUID } },
+        NGX_TAVUS_OID_TIMESTAMPTZ, NGX_TAVUS_OID_INT4, NGX_TAVUS_OID_UUID,
+        NGX_TAVUS_OID_TEXT } },
 
     [ngx_tavus_stmt_admin_budget] =
     { ngx_tavus_stmt(admin_budget),
       "SELECT tavus.pieces(tavus.budget_state($1)::text)",
       { NGX_TAVUS_OID_JSONB } },
+
+    [ngx_tavus_stmt_admin_nodes] =
+    { ngx_tavus_stmt(admin_nodes),
+      "SELECT tavus.pieces(tavus.admin_nodes())",
+      { 0 } },
 
     [ngx_tavus_stmt_admin_stats] =
     { ngx_tavus_stmt(admin_stats),

@@ -87,6 +87,7 @@ typedef enum {
     ngx_tavus_stmt_admin_orders,
     ngx_tavus_stmt_admin_subscriptions,
     ngx_tavus_stmt_admin_budget,
+    ngx_tavus_stmt_admin_nodes,
     ngx_tavus_stmt_admin_stats,
     ngx_tavus_stmt_admin_visitor,
     ngx_tavus_stmt_admin_erasure,

@@ -1,3 +1,5 @@
+import { createHmac } from 'node:crypto';
+
 import { type APIRequestContext, type APIResponse, type Browser, type Page, test as base, expect } from '@playwright/test';
 
 export const BASE = process.env.BASE_URL!;
@@ -111,6 +113,16 @@ export async function person(page: Page, browser: Browser): Promise<void> {
     },
     `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${browser.version().split('.')[0]}.0.0.0 Safari/537.36`
   );
+}
+
+// As Tavus signs what it calls back with.
+export async function callback(request: APIRequestContext, event: Record<string, unknown>): Promise<void> {
+  const body = JSON.stringify({ timestamp: new Date().toISOString(), ...event });
+  const mac = createHmac('sha256', process.env.WEBHOOK_SECRET!).update(body).digest('hex');
+
+  await expect(
+    await request.post('/api/tavus/webhook', { data: Buffer.from(body), headers: { 'Content-Type': 'application/json', 'X-Tavus-Signature': mac } })
+  ).toBeOK();
 }
 
 // ---- the sandbox -------------------------------------------------------------

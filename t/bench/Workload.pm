@@ -12,10 +12,13 @@ package Workload;
 #           transcript, instead of one type that changes nothing
 #   twins   10: each tenth is sent again, five later
 #   bytes   350: of the body; with roles about that
+#   strewn  1: conversations have ids that are in no order, as Tavus gives them;
+#           with another number others
 
 use v5.36;
 use Exporter qw(import);
 
+use Digest::MD5 qw(md5_hex);
 use Digest::SHA qw(hmac_sha256_hex);
 use POSIX qw(strftime);
 
@@ -47,6 +50,7 @@ sub event ($i, %opt) {
     $i -= 5 if $opt{twins} && $i > 5 && $i % $opt{twins} == 0;
 
     my $conversation = sprintf 'c%012d', $i / 8;
+    $conversation = 'c' . substr md5_hex("$conversation $opt{strewn}"), 0, 15 if $opt{strewn};
     my ($message, $type, $properties) = $opt{roles} ? $role[$i % 8]->@*
         : ('application', 'application.perception_unavailable',
             '"replica_id":"r9f8e7d6c5b4","reason":"no_vision_history"');

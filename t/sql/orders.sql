@@ -1,6 +1,6 @@
 -- Orders: what the checkout tells, what is looked for, pages, amounts, and what goes in time.
 \ir setup.sql
-SELECT plan(79);
+SELECT plan(85);
 
 -- ---- asking and answering
 
@@ -170,6 +170,11 @@ SELECT is(pg_temp.page(tavus.admin_orders(email_ => 'bob@example.org')), 'cs_3,u
 SELECT is(pg_temp.page(tavus.admin_orders(email_ => 'bob@example.org', limit_ => 2)), 'cs_3,unknown …', 'a page of it');
 SELECT is(pg_temp.page(tavus.admin_orders(email_ => 'bob@example.org', limit_ => 2, cursor_ => pg_temp.id(2))), 'cs_1',
           'and the next');
+UPDATE tavus.orders SET conversation_id = 'c9' WHERE id IN (pg_temp.id(1), pg_temp.id(2));
+SELECT is(pg_temp.page(tavus.admin_orders(conversation_id_ => 'c9')), 'unknown,cs_1', 'of a conversation');
+SELECT is(pg_temp.page(tavus.admin_orders('paid', 'BOB@example.org', conversation_id_ => 'c9')), 'cs_1',
+          'and by all that is known');
+SELECT is(pg_temp.page(tavus.admin_orders(email_ => 'x', conversation_id_ => 'c9')), '', 'which has to be so');
 ROLLBACK TO given;
 SELECT is(pg_temp.page(tavus.admin_orders(from_ => tavus.uuid_time(pg_temp.id(2)),
                                           to_ => tavus.uuid_time(pg_temp.id(3)))), 'unknown', 'by time');
@@ -179,6 +184,13 @@ SELECT pg_temp.merge(pg_temp.event(30, 'customer.subscription.updated', jsonb_bu
 \g /dev/null
 SELECT is(pg_temp.page(tavus.admin_subscriptions()) || '|' || pg_temp.page(tavus.admin_subscriptions(ours_ => false))
     || '|' || pg_temp.page(tavus.admin_subscriptions('active', false)), '|sub_2,sub_1|sub_1', 'subscriptions');
+SAVEPOINT began;
+UPDATE tavus.orders SET subscription = 'sub_2', told_email = 'eve@example.org', email = 'Bob@example.org'
+ WHERE id = pg_temp.id(1);
+SELECT is(pg_temp.page(tavus.admin_subscriptions(ours_ => false, email_ => m)), 'sub_2', 'of the address ' || m)
+  FROM unnest('{EVE@example.org,bob@example.org}'::text[]) m;
+SELECT is(pg_temp.page(tavus.admin_subscriptions('active', false, email_ => 'eve@example.org')), '', 'and by status');
+ROLLBACK TO began;
 
 CREATE FUNCTION pg_temp.plan(query text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

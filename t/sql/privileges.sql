@@ -30,7 +30,7 @@ SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p,
     aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_admin'::regrole),
           '{admin_alerts,admin_conversation,admin_conversation,admin_conversations,admin_deliveries,admin_event,admin_events,admin_export,'
-              'admin_leads,admin_orders,admin_quarantine,admin_quarantined,admin_stats,admin_subscriptions,admin_talks,admin_visitor,budget_state,erasure,health,'
+              'admin_leads,admin_nodes,admin_orders,admin_quarantine,admin_quarantined,admin_stats,admin_subscriptions,admin_talks,admin_visitor,budget_state,erasure,health,'
               'line_ticket,'
               'order_by_session,pieces,proof,schema_version,tail_page}',
           'tavus_admin: the admin API, and who waits');

@@ -1,9 +1,8 @@
-import { createHmac } from 'node:crypto';
-
 import { expect, test } from '@playwright/test';
 import puppeteer, { type Browser, type Page } from 'puppeteer-core';
 
-import { ADMIN, BASE, Sandbox } from '../fixtures';
+import { ADMIN, BASE, callback, Sandbox } from '../fixtures';
+import { night } from '../night';
 
 // The way from a visit to the transcript in Firefox, whose engine is another.  Devices
 // are pretended by the browser itself.
@@ -61,7 +60,7 @@ test('from the first visit to the transcript in the panel', async () => {
   }).toPass({ timeout: 40_000 });
 });
 
-test('the panel, view by view, and live', async () => {
+test('the panel, view by view, and live', async ({ request }) => {
   await page.authenticate(ADMIN);
   await page.goto(`${BASE}/admin`);
   for (const title of ['Inbox', 'Conversations', 'Payments', 'Visitors', 'Documents', 'Events', 'Deliveries', 'System', 'Overview']) {
@@ -72,10 +71,60 @@ test('the panel, view by view, and live', async () => {
   await page.waitForSelector('[data-told=live]');
 
   const id = `fox-${Date.now()}`;
-  const body = JSON.stringify({ event_type: 'conversation.utterance', conversation_id: id, timestamp: new Date().toISOString(), properties: {} });
-  const mac = createHmac('sha256', process.env.WEBHOOK_SECRET!).update(body).digest('hex');
-  await fetch(`${BASE}/api/tavus/webhook`, { method: 'POST', body, headers: { 'Content-Type': 'application/json', 'X-Tavus-Signature': mac } });
+  await callback(request, { event_type: 'conversation.utterance', conversation_id: id, properties: {} });
   await page.waitForFunction((text) => document.querySelector('[data-row]')?.textContent?.includes(text), {}, id);
+});
+
+test.describe("an owner's day", () => {
+  test.use({ httpCredentials: { ...ADMIN, send: 'unauthorized' } });
+
+  test('answered, read, sent again, looked up, taken along and erased', async ({ request }) => {
+    test.setTimeout(120_000);
+    const { id, email } = await night(request);
+    const view = (title: string) => page.locator(`nav[aria-label=Panel] a::-p-text(${title})`).click();
+    const search = async (words: string) => {
+      await page.locator('input[type=search]').fill(words);
+      await page.keyboard.press('Enter');
+    };
+    const gone = (selector: string) => page.waitForFunction((s) => !document.querySelector(s), {}, selector);
+
+    await page.authenticate(ADMIN);
+    await page.goto(`${BASE}/admin?view=inbox&email=${encodeURIComponent(email)}`);
+    await page.locator('[data-lead] ::-p-aria([name="Handled"][role="button"])').click();
+    await gone('[data-lead]');
+
+    await view('Conversations');
+    await search('"walk-ins on friday"');
+    await page.locator(`[data-conversation="${id}"] mark`).wait();
+    await page.locator(`[data-conversation="${id}"] a`).click();
+    await page.locator('[data-transcript] > li:nth-child(2)').wait();
+    await page.locator('[data-event="conversation.created"]').wait();
+
+    await view('Deliveries');
+    await search('destination:crm state:dead');
+    const dead = await page.waitForSelector('[data-delivery]');
+    const number = await dead!.evaluate((row) => (row as HTMLElement).dataset.delivery);
+    await page.locator(`[data-delivery="${number}"] ::-p-aria([name="Now"][role="button"])`).click();
+    await gone(`[data-delivery="${number}"]`);
+
+    await view('Payments');
+    await search(`email:${email}`);
+    await page.waitForFunction((text) => document.querySelector('[data-order]')?.textContent?.includes(text), {}, email);
+
+    await view('Events');
+    await search(`conversation_id:${id} source:server`);
+    await page.locator('[data-event="conversation.created"]').wait();
+    const href = await page.$eval('a[download]', (a) => (a as HTMLAnchorElement).href);
+    const file = await page.evaluate(async (url) => (await fetch(url)).text(), href);
+    expect(file).toContain(id);
+
+    await view('Visitors');
+    await page.locator('::-p-aria([name="Address, session or user"][role="textbox"])').fill(email);
+    await page.keyboard.press('Enter');
+    await press('Erase this visitor');
+    await press('Erase all of it');
+    await page.locator('h2::-p-text(Erased)').setTimeout(60_000).wait();
+  });
 });
 
 test('the devices are found and shown', async () => {

@@ -1,79 +1,13 @@
-import { createHmac } from 'node:crypto';
-
 import AxeBuilder from '@axe-core/playwright';
-import type { APIRequestContext, Page } from '@playwright/test';
+import type { Page } from '@playwright/test';
 
-import { ADMIN, BASE, expect, Sandbox, SANDBOX, test } from '../fixtures';
+import { ADMIN, BASE, callback, expect, test } from '../fixtures';
+import { night } from '../night';
 
 // An owner's day at the panel: what came over night is seen, answered and put right.
 test.use({ httpCredentials: { ...ADMIN, send: 'unauthorized' } });
 
 const view = (page: Page, title: string) => page.getByRole('navigation', { name: 'Panel' }).getByRole('link', { name: title, exact: true });
-
-async function callback(request: APIRequestContext, event: Record<string, unknown>): Promise<void> {
-  const body = JSON.stringify({ timestamp: new Date().toISOString(), ...event });
-  const mac = createHmac('sha256', process.env.WEBHOOK_SECRET!).update(body).digest('hex');
-
-  await expect(
-    await request.post('/api/tavus/webhook', { data: Buffer.from(body), headers: { 'Content-Type': 'application/json', 'X-Tavus-Signature': mac } })
-  ).toBeOK();
-}
-
-interface Night {
-  id: string;
-  email: string;
-  sandbox: Sandbox;
-}
-
-// A visitor who talked, wrote and paid; the owner's own system refused the message.
-async function night(request: APIRequestContext): Promise<Night> {
-  const sandbox = new Sandbox(request);
-  const email = `ada${Date.now()}@example.com`;
-  const session_id = `owner-${Date.now()}`;
-
-  await sandbox.reset();
-  const created = (await (await request.post('/api/tavus/create-conversation', { data: { vertical: 'legal', session_id, consent: 'granted' } })).json()) as {
-    conversation_id: string;
-    end_token: string;
-  };
-  const id = created.conversation_id;
-
-  await callback(request, {
-    event_type: 'application.transcription_ready',
-    conversation_id: id,
-    properties: {
-      transcript: [
-        { role: 'user', content: 'Do you take walk-ins on Friday?' },
-        { role: 'assistant', content: 'We do, until noon.' }
-      ]
-    }
-  });
-  await request.post('/api/tavus/end-conversation', { data: { conversation_id: id, end_token: created.end_token } });
-  await sandbox.fault({ path: '/hooks/crm', kind: 'status', status: 400, times: 1 });
-  await expect(
-    await request.post('/api/contact', {
-      data: {
-        name: 'Ada Example',
-        email,
-        message: 'Please call me back about Friday.',
-        session_id,
-        conversation_id: id,
-        consent: 'granted',
-        utm_source: 'letter'
-      }
-    })
-  ).toBeOK();
-  await expect(await request.post('/api/stripe/checkout', { data: { plan: 'starter', email, session_id, conversation_id: id } })).toBeOK();
-  await expect
-    .poll(async () => {
-      const { orders } = (await (await request.get(`/api/admin/orders?email=${email}`)).json()) as { orders: { stripe_session?: string }[] };
-      return orders[0]?.stripe_session ?? '';
-    })
-    .not.toBe('');
-  const { orders } = (await (await request.get(`/api/admin/orders?email=${email}`)).json()) as { orders: { stripe_session: string }[] };
-  await expect(await request.post(`${SANDBOX}/_stripe`, { data: { do: 'pay', session: orders[0]!.stripe_session } })).toBeOK();
-  return { id, email, sandbox };
-}
 
 test("an owner's day", async ({ page, request, context }) => {
   test.setTimeout(180_000);
@@ -83,7 +17,7 @@ test("an owner's day", async ({ page, request, context }) => {
   await page.goto('/admin');
   await expect(page.locator('[data-figure="Leads"]')).not.toHaveText('0');
   await page.locator('[data-figure="Leads"]').click();
-  await expect(page).toHaveURL(/view=inbox&from=.*&handled=all/);
+  await expect(page).toHaveURL(/view=inbox&handled=all&from=/);
 
   // who waits for an answer
   await view(page, 'Inbox').click();
@@ -105,6 +39,23 @@ test("an owner's day", async ({ page, request, context }) => {
   await expect(page.locator('[data-event="conversation.created"]')).toBeVisible();
   await expect(page.getByRole('button', { name: 'End it' })).toBeHidden();
 
+  // what came of it: that, and nothing else
+  await page
+    .locator('dt', { hasText: /^Messages$/ })
+    .locator('xpath=..')
+    .getByRole('link')
+    .click();
+  await expect(page).toHaveURL(new RegExp(`view=inbox&handled=all&conversation_id=${id}`));
+  await expect(page.locator('[data-lead]')).toHaveCount(1);
+  await page.goBack();
+  await page
+    .locator('dt', { hasText: /^Orders$/ })
+    .locator('xpath=..')
+    .getByRole('link')
+    .click();
+  await expect(page).toHaveURL(new RegExp(`view=payments&conversation_id=${id}&state=paid`));
+  await expect(page.locator('[data-order]')).toHaveCount(1);
+
   // what did not arrive
   await view(page, 'Deliveries').click();
   const dead = page.locator('[data-delivery]', { hasText: 'crm' }).filter({ hasText: 'dead' }).first();
@@ -119,6 +70,8 @@ test("an owner's day", async ({ page, request, context }) => {
   await page.keyboard.press('Enter');
   await expect(page.locator('[data-order]')).toHaveCount(1);
   await expect(page.locator('[data-order]')).toContainText('paid');
+  await expect(page.getByText('Nobody has subscribed.')).toBeVisible();
+  await expect(page.getByRole('alert')).toBeHidden();
 
   // a filter that somebody else is shown
   await view(page, 'Events').click();
@@ -149,6 +102,29 @@ test("an owner's day", async ({ page, request, context }) => {
   await expect(page.getByRole('heading', { name: 'Erased', exact: true })).toBeVisible({ timeout: 60_000 });
   await page.goto(`/admin?view=visitor&key=${encodeURIComponent(email)}`);
   await expect(page.getByText('Nothing is held of this one.')).toBeVisible();
+});
+
+test('each number leads to the rows that it counts', async ({ page, request }) => {
+  await night(request);
+  await page.goto('/admin?span=week');
+  await expect(page.locator('[data-figure="Conversations"]')).not.toHaveText('0');
+  await page.getByText('Conversations as a table').click();
+  const today = page.locator('figure tbody tr').last();
+  const n = Number((await today.getByRole('link').innerText()).replaceAll(',', ''));
+  expect(n).toBeGreaterThan(0);
+  await today.getByRole('link').click();
+  await expect(page).toHaveURL(/view=conversations&from=[^&]+&to=/);
+  const from = new URL(page.url()).searchParams.get('from')!;
+  expect(new Date(from).toString(), 'the day is the owner’s').toContain(' 00:00:00 ');
+  await expect(page.locator('[data-conversation]').first()).toBeVisible();
+  await page.goBack();
+
+  // as does a bar
+  const plot = page.locator('figure .u-over');
+  const box = (await plot.boundingBox())!;
+  await plot.hover({ position: { x: box.width - 12, y: box.height - 4 } });
+  await plot.click({ position: { x: box.width - 12, y: box.height - 4 } });
+  await expect(page).toHaveURL(new RegExp(`view=conversations&from=${encodeURIComponent(from)}`));
 });
 
 test('events are watched as they come, held, and let go on', async ({ page, request }) => {
@@ -231,6 +207,25 @@ test.describe('in Los Angeles', () => {
     await expect(time).toHaveText(shown('UTC'));
     await expect(page.getByLabel('From (UTC)')).toBeVisible();
   });
+});
+
+test('an event is found by its id', async ({ page, request }) => {
+  await callback(request, { event_type: 'conversation.utterance', conversation_id: 'by-id', properties: {} });
+  const { events } = (await (await request.get('/api/admin/events?conversation_id=by-id')).json()) as { events: { id: string }[] };
+  await page.goto('/admin?view=events');
+  await page.getByRole('searchbox', { name: 'Search' }).fill(events[0]!.id);
+  await page.keyboard.press('Enter');
+  await expect(page).toHaveURL(`/admin?view=event&id=${events[0]!.id}`);
+  await expect(page.getByRole('heading', { name: 'conversation.utterance' })).toBeVisible();
+});
+
+test('when each secret was last needed', async ({ page, request }) => {
+  await callback(request, { event_type: 'conversation.utterance', conversation_id: 'secret-1', properties: {} });
+  await page.goto('/admin?view=system');
+  const key = page.locator('[data-node] [data-key]').first();
+  await expect(key.locator('time')).toBeVisible();
+  expect(Date.now() - Date.parse((await key.locator('time').getAttribute('datetime'))!)).toBeLessThan(60_000);
+  await expect(page.locator('[data-node]').first()).toContainText('0.1.0');
 });
 
 test('by keys alone', async ({ page, request }) => {

@@ -32,7 +32,8 @@ export interface Zone {
   // of a moment, as a field of a date and time has it, and back
   field: (iso: string) => string;
   moment: (field: string) => string;
-  // the beginning of the day that is n days ago
+  // the beginning of a moment's day, and of the day that is n days ago
+  dayOf: (iso: string) => string;
   day: (n: number) => string;
 }
 
@@ -40,6 +41,13 @@ const LONG: Intl.DateTimeFormatOptions = { dateStyle: 'medium', timeStyle: 'medi
 
 function zone(utc: boolean): Zone {
   const name = utc ? 'UTC' : OWN;
+  const began = (at: Date, ago = 0): string => {
+    if (utc) at.setUTCHours(0, 0, 0, 0);
+    else at.setHours(0, 0, 0, 0);
+    if (utc) at.setUTCDate(at.getUTCDate() - ago);
+    else at.setDate(at.getDate() - ago);
+    return at.toISOString();
+  };
 
   return {
     name,
@@ -59,14 +67,8 @@ function zone(utc: boolean): Zone {
       return Number.isNaN(at.getTime()) ? '' : shifted.toISOString().slice(0, 16);
     },
     moment: (field) => (field ? new Date(utc ? `${field}Z` : field).toISOString() : ''),
-    day: (n) => {
-      const at = new Date();
-      if (utc) at.setUTCHours(0, 0, 0, 0);
-      else at.setHours(0, 0, 0, 0);
-      if (utc) at.setUTCDate(at.getUTCDate() - n);
-      else at.setDate(at.getDate() - n);
-      return at.toISOString();
-    }
+    dayOf: (iso) => began(new Date(iso)),
+    day: (n) => began(new Date(), n)
   };
 }
 

@@ -3,20 +3,29 @@ import 'uplot/dist/uPlot.min.css';
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 
-// Bars over time, drawn by uPlot; the numbers stand in a table behind it, for who cannot
-// see them or wants them exactly.
+import { go } from '@/hooks/use-url';
+
+import { Go } from './parts';
+
+const LABEL = 72; // px that a time under its bar wants
+
+// Bars over time, drawn by uPlot, each of which leads to the rows that it counts; the
+// numbers stand in a table behind it, for who cannot see them or wants them exactly.
 export default function Chart({
   at,
   values,
   label,
   show,
-  tick
+  tick,
+  href
 }: {
   at: string[];
   values: number[];
   label: string;
   show: (value: number) => string;
   tick: (iso: string) => string;
+  // to the rows of a bar, by its place
+  href: (i: number) => string;
 }) {
   const box = useRef<HTMLDivElement>(null);
 
@@ -50,7 +59,11 @@ export default function Chart({
             {
               ...axis,
               grid: { show: false },
-              incrs: [1, 2, 3, 6, 12, 24, 48, 168].map((h) => h * 3600).filter((s) => s >= span),
+              // under bars, as many as there is room for: days are not all of one length
+              splits: (u) => {
+                const each = Math.ceil((at.length * LABEL) / Math.max(u.width - 64, LABEL));
+                return at.filter((_, i) => i % each === 0).map((t) => Date.parse(t) / 1000);
+              },
               values: (_, ticks) => ticks.map((t) => tick(new Date(t * 1000).toISOString()))
             },
             { ...axis, size: 64, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 1e5, 1e6], values: (_, ticks) => ticks.map(show) }
@@ -63,6 +76,10 @@ export default function Chart({
         [at.map((t) => Date.parse(t) / 1000), values],
         place
       );
+      plot.over.style.cursor = 'pointer';
+      plot.over.addEventListener('click', () => {
+        if (plot?.cursor.idx != null) go(href(plot.cursor.idx));
+      });
     };
     const size = new ResizeObserver(() => plot?.setSize({ width: place.clientWidth, height: 220 }));
     const theme = new MutationObserver(draw);
@@ -78,7 +95,7 @@ export default function Chart({
       dark.removeEventListener('change', draw);
       plot?.destroy();
     };
-  }, [at, values, show, tick]);
+  }, [at, values, show, tick, href]);
 
   return (
     <figure>
@@ -101,7 +118,7 @@ export default function Chart({
                   <th scope="row" className="pe-6 font-normal">
                     {tick(t)}
                   </th>
-                  <td>{show(values[i]!)}</td>
+                  <td>{values[i] ? <Go to={href(i)}>{show(values[i])}</Go> : 0}</td>
                 </tr>
               ))}
             </tbody>

@@ -21,6 +21,7 @@ const FILTERS: readonly Filter[] = [
   { name: 'from', label: 'From', kind: 'moment' },
   { name: 'to', label: 'Before', kind: 'moment' }
 ];
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const TAILED = ['type', 'source', 'event_type', 'conversation_id', 'q'];
 
 const SAID = {
@@ -38,7 +39,7 @@ export function Events() {
   const filters = useFilters<Query<'listEvents'>>(...FILTERS.map((f) => f.name), 'q');
   const live = url.get('live') !== null;
   const query = new URLSearchParams(TAILED.flatMap((name) => (url.get(name) ? [[name, url.get(name)!]] : []))).toString();
-  const { events, held, told } = useTail(live ? query : undefined, paused);
+  const { events, came, held, told } = useTail(live ? query : undefined, paused);
   const key = ['events', filters];
   const list = useList<SystemEvent>(key, async (cursor, limit, signal) => {
     const page = await must(api.GET('/api/admin/events', { params: { query: { ...filters, limit, ...(cursor && { cursor }) } }, signal }));
@@ -57,7 +58,12 @@ export function Events() {
 
   return (
     <>
-      <Search filters={FILTERS} words="q" hint="Words, or type:error source:stripe event_type:system.*" />
+      <Search
+        filters={FILTERS}
+        words="q"
+        hint="Words, an event's id, or type:error source:stripe event_type:system.*"
+        names={(words) => (ID.test(words) ? to('event', { id: words }) : undefined)}
+      />
       <div className="flex flex-wrap items-center gap-2">
         <Button variant="outline" size="sm" aria-pressed={live} onClick={() => set({ live: live ? null : '1', to: null })}>
           {live ? 'Stop watching' : 'Watch live'}
@@ -72,7 +78,7 @@ export function Events() {
               {SAID[told]}
             </p>
             <p className="text-muted tabular-nums" data-count>
-              {events.length.toLocaleString('en-GB')} came{held > 0 && `, ${held.toLocaleString('en-GB')} held`}
+              {came.toLocaleString('en-GB')} came{held > 0 && `, ${held.toLocaleString('en-GB')} held`}
             </p>
           </>
         )}

@@ -8,6 +8,7 @@ import { type Filter, Search } from './Search';
 
 const FILTERS: readonly Filter[] = [
   { name: 'email', label: 'Address' },
+  { name: 'conversation_id', label: 'Conversation' },
   { name: 'handled', label: 'Seen to', options: ['all', 'true'] },
   { name: 'from', label: 'From', kind: 'moment' },
   { name: 'to', label: 'Before', kind: 'moment' }
@@ -23,7 +24,7 @@ const reply = (lead: Lead): string =>
     .replaceAll('+', '%20')}`;
 
 export function Inbox() {
-  const { handled, ...asked } = useFilters<Omit<Query<'listLeads'>, 'handled'> & { handled?: string }>('email', 'handled', 'from', 'to');
+  const { handled, ...asked } = useFilters<Omit<Query<'listLeads'>, 'handled'> & { handled?: string }>('email', 'conversation_id', 'handled', 'from', 'to');
   // what waits for somebody is what is looked for
   const seen = handled === 'all' ? undefined : handled === 'true';
   const filters = { ...asked, ...(seen !== undefined && { handled: seen }) };

@@ -62,13 +62,13 @@ export function OneConversation({ id }: { id: string }) {
                   ['Session', c.session_id && <Go to={to('visitor', { key: c.session_id, kind: 'session' })}>{c.session_id}</Go>],
                   ['Recording', c.recording_event_id && <Go to={to('event', { id: c.recording_event_id })}>the event that tells of it</Go>],
                   ['Perception', c.perception_event_id && <Go to={to('event', { id: c.perception_event_id })}>what was seen</Go>],
-                  ['Messages', c.leads && <Go to={to('inbox', { handled: 'all' })}>{c.leads.length}</Go>],
+                  ['Messages', c.leads && <Go to={to('inbox', { handled: 'all', conversation_id: c.id })}>{c.leads.length}</Go>],
                   [
                     'Orders',
                     c.orders && (
                       <span className="flex flex-wrap gap-1.5">
                         {c.orders.map((o) => (
-                          <Go key={o.id} to={to('payments')}>
+                          <Go key={o.id} to={to('payments', { conversation_id: c.id, state: o.state })}>
                             {o.state}
                           </Go>
                         ))}

@@ -12,17 +12,21 @@ import { Failed, Go, Skeleton, Sums, Tag, Time, to } from './parts';
 
 const Chart = lazy(() => import('./Chart'));
 
-// Days before today, and what a bar is.
+// Days before today, and what a bar is: days are the owner's, so hours are asked for.
 const SPANS = { today: [0, 'hour'], week: [6, 'day'], month: [29, 'day'] } as const;
 const WORDS = { today: 'Today', week: 'Seven days', month: 'Thirty days' } as const;
 
+type Counts = Omit<StatsBucket, 'at'>;
+type Span = { from: string; to?: string };
+
+// What is counted, and the rows that it is of.
 const METRICS = {
-  conversations: ['Conversations', (b: StatsBucket) => b.conversations],
-  minutes: ['Minutes', (b: StatsBucket) => b.minutes],
-  visits: ['Visits', (b: StatsBucket) => b.visits],
-  leads: ['Leads', (b: StatsBucket) => b.leads],
-  orders: ['Paid orders', (b: StatsBucket) => b.orders],
-  failures: ['Failures', (b: StatsBucket) => b.failures]
+  conversations: ['Conversations', (b: Counts) => b.conversations, (s: Span) => to('conversations', { ...s })],
+  minutes: ['Minutes', (b: Counts) => b.minutes, (s: Span) => to('conversations', { status: 'ended', ...s })],
+  visits: ['Visits', (b: Counts) => b.visits, (s: Span) => to('events', { source: 'browser', event_type: 'page_view', ...s })],
+  leads: ['Leads', (b: Counts) => b.leads, (s: Span) => to('inbox', { handled: 'all', ...s })],
+  orders: ['Paid orders', (b: Counts) => b.orders, (s: Span) => to('payments', { state: 'paid', ...s })],
+  failures: ['Failures', (b: Counts) => b.failures, (s: Span) => to('events', { type: 'error', ...s })]
 } as const;
 
 const number = (n: number): string => n.toLocaleString('en-GB', { maximumFractionDigits: 1 });
@@ -60,8 +64,18 @@ function Now({ budget }: { budget: Budget }) {
                 {used(budget.waiting)}
               </Go>
             ],
-            ['Conversations of the day', used(budget.day)],
-            ['Minutes of the month', used(budget.minutes)]
+            [
+              'Conversations of the day',
+              <Go key="d" to={to('conversations', { from: day(budget.until) })}>
+                {used(budget.day)}
+              </Go>
+            ],
+            [
+              'Minutes of the month',
+              <Go key="m" to={to('conversations', { from: month(budget.until) })}>
+                {used(budget.minutes)}
+              </Go>
+            ]
           ] as const
         ).map(([name, value]) => (
           <div key={name}>
@@ -74,19 +88,33 @@ function Now({ budget }: { budget: Budget }) {
   );
 }
 
+// The first of the month and of the day that the budget counts, which are UTC's.
+const month = (until: string): string => {
+  const last = new Date(Date.parse(until) - 1);
+  return new Date(Date.UTC(last.getUTCFullYear(), last.getUTCMonth())).toISOString();
+};
+const day = (until: string): string => new Date(Date.parse(until) - 86_400_000).toISOString();
+
 const FUNNEL = ['visits', 'started', 'joined', 'ended', 'lead', 'paid'] as const;
-const STEPS = { visits: 'Visits', started: 'Asked for a call', joined: 'Were joined', ended: 'Came to an end', lead: 'Wrote', paid: 'Paid' } as const;
+const STEPS = {
+  visits: ['Visits', METRICS.visits[2]],
+  started: ['Asked for a call', METRICS.conversations[2]],
+  joined: ['Were joined', METRICS.conversations[2]],
+  ended: ['Came to an end', METRICS.minutes[2]],
+  lead: ['Wrote', METRICS.leads[2]],
+  paid: ['Paid', METRICS.orders[2]]
+} as const;
 
 export function Overview() {
   const [url, set] = useUrl();
   const zone = useZone();
   const span = (url.get('span') ?? 'today') as keyof typeof SPANS;
-  const [days, bucket] = SPANS[span] ?? SPANS.today;
+  const [days, bar] = SPANS[span] ?? SPANS.today;
   const from = zone.day(days);
   const [metric, setMetric] = useState<keyof typeof METRICS>('conversations');
   const stats = useQuery({
-    queryKey: ['stats', from, bucket],
-    queryFn: ({ signal }) => must(api.GET('/api/admin/stats', { params: { query: { from, bucket } }, signal })),
+    queryKey: ['stats', from],
+    queryFn: ({ signal }) => must(api.GET('/api/admin/stats', { params: { query: { from, bucket: 'hour' } }, signal })),
     // soon again while some are still to be counted
     refetchInterval: (query) => (query.state.data?.counted.behind_events ? 2_000 : 30_000),
     placeholderData: (before) => before
@@ -102,11 +130,23 @@ export function Overview() {
     refetchInterval: 15_000
   });
   const { data } = stats;
-  const [name, value] = METRICS[metric];
-  const bars = useMemo(() => ({ at: data?.buckets.map((b) => b.at) ?? [], values: data?.buckets.map(value) ?? [] }), [data, value]);
+  const [name, value, rows] = METRICS[metric];
+  const bars = useMemo(() => {
+    const sums = new Map<string, number>();
+
+    for (const b of data?.buckets ?? []) {
+      const at = bar === 'day' ? zone.dayOf(b.at) : b.at;
+      sums.set(at, (sums.get(at) ?? 0) + value(b));
+    }
+    return { at: [...sums.keys()], values: [...sums.values()] };
+  }, [data, value, bar, zone]);
   const tick = useMemo(
-    () => (iso: string) => zone.show(iso, bucket === 'hour' ? { hour: '2-digit', minute: '2-digit' } : { day: 'numeric', month: 'short' }),
-    [zone, bucket]
+    () => (iso: string) => zone.show(iso, bar === 'hour' ? { hour: '2-digit', minute: '2-digit' } : { day: 'numeric', month: 'short' }),
+    [zone, bar]
+  );
+  const href = useMemo(
+    () => (i: number) => rows({ from: bars.at[i]!, ...((bars.at[i + 1] ?? data?.to) && { to: bars.at[i + 1] ?? data!.to }) }),
+    [rows, bars, data?.to]
   );
 
   return (
@@ -157,23 +197,13 @@ export function Overview() {
       {data && (
         <>
           <div className="grid grid-cols-2 gap-4 lg:grid-cols-3 xl:grid-cols-6" data-figures>
-            <Figure name="Conversations" href={to('conversations', { from: data.from })}>
-              {number(data.total.conversations)}
-            </Figure>
-            <Figure name="Minutes" href={to('conversations', { from: data.from, status: 'ended' })}>
-              {number(data.total.minutes)}
-            </Figure>
-            <Figure name="Leads" href={to('inbox', { from: data.from, handled: 'all' })}>
-              {number(data.total.leads)}
-            </Figure>
-            <Figure name="Revenue" href={to('payments', { state: 'paid', from: data.from })}>
+            {(['conversations', 'minutes', 'leads', 'orders', 'failures'] as const).map((m) => (
+              <Figure key={m} name={METRICS[m][0]} href={METRICS[m][2]({ from: data.from })}>
+                {number(METRICS[m][1](data.total))}
+              </Figure>
+            ))}
+            <Figure name="Revenue" href={METRICS.orders[2]({ from: data.from })}>
               <Sums of={data.total.revenue} />
-            </Figure>
-            <Figure name="Paid orders" href={to('payments', { state: 'paid', from: data.from })}>
-              {number(data.total.orders)}
-            </Figure>
-            <Figure name="Failures" href={to('events', { type: 'error', from: data.from })}>
-              {number(data.total.failures)}
             </Figure>
           </div>
 
@@ -189,9 +219,8 @@ export function Overview() {
               </Select>
             </div>
             <Suspense fallback={<div className="h-[246px]" />}>
-              <Chart {...bars} label={name} show={number} tick={tick} />
+              <Chart {...bars} label={name} show={number} tick={tick} href={href} />
             </Suspense>
-            {bucket === 'day' && !zone.utc && <p className="mt-2 text-sm text-muted">Days are those of UTC.</p>}
           </Card>
 
           <Card>
@@ -199,14 +228,16 @@ export function Overview() {
             <ol className="mt-4 flex flex-col gap-2">
               {FUNNEL.map((step) => (
                 <li key={step} className="grid grid-cols-[9rem_1fr_4rem] items-center gap-3 text-sm">
-                  <span>{STEPS[step]}</span>
+                  <span>{STEPS[step][0]}</span>
                   <span className="h-3 overflow-hidden rounded-full bg-wash">
                     <span
                       className="block h-full rounded-full bg-primary"
                       style={{ width: `${(100 * data.total.funnel[step]) / Math.max(1, ...FUNNEL.map((s) => data.total.funnel[s]))}%` }}
                     />
                   </span>
-                  <span className="text-right tabular-nums">{number(data.total.funnel[step])}</span>
+                  <Go className="link text-right tabular-nums" to={STEPS[step][1]({ from: data.from })}>
+                    {number(data.total.funnel[step])}
+                  </Go>
                 </li>
               ))}
             </ol>

@@ -9,13 +9,14 @@ import { type Filter, Search } from './Search';
 const FILTERS: readonly Filter[] = [
   { name: 'state', label: 'State', options: ['new', 'unknown', 'failed', 'open', 'processing', 'paid', 'unpaid', 'expired'] },
   { name: 'email', label: 'Address' },
+  { name: 'conversation_id', label: 'Conversation' },
   { name: 'ours', label: 'Asked for here', options: ['true', 'false'] },
   { name: 'from', label: 'From', kind: 'moment' },
   { name: 'to', label: 'Before', kind: 'moment' }
 ];
 
 export function Payments() {
-  const { ours, ...asked } = useFilters<Omit<Query<'listOrders'>, 'ours'> & { ours?: string }>('state', 'email', 'ours', 'from', 'to');
+  const { ours, ...asked } = useFilters<Omit<Query<'listOrders'>, 'ours'> & { ours?: string }>('state', 'email', 'conversation_id', 'ours', 'from', 'to');
   const filters = { ...asked, ...(ours && { ours: ours === 'true' }) };
   const orders = useList<Order>(['orders', filters], async (cursor, limit, signal) => {
     const page = await must(api.GET('/api/admin/orders', { params: { query: { ...filters, limit, ...(cursor && { cursor }) } }, signal }));

@@ -3,7 +3,7 @@ import { type FormEvent, useEffect, useRef } from 'react';
 
 import { Button } from '@/components/ui/button';
 import { Field, Input, Select } from '@/components/ui/field';
-import { useUrl } from '@/hooks/use-url';
+import { go, useUrl } from '@/hooks/use-url';
 import { useZone } from '@/hooks/use-zone';
 
 export interface Filter {
@@ -32,7 +32,18 @@ export function parsed(text: string, names: readonly string[]): { filters: Recor
 
 // One line for words and filters; what is asked for stands under it, each to be taken
 // away by itself, and in the address.
-export function Search({ filters, words, hint }: { filters: readonly Filter[]; words?: string; hint: string }) {
+export function Search({
+  filters,
+  words,
+  hint,
+  names: named
+}: {
+  filters: readonly Filter[];
+  words?: string;
+  hint: string;
+  // where the words are the name of one thing, and not what to look for
+  names?: (words: string) => string | undefined;
+}) {
   const [url, set] = useUrl();
   const zone = useZone();
   const field = useRef<HTMLInputElement>(null);
@@ -56,7 +67,10 @@ export function Search({ filters, words, hint }: { filters: readonly Filter[]; w
   const submit = (event: FormEvent) => {
     event.preventDefault();
     const said = parsed(field.current?.value ?? '', names);
+    const one = named?.(said.words);
     const change: Record<string, string | null> = { ...said.filters };
+
+    if (one) return go(one);
 
     for (const f of moments) {
       if (said.filters[f.name]) change[f.name] = zone.moment(zone.field(said.filters[f.name]!)) || said.filters[f.name]!;

@@ -9,12 +9,12 @@ import { failure, useList } from '@/hooks/use-list';
 import { api, type Budget, type Health, must, type Quarantined } from '@/lib/admin';
 
 import { EventBody } from './EventBody';
-import { Act, Empty, Facts, Failed, Listed, Skeleton, Tag, Time } from './parts';
+import { Act, Empty, Facts, Failed, Go, Listed, Skeleton, Tag, Time, to } from './parts';
 
 const bytes = (n: number): string => (n < 1e6 ? `${(n / 1e3).toFixed(1)} kB` : `${(n / 1e6).toFixed(1)} MB`);
 const of = ({ used, limit }: { used: number; limit: number | null }): string => (limit === null ? `${used}` : `${used} of ${limit}`);
 
-function Nodes({ health: h }: { health: Health }) {
+function ThisNode({ health: h }: { health: Health }) {
   const { database: d, journal: j } = h;
 
   return (
@@ -33,7 +33,14 @@ function Nodes({ health: h }: { health: Health }) {
             ['Waits to be stored', `${h.store.waiting} events, ${bytes(h.store.bytes)}`],
             ['Journal', j && `${j.files} files, ${j.records} records, ${bytes(j.bytes)}${j.writable ? '' : ', not writable'}`],
             ['Damaged in the journal', j && String(j.damaged)],
-            ['In quarantine', d.quarantined !== undefined && String(d.quarantined)],
+            [
+              'In quarantine',
+              d.quarantined !== undefined && (
+                <a key="q" className="link" href="#quarantine">
+                  {d.quarantined}
+                </a>
+              )
+            ],
             ['Fetched later', d.repairs_open !== undefined && `${d.repairs_open} conversations wait for it`],
             ['Orders that nobody knows', d.orders_unknown !== undefined && String(d.orders_unknown)],
             ['Nodes that are silent', d.silent_nodes?.map((n) => n.id).join(', ')],
@@ -59,6 +66,61 @@ function Nodes({ health: h }: { health: Health }) {
   );
 }
 
+const span = (seconds: number): string => (seconds < 120 ? `${seconds} s` : `${Math.round(seconds / 60)} min`);
+
+// Each as it was heard of last, with when its secrets were last needed.
+function Nodes() {
+  const told = useQuery({
+    queryKey: ['nodes'],
+    queryFn: ({ signal }) => must(api.GET('/api/admin/nodes', { signal })),
+    refetchInterval: 10_000
+  });
+  const nodes = told.data?.nodes;
+
+  return (
+    <section aria-labelledby="nodes" className="flex flex-col gap-4">
+      <h2 id="nodes" className="font-display text-xl font-bold">
+        Nodes
+      </h2>
+      <Failed error={failure(told.error)} />
+      {!nodes && told.isFetching && <Skeleton lines={2} />}
+      {nodes?.length === 0 && <Empty>No node has a journal, by which it would be known.</Empty>}
+      {nodes && nodes.length > 0 && (
+        <Rows label="Nodes" columns={['Node', 'Version', 'Heard of', 'Journal', 'Secrets, and when each was last needed']}>
+          {nodes.map((n) => (
+            <tr key={n.id} data-row data-node={n.id}>
+              <Td>
+                <span className="break-all">{n.id}</span> {n.silent && <Tag of="silent" tone="bad" />} {n.clash && <Tag of="twice" tone="bad" />}
+              </Td>
+              <Td>{n.version ?? '–'}</Td>
+              <Td>
+                <Time iso={n.heard} />
+              </Td>
+              <Td className="tabular-nums">
+                {n.journal.files === 0 ? 'empty' : `${n.journal.files} files, ${bytes(n.journal.bytes)}`}
+                {n.journal.age > 0 && `, for ${span(n.journal.age)}`}
+                {n.journal.damaged + n.journal.unreadable > 0 && (
+                  <span className="block text-danger-ink">damaged: {n.journal.damaged + n.journal.unreadable}</span>
+                )}
+              </Td>
+              <Td>
+                <ul className="flex flex-col gap-1">
+                  {n.keys.map((k) => (
+                    <li key={`${k.scheme} ${k.id}`} data-key={k.id}>
+                      <span className="font-semibold break-all">{k.id}</span> of {k.scheme}:{' '}
+                      {k.used_at ? <Time iso={k.used_at} /> : 'not since the node was started'}
+                    </li>
+                  ))}
+                </ul>
+              </Td>
+            </tr>
+          ))}
+        </Rows>
+      )}
+    </section>
+  );
+}
+
 function Limits({ budget: b }: { budget: Budget }) {
   return (
     <Card>
@@ -66,7 +128,12 @@ function Limits({ budget: b }: { budget: Budget }) {
       <div className="mt-4">
         <Facts
           of={[
-            ['Calls that go on', of(b.active)],
+            [
+              'Calls that go on',
+              <Go key="a" to={to('conversations', { status: 'active' })}>
+                {of(b.active)}
+              </Go>
+            ],
             ['In the line', of(b.waiting)],
             ['Conversations of the day', of(b.day)],
             ['Minutes of the month', `${of(b.minutes)}, ${b.minutes.reserved} reserved`],
@@ -219,8 +286,9 @@ export function System() {
   return (
     <>
       {!health.data && health.isFetching && <Skeleton lines={4} />}
-      {seen && <Nodes health={health.data} />}
+      {seen && <ThisNode health={health.data} />}
       {health.data && !seen && <Empty>This node does not tell its health here: see what may ask for /healthz in nginx.conf.</Empty>}
+      <Nodes />
       {budget.data && <Limits budget={budget.data} />}
       <Failed error={failure(budget.error)} />
       <Buckets />
