@@ -63,6 +63,8 @@ test('a click that has begun goes where it was meant to, whatever comes meanwhil
   await expect(bar(page)).toBeVisible();
   const asked = (await bar(page).boundingBox())!;
   expect(asked.y, 'it lies over the link').toBeLessThan(box.y + box.height / 2);
+  // however long it is held
+  await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 1000)));
   await page.mouse.up();
   await expect(page).toHaveURL('/demos/ecommerce');
 

@@ -5,9 +5,14 @@ import type { Config } from '@/lib/config';
 import { decide } from '@/lib/tracking';
 import { answer, elsewhere, forget } from '@/lib/visitor';
 
-// for so long a question that comes by itself takes no click, which is meant for
-// what is below it
+// for so long, or while a button or a finger is down, a question that comes by itself
+// takes no click, which is meant for what is below it
 const COMES_MS = 400;
+
+let held = 0;
+for (const name of ['pointerdown', 'pointerup', 'pointercancel']) {
+  addEventListener(name, () => (held = +(name === 'pointerdown')), true);
+}
 
 const SAID = { granted: 'At the moment: yes.', denied: 'At the moment: no.' };
 
@@ -34,8 +39,12 @@ export function choices(c: Config): void {
     const hidden = !opener && !(asks && now === undefined);
 
     if (bar.hidden && !hidden && !opener) {
+      const came = setInterval(() => {
+        if (held) return;
+        bar.removeAttribute('data-coming');
+        clearInterval(came);
+      }, COMES_MS);
       bar.toggleAttribute('data-coming', true);
-      setTimeout(() => bar.removeAttribute('data-coming'), COMES_MS);
     }
     bar.hidden = hidden;
     bar.toggleAttribute('data-opened', opener !== undefined);

@@ -95,6 +95,17 @@ const month = (until: string): string => {
 };
 const day = (until: string): string => new Date(Date.parse(until) - 86_400_000).toISOString();
 
+// Where one sees what an alert is of, and does something about it.
+const SEEN_AT: Record<string, (subject: string) => string> = {
+  key_invalid: () => to('events', { event_type: 'conversation.create_failed' }),
+  out_of_credits: () => to('events', { event_type: 'conversation.create_failed' }),
+  plan_cap: () => to('conversations', { status: 'active' }),
+  destination_paused: (subject) => to('deliveries', { destination: subject }),
+  destination_dead: (subject) => to('deliveries', { destination: subject, state: 'dead' }),
+  order_unknown: () => to('payments', { state: 'unknown' }),
+  stripe_repair: () => to('payments')
+};
+
 const FUNNEL = ['visits', 'started', 'joined', 'ended', 'lead', 'paid'] as const;
 const STEPS = {
   visits: ['Visits', METRICS.visits[2]],
@@ -159,7 +170,9 @@ export function Overview() {
           <ul className="flex flex-col gap-2" data-alerts>
             {alerts.data!.alerts.map((a) => (
               <li key={a.id} className="rounded-2xl bg-accent-wash px-5 py-3">
-                <p className="font-semibold">{a.text}</p>
+                <p className="font-semibold">
+                  {a.text} <Go to={SEEN_AT[a.alert]?.(a.subject) ?? to('system')}>{SEEN_AT[a.alert] ? 'See them' : 'See the system'}</Go>
+                </p>
                 <p className="text-sm text-muted">
                   Since <Time iso={a.raised_at} />. {a.alert.replaceAll('_', ' ')}; the runbook says what to do:{' '}
                   <code className="break-all">docs/operate/{a.runbook}</code>

@@ -80,7 +80,7 @@ export function Payments() {
         {(rows) => (
           <Rows label="Subscriptions" columns={['Since', 'Plan', 'Status', 'Paid until', 'Who', 'Paid in all']}>
             {rows.map((s) => (
-              <tr key={s.id} data-row>
+              <tr key={s.id} data-row data-subscription={s.id}>
                 <Td>
                   <Time iso={s.created_at} />
                 </Td>
