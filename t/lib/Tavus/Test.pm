@@ -74,6 +74,10 @@ In all texts %%PORT%%, %%DIR%%, %%SECRETS%%, %%HTML%%, %%CONNINFO%%, %%PGDIR%%
 =cut
 
 use v5.36;
+
+# what Mojo makes of JSON is the same whatever else is installed
+BEGIN { $ENV{MOJO_NO_JSON_XS} = 1 }
+
 use Carp qw(croak);
 use Mojo::UserAgent;
 use Mojo::Util qw(b64_encode);
