@@ -64,7 +64,7 @@ PKG_DB=(postgresql-15 postgresql-client-15 openssl)
 PKG_SANDBOX=(libmojolicious-perl)
 PKG_TEST=(postgresql-15-pgtap libio-socket-ssl-perl libdbd-pg-perl
           libcmocka-dev prometheus strace curl pgbouncer
-          libjson-validator-perl)
+          libjson-validator-perl fail2ban)
 PKG_SERVE=(libnginx-mod-http-brotli-static)
 PKG_BROWSER=(chromium firefox-esr webkit2gtk-driver xvfb xauth
     fonts-liberation)
