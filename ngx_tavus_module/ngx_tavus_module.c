@@ -75,7 +75,8 @@ static ngx_int_t ngx_tavus_init_handlers(ngx_conf_t *cf, ngx_tavus_main_conf_t
 
 /*
  * What a location can be.  Configurations are checked in this order: webhooks
- * first, as others sign with their keys.
+ * first, as others sign with their keys.  The label "endpoint" of the metrics
+ * has it, too.
  */
 
 static ngx_tavus_endpoint_t  ngx_tavus_endpoints[] = {
@@ -365,6 +366,10 @@ ngx_tavus_preaccess_handler(ngx_http_request_t *r)
     }
 
     ctx->guarded = 1;
+
+    if (lcf->endpoint) {
+        ctx->endpoint = lcf->endpoint - ngx_tavus_endpoints + 1;
+    }
 
     rc = ngx_tavus_cors_handler(r);
 
@@ -747,6 +752,15 @@ ngx_tavus_init_handlers(ngx_conf_t *cf, ngx_tavus_main_conf_t *mcf)
         ngx_memmove(h + 1, h, (n - 1) * sizeof(ngx_http_handler_pt));
 
         *h = ngx_tavus_log_handler;
+    }
+
+    if (ngx_tavus_endpoint_find(mcf, "tavus_metrics")) {
+        h = ngx_array_push(&cmcf->phases[NGX_HTTP_LOG_PHASE].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = ngx_tavus_metrics_log_handler;
     }
 
     if (!mcf->guarded && mcf->locations.nelts == 0) {

@@ -552,6 +552,9 @@ AS $$
         'retention', tavus.retention_state(),
         'log', tavus.log_state()::json,
         'alerts', tavus.alerts_open(),
+        'destinations', tavus.destinations_health(),
+        'nodes', (SELECT count(DISTINCT n.id) FROM tavus.nodes n
+                   WHERE n.beat_at > now() - interval '3 minutes'),
         'unsettled', (SELECT count(*) FROM (SELECT FROM tavus.intents WHERE due_at IS NOT NULL
                                              LIMIT 10000) u),
         'silent_nodes', coalesce((

@@ -470,6 +470,36 @@ BEGIN
 END
 $$;
 
+-- Whether a destination takes what there is, and if not, why.
+CREATE OR REPLACE FUNCTION tavus.destination_state(d tavus.destinations) RETURNS text
+LANGUAGE sql STABLE
+RETURN CASE WHEN d.seen_at < now() - interval '5 minutes' THEN 'absent'
+            WHEN d.stopped IS NOT NULL THEN 'stopped'
+            WHEN d.paused_until > now() THEN 'paused'
+            ELSE 'active' END;
+
+-- Of each: what failed by itself and goes again, for how many seconds the oldest of that has, and what is
+-- dead; at most 10000 are looked at.
+CREATE OR REPLACE FUNCTION tavus.destinations_health() RETURNS json
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, tavus, pg_temp
+SET enable_seqscan = off
+SET jit = off
+AS $$
+    SELECT coalesce(json_agg(json_build_object(
+               'name', d.name, 'state', tavus.destination_state(d), 'waiting', w.n,
+               'oldest', w.seconds, 'dead', x.n) ORDER BY d.name), '[]')
+      FROM tavus.destinations d
+      CROSS JOIN LATERAL (
+           SELECT count(*) AS n, coalesce(floor(extract(epoch FROM now() - min(t.made_at))), 0) AS seconds
+             FROM (SELECT t.made_at FROM tavus.deliveries t
+                    WHERE t.destination = d.name AND NOT t.dead LIMIT 10000) t) w
+      CROSS JOIN LATERAL (
+           SELECT count(*) AS n
+             FROM (SELECT FROM tavus.deliveries t
+                    WHERE t.destination = d.name AND t.dead LIMIT 10000) t) x
+$$;
+
 -- Destinations, and a page of what failed, newest first; cursor_ is the last one's id.
 CREATE OR REPLACE FUNCTION tavus.admin_deliveries(
     destination_ text, state_ text, limit_ int, cursor_ bigint)
@@ -506,10 +536,7 @@ BEGIN
         'destinations', coalesce((
             SELECT json_agg(json_build_object(
                        'name', d.name, 'kind', d.kind,
-                       'state', CASE WHEN d.seen_at < now() - interval '5 minutes' THEN 'absent'
-                                     WHEN d.stopped IS NOT NULL THEN 'stopped'
-                                     WHEN d.paused_until > now() THEN 'paused'
-                                     ELSE 'active' END,
+                       'state', tavus.destination_state(d),
                        'reason', coalesce(d.stopped, CASE WHEN d.failures > 0 THEN d.said END),
                        'paused_until', CASE WHEN d.paused_until > now()
                                             THEN tavus.iso(d.paused_until) END,

@@ -3,7 +3,7 @@
 -- or as a role with CREATEROLE that may create schemas in the database.
 
 -- the newest numbered file
-\set newest 30
+\set newest 31
 
 \set ON_ERROR_STOP on
 \set QUIET on
@@ -308,6 +308,14 @@ SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 30) AS due \gset
     BEGIN;
     \ir 0030_sorts.sql
     INSERT INTO tavus.migrations (version) VALUES (30);
+    COMMIT;
+\endif
+
+SELECT NOT EXISTS (SELECT FROM tavus.migrations WHERE version = 31) AS due \gset
+\if :due
+    BEGIN;
+    \ir 0031_health.sql
+    INSERT INTO tavus.migrations (version) VALUES (31);
     COMMIT;
 \endif
 

@@ -41,8 +41,9 @@ my $verified = sub ($m, $scheme, $result) {
 my $m = metrics($t);
 is $events->($m, 'tavus', 'stored'), $sent, 'the sum of both';
 is $verified->($m, 'tavus', 'ok'), $sent, 'all verified';
-is $m->('tavus_wait_seconds_count'), $sent, 'and each has waited';
-is $m->('tavus_wait_seconds_bucket', le => '+Inf'), $sent;
+is $m->('tavus_wait_seconds_count', source => 'tavus'), $sent,
+    'and each has waited';
+is $m->('tavus_wait_seconds_bucket', source => 'tavus', le => '+Inf'), $sent;
 is $m->('tavus_workers'), 2, 'two workers';
 
 subtest 'what becomes of an event' => sub {
@@ -65,8 +66,11 @@ subtest 'what becomes of an event' => sub {
     is $new->('tavus', 'foreign'), 1, 'of another conversation';
     is $new->('browser', 'stored'), 4, 'tracked, and a contact';
     is $new->('stripe', 'stored'), 0;
-    is $now->('tavus_wait_seconds_count') - $m->('tavus_wait_seconds_count'),
-        7, 'requests wait, not events';
+    my $waited = sub ($source) { my @of = ('tavus_wait_seconds_count',
+        source => $source); return $now->(@of) - $m->(@of) };
+    is $waited->('tavus'), 5, 'webhooks wait';
+    is $waited->('browser'), 2, 'requests do, not events';
+    is $waited->('stripe'), 0;
     done_testing;
 };
 
@@ -111,7 +115,7 @@ subtest 'without the database' => sub {
 subtest 'reload and kill' => sub {
     my @same = (['tavus_events_total', source => 'tavus', outcome => 'stored'],
         ['tavus_verifications_total', scheme => 'tavus', result => 'mismatch'],
-        ['tavus_wait_seconds_count']);
+        ['tavus_wait_seconds_count', source => 'tavus']);
     my $of = sub ($from) { return [map { $from->(@$_) } @same] };
     my $before = metrics($t);
 

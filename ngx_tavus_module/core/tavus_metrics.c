@@ -60,6 +60,8 @@ typedef struct {
 
 
 static void tavus_metrics_layout(void);
+static const char *tavus_label_value(const tavus_label_t *label,
+    unsigned value);
 static tavus_cell_t *tavus_metrics_slot(void *area, unsigned slot);
 static void tavus_metrics_reset(tavus_cell_t *slot);
 static tavus_cell_t *tavus_metric_cell(unsigned series,
@@ -82,6 +84,18 @@ static const tavus_label_t  tavus_label_source = {
     "source", { "tavus", "standard", "stripe", "browser", "server" }
 };
 
+/* in the order of the table of endpoints */
+
+static const tavus_label_t  tavus_label_endpoint = {
+    "endpoint", { "webhook", "conversation", "queue", "conversation_end",
+                  "track", "contact", "checkout", "admin", "health",
+                  "metrics", "problem" }
+};
+
+static const tavus_label_t  tavus_label_status = {
+    "status", { "2xx", "3xx", "4xx", "5xx", "gone" }
+};
+
 static const tavus_label_t  tavus_label_outcome = {
     "outcome", { "stored", "duplicate", "journaled", "quarantined", "foreign",
                  "unavailable" }
@@ -102,6 +116,13 @@ static const tavus_label_t  tavus_label_service = {
 
 static const tavus_label_t  tavus_label_destination = {
     "service", { "posthog", "ga4", "webhook", "sendgrid", "tavus" }
+};
+
+/* places of what tavus_metric_names() has said */
+
+static const tavus_label_t  tavus_label_name = {
+    "destination", { "0", "1", "2", "3", "4", "5", "6", "7", "8", "9", "10",
+                     "11", "12", "13", "14" }
 };
 
 static const tavus_label_t  tavus_label_delivery = {
@@ -158,7 +179,7 @@ static const tavus_label_t  tavus_label_connection = {
 static const tavus_label_t  tavus_label_operation = {
     "operation",
     { "months", "heartbeat", "sweep", "repair", "clean", "log", "roll",
-      "stripe", "orders", "alerts", "budget" }
+      "stripe", "orders", "alerts", "budget", "health" }
 };
 
 /* those of tavus.alert_kinds */
@@ -196,6 +217,13 @@ static const uint64_t  tavus_bounds_time[] = {
 static const uint64_t  tavus_bounds_upstream[] = {
     25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000,
     10000000, 15000000, 30000000, 0
+};
+
+/* a place in the line is waited for up to 20 s */
+
+static const uint64_t  tavus_bounds_request[] = {
+    1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000,
+    2500000, 5000000, 10000000, 30000000, 0
 };
 
 static const uint64_t  tavus_bounds_rows[] = {
@@ -301,9 +329,15 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
       "Live tails that came to an end.",
       TAVUS_COUNTER, { &tavus_label_tail, NULL }, NULL, 1 },
 
+    { "requests_total",
+      "Requests by endpoint and by what they were answered.",
+      TAVUS_COUNTER, { &tavus_label_endpoint, &tavus_label_status },
+      NULL, 1 },
+
     { "wait_seconds",
       "Time that senders waited to be told what became of their events.",
-      TAVUS_HISTOGRAM, { NULL, NULL }, tavus_bounds_time, 1000000 },
+      TAVUS_HISTOGRAM, { &tavus_label_source, NULL }, tavus_bounds_time,
+      1000000 },
 
     { "commit_seconds",
       "Round trip of a statement that stores a batch.",
@@ -323,6 +357,11 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
       TAVUS_HISTOGRAM, { &tavus_label_operation, NULL },
       tavus_bounds_time, 1000000 },
 
+    { "request_seconds",
+      "Time from the first byte of a request to the last of its answer.",
+      TAVUS_HISTOGRAM, { &tavus_label_endpoint, NULL }, tavus_bounds_request,
+      1000000 },
+
     { "workers",
       "Workers that take part.",
       TAVUS_GAUGE, { NULL, NULL }, NULL, 1 },
@@ -330,6 +369,22 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
     { "database_connected",
       "Workers that have this connection to PostgreSQL.",
       TAVUS_GAUGE, { &tavus_label_connection, NULL }, NULL, 1 },
+
+    { "schema_version",
+      "Version of the database's schema, as this node has seen it last.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "store_waiting_events",
+      "Events that wait for the database, or are on the way there.",
+      TAVUS_GAUGE, { NULL, NULL }, NULL, 1 },
+
+    { "store_waiting_bytes",
+      "Bytes of these.",
+      TAVUS_GAUGE, { NULL, NULL }, NULL, 1 },
+
+    { "store_max_bytes",
+      "Bytes for which there is room.",
+      TAVUS_GAUGE, { NULL, NULL }, NULL, 1 },
 
     { "journal_files",
       "Files in the folders of the journal, former ones too.",
@@ -350,6 +405,18 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
     { "journal_oldest_age_seconds",
       "Age of the oldest record in the journal.",
       TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1000 },
+
+    { "journal_max_bytes",
+      "Bytes that the journal may have, 0 where there is none.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "journal_damaged_files",
+      "Files of what was damaged, in the folders of the journal.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "journal_failing_workers",
+      "Workers whose last write to the journal has failed.",
+      TAVUS_GAUGE, { NULL, NULL }, NULL, 1 },
 
     { "nodes_silent",
       "Nodes that the database has not heard of for minutes.",
@@ -415,7 +482,55 @@ static const tavus_family_t  tavus_families[TAVUS_METRIC_FAMILIES] = {
 
     { "tails",
       "Live tails that are open.",
-      TAVUS_GAUGE, { NULL, NULL }, NULL, 1 }
+      TAVUS_GAUGE, { NULL, NULL }, NULL, 1 },
+
+    { "upkeep_success_timestamp_seconds",
+      "When a query of upkeep last came through, 0 if none has yet.",
+      TAVUS_GAUGE_MAX, { &tavus_label_operation, NULL }, NULL, 1 },
+
+    { "quarantined_events",
+      "Events in quarantine, as this node was told last.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "unsettled_conversations",
+      "Conversations whose beginning or end is not known yet.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "months_missing",
+      "Months about now that have no partition.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "retention_behind",
+      "Kinds of rows whose time is over and that are not removed.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "nodes",
+      "Nodes that the database was heard of by lately.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "synchronous_replication",
+      "Whether the database waits for a standby.",
+      TAVUS_GAUGE_MAX, { NULL, NULL }, NULL, 1 },
+
+    { "destination_lag_seconds",
+      "Since when the next event that a destination has not got is stored.",
+      TAVUS_GAUGE_MAX, { &tavus_label_name, NULL }, NULL, 1 },
+
+    { "destination_waiting_events",
+      "Events that a destination did not take, and that go again.",
+      TAVUS_GAUGE_MAX, { &tavus_label_name, NULL }, NULL, 1 },
+
+    { "destination_dead_events",
+      "Events that a destination did not take, and that do not go again.",
+      TAVUS_GAUGE_MAX, { &tavus_label_name, NULL }, NULL, 1 },
+
+    { "destination_oldest_seconds",
+      "How long the oldest of those that go again has waited.",
+      TAVUS_GAUGE_MAX, { &tavus_label_name, NULL }, NULL, 1 },
+
+    { "destination_halted",
+      "Whether a destination is paused or stopped.",
+      TAVUS_GAUGE_MAX, { &tavus_label_name, NULL }, NULL, 1 }
 };
 
 
@@ -424,6 +539,8 @@ static unsigned         tavus_slot_cells;    /* 0: not laid out yet */
 
 static tavus_cell_t    *tavus_slot;         /* this process's own */
 static uint64_t         tavus_owner;
+
+static const char      *tavus_names[TAVUS_METRIC_NAMES];
 
 
 void
@@ -496,6 +613,17 @@ tavus_metric_label(tavus_metric_e metric, unsigned label, const char *name,
     }
 
     return strcmp(l->values[i - 1], "other") == 0 ? i - 1 : i;
+}
+
+
+void
+tavus_metric_names(const char **names, unsigned n)
+{
+    unsigned  i;
+
+    for (i = 0; i < TAVUS_METRIC_NAMES; i++) {
+        tavus_names[i] = i < n ? names[i] : NULL;
+    }
 }
 
 
@@ -625,12 +753,17 @@ tavus_metrics_write(tavus_text_t *text, void *area, unsigned live)
 
                 for (k = 0; k < 2 && f->labels[k]; k++) {
                     tags[k].name = f->labels[k]->name;
-                    tags[k].value = f->labels[k]->values[k ? b : a];
-                    tags[k].len = strlen(tags[k].value);
+                    tags[k].value = tavus_label_value(f->labels[k],
+                                                      k ? b : a);
+                    tags[k].len = tags[k].value ? strlen(tags[k].value) : 0;
                     n++;
                 }
 
-                if (f->type == TAVUS_HISTOGRAM) {
+                if (n && tags[0].value == NULL) {
+
+                    /* nothing has that place */
+
+                } else if (f->type == TAVUS_HISTOGRAM) {
                     tavus_metrics_histogram(text, area, f, cell, tags, n);
 
                 } else {
@@ -644,6 +777,14 @@ tavus_metrics_write(tavus_text_t *text, void *area, unsigned live)
             }
         }
     }
+}
+
+
+static const char *
+tavus_label_value(const tavus_label_t *label, unsigned value)
+{
+    return label == &tavus_label_name ? tavus_names[value]
+                                      : label->values[value];
 }
 
 

@@ -45,22 +45,31 @@ typedef enum {
     TAVUS_METRIC_STRIPE_REPAIRED,       /* events */
     TAVUS_METRIC_DELIVERIES,            /* a tavus_delivery_kind_t, outcome */
     TAVUS_METRIC_TAILS_CLOSED,          /* reason */
+    TAVUS_METRIC_REQUESTS,              /* endpoint, status */
 
     /* histograms */
-    TAVUS_METRIC_WAIT,                  /* us */
+    TAVUS_METRIC_WAIT,                  /* source; us */
     TAVUS_METRIC_COMMIT,                /* us */
     TAVUS_METRIC_BATCH_ROWS,            /* rows */
     TAVUS_METRIC_UPSTREAM,              /* service; us */
     TAVUS_METRIC_UPKEEP_TIME,           /* operation; us */
+    TAVUS_METRIC_REQUEST_TIME,          /* endpoint; us */
 
     /* gauges */
     TAVUS_METRIC_WORKERS,
     TAVUS_METRIC_DATABASE_CONNECTED,    /* connection; 0 or 1 */
+    TAVUS_METRIC_SCHEMA,                /* version */
+    TAVUS_METRIC_STORE_EVENTS,          /* that wait or are in flight */
+    TAVUS_METRIC_STORE_BYTES,           /* bytes of these */
+    TAVUS_METRIC_STORE_MAX,             /* bytes, all workers' */
     TAVUS_METRIC_JOURNAL_FILES,         /* files, all workers' */
     TAVUS_METRIC_JOURNAL_UNREADABLE,    /* of these */
     TAVUS_METRIC_JOURNAL_RECORDS,       /* records */
     TAVUS_METRIC_JOURNAL_BYTES,         /* bytes */
     TAVUS_METRIC_JOURNAL_AGE,           /* ms, of the oldest record */
+    TAVUS_METRIC_JOURNAL_MAX,           /* bytes, of all workers together */
+    TAVUS_METRIC_JOURNAL_ASIDE,         /* files of damaged bytes */
+    TAVUS_METRIC_JOURNAL_FAILING,       /* 1: the last write failed */
     TAVUS_METRIC_NODES_SILENT,
     TAVUS_METRIC_NODE_CLASH,            /* 0 or 1 */
     TAVUS_METRIC_REPAIRS_OPEN,          /* conversations */
@@ -77,6 +86,18 @@ typedef enum {
     TAVUS_METRIC_LINE_HEAD,             /* s */
     TAVUS_METRIC_QUEUE_HELD,            /* requests */
     TAVUS_METRIC_TAILS,                 /* live tails */
+    TAVUS_METRIC_UPKEEP_SUCCESS,        /* operation; s since 1970 */
+    TAVUS_METRIC_QUARANTINED,           /* events, 10,000 at most */
+    TAVUS_METRIC_UNSETTLED,             /* conversations, likewise */
+    TAVUS_METRIC_MONTHS_MISSING,        /* without a partition */
+    TAVUS_METRIC_RETENTION_BEHIND,      /* kinds */
+    TAVUS_METRIC_NODES,                 /* that were heard of lately */
+    TAVUS_METRIC_SYNCHRONOUS,           /* 0 or 1 */
+    TAVUS_METRIC_DESTINATION_LAG,       /* destination; s */
+    TAVUS_METRIC_DESTINATION_WAITING,   /* destination; events */
+    TAVUS_METRIC_DESTINATION_DEAD,      /* destination; events */
+    TAVUS_METRIC_DESTINATION_OLDEST,    /* destination; s, of who waits */
+    TAVUS_METRIC_DESTINATION_HALTED,    /* destination; 0 or 1 */
 
     TAVUS_METRIC_FAMILIES
 } tavus_metric_e;
@@ -88,6 +109,16 @@ enum {
     TAVUS_SOURCE_STRIPE,
     TAVUS_SOURCE_BROWSER,
     TAVUS_SOURCE_SERVER
+};
+
+/* what a request was answered; GONE: nobody was there to be answered */
+
+enum {
+    TAVUS_STATUS_2XX = 0,
+    TAVUS_STATUS_3XX,
+    TAVUS_STATUS_4XX,
+    TAVUS_STATUS_5XX,
+    TAVUS_STATUS_GONE
 };
 
 /* in the order of the outcomes that the store tells */
@@ -103,6 +134,9 @@ enum {
 
 /* values of a label, and one behind the last */
 #define TAVUS_METRIC_VALUES  16
+
+/* those of "destination", whose names are the configuration's */
+#define TAVUS_METRIC_NAMES   (TAVUS_METRIC_VALUES - 1)
 
 /* as webhooks are configured; results are a tavus_verify_t */
 
@@ -196,6 +230,13 @@ void tavus_metric_observe(unsigned series, uint64_t value);
  */
 unsigned tavus_metric_label(tavus_metric_e metric, unsigned label,
     const char *name, size_t len);
+
+
+/*
+ * The names of destinations, which stay the caller's: value i of the label
+ * "destination" is shown as names[i], and what is behind the last is not.
+ */
+void tavus_metric_names(const char **names, unsigned n);
 
 
 /*

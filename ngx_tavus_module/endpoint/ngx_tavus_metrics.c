@@ -7,9 +7,11 @@
 
 #include "endpoint/ngx_tavus_metrics.h"
 #include "guard/ngx_tavus_limit_zone.h"
+#include "http/ngx_tavus_ctx.h"
 #include "http/ngx_tavus_endpoint.h"
 #include "http/ngx_tavus_request.h"
 #include "http/ngx_tavus_response.h"
+#include "service/ngx_tavus_deliver_conf.h"
 #include "event/ngx_tavus_key_use.h"
 #include "core/tavus_metrics.h"
 #include "core/tavus_version.h"
@@ -36,6 +38,8 @@ static void ngx_tavus_metrics_limits(ngx_http_request_t *r,
 static void ngx_tavus_metrics_keys(tavus_text_t *text);
 static void ngx_tavus_metrics_tag(tavus_tag_t *tag, const char *name,
     const char *value);
+static unsigned ngx_tavus_metrics_status(ngx_http_request_t *r);
+static void ngx_tavus_metrics_names(ngx_cycle_t *cycle);
 static ngx_uint_t ngx_tavus_metrics_workers(void);
 static ngx_int_t ngx_tavus_metrics_init_zone(ngx_shm_zone_t *shm_zone,
     void *data);
@@ -127,6 +131,11 @@ ngx_tavus_metrics_write(ngx_http_request_t *r, tavus_text_t *text)
     tavus_metrics_family(text, "sandbox", "gauge",
                          "Whether outside services are played by a sandbox.");
     tavus_metrics_sample(text, "sandbox", NULL, 0, mcf->sandbox ? 1 : 0);
+
+    tavus_metrics_family(text, "schema_needed", "gauge",
+                         "Version of the schema that the module was built "
+                         "with.");
+    tavus_metrics_sample(text, "schema_needed", NULL, 0, NGX_TAVUS_SCHEMA);
 
     tavus_metrics_write(text, mmcf->area, ngx_tavus_metrics_workers());
 
@@ -255,6 +264,78 @@ ngx_tavus_metrics_tag(tavus_tag_t *tag, const char *name, const char *value)
 }
 
 
+ngx_int_t
+ngx_tavus_metrics_log_handler(ngx_http_request_t *r)
+{
+    ngx_time_t             *tp;
+    ngx_uint_t              endpoint;
+    ngx_msec_int_t          ms;
+    ngx_tavus_ctx_t        *ctx;
+    ngx_tavus_loc_conf_t   *lcf;
+    ngx_tavus_main_conf_t  *mcf;
+
+    if (r != r->main) {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
+    lcf = ngx_http_get_module_loc_conf(r, ngx_tavus_module);
+
+    ctx = ngx_tavus_find_ctx(r);
+
+    /* its row in the table, and one */
+
+    endpoint = lcf->endpoint ? lcf->endpoint - mcf->endpoints + 1 : 0;
+
+    if (ctx && ctx->endpoint
+        && (endpoint == 0 || lcf->endpoint->flags & NGX_TAVUS_UNGUARDED))
+    {
+        endpoint = ctx->endpoint;
+    }
+
+    if (endpoint-- == 0) {
+        return NGX_OK;
+    }
+
+    tavus_metric_add(tavus_metric_of(TAVUS_METRIC_REQUESTS, endpoint,
+                                     ngx_tavus_metrics_status(r)), 1);
+
+    /* how long a stream lasts is the client's to say */
+
+    if (ctx && ctx->streamed) {
+        return NGX_OK;
+    }
+
+    tp = ngx_timeofday();
+
+    ms = (ngx_msec_int_t) ((tp->sec - r->start_sec) * 1000
+                           + (tp->msec - r->start_msec));
+
+    tavus_metric_observe(tavus_metric_of(TAVUS_METRIC_REQUEST_TIME, endpoint,
+                                         0),
+                         (uint64_t) ngx_max(ms, 0) * 1000);
+
+    return NGX_OK;
+}
+
+
+/* as the access log has it */
+
+static unsigned
+ngx_tavus_metrics_status(ngx_http_request_t *r)
+{
+    ngx_uint_t  status;
+
+    status = r->err_status ? r->err_status : r->headers_out.status;
+
+    if (status < NGX_HTTP_OK || status == NGX_HTTP_CLIENT_CLOSED_REQUEST) {
+        return TAVUS_STATUS_GONE;
+    }
+
+    return ngx_min(status / 100 - 2, TAVUS_STATUS_5XX);
+}
+
+
 /* those of this configuration: of who is gone no gauge is left */
 
 static ngx_uint_t
@@ -281,8 +362,34 @@ ngx_tavus_metrics_init_process(ngx_cycle_t *cycle)
     mmcf = ngx_http_cycle_get_module_main_conf(cycle,
                                                ngx_tavus_metrics_module);
 
+    ngx_tavus_metrics_names(cycle);
+
     tavus_metrics_attach(mmcf->area, ngx_worker, ngx_pid);
     tavus_metric_set(TAVUS_METRIC_WORKERS, 1);
+}
+
+
+/* in the order in which jobs/ngx_tavus_health_look.c sets their gauges */
+
+static void
+ngx_tavus_metrics_names(ngx_cycle_t *cycle)
+{
+    unsigned                        n;
+    const char                     *names[TAVUS_METRIC_NAMES];
+    ngx_tavus_destination_t       **d;
+    ngx_tavus_deliver_main_conf_t  *dmcf;
+
+    dmcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                               ngx_tavus_deliver_module);
+    d = dmcf->destinations.elts;
+
+    for (n = 0; n < ngx_min(dmcf->destinations.nelts, TAVUS_METRIC_NAMES);
+         n++)
+    {
+        names[n] = (char *) d[n]->name.data;
+    }
+
+    tavus_metric_names(names, n);
 }
 
 

@@ -18,6 +18,12 @@
 ngx_int_t ngx_tavus_metrics_handler(ngx_http_request_t *r);
 
 /*
+ * Counts the request, and how long it took, for the endpoint that it was
+ * meant for: not the one that put an error into words.
+ */
+ngx_int_t ngx_tavus_metrics_log_handler(ngx_http_request_t *r);
+
+/*
  * Makes the shared memory that counters live in, for a configuration with a
  * location that shows them: it survives reloads.  Without it nothing is
  * counted.

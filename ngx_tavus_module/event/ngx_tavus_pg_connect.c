@@ -381,6 +381,7 @@ ngx_tavus_pg_stepped(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 
     if (step == ngx_tavus_pg_step_schema) {
         pg->schema = ngx_max(pg->session.schema, 0);
+        tavus_metric_set(TAVUS_METRIC_SCHEMA, pg->schema);
     }
 
     if (fit != NGX_OK) {

@@ -66,12 +66,15 @@ typedef struct {
     ngx_msec_int_t                  store_time;     /* ms, -1: none */
     ngx_msec_int_t                  upstream_time;
 
+    ngx_uint_t                      endpoint;   /* its row and one, 0: none */
+
     void                           *state;      /* the handler's own */
     void                           *body;       /* of ngx_tavus_request.c */
     void                           *auth;       /* of ngx_tavus_auth.c */
     void                           *stream;     /* of ngx_tavus_stream.c */
 
     unsigned                        guarded:1;
+    unsigned                        streamed:1; /* in pieces, however long */
     unsigned                        cors:1;     /* origins are judged */
     unsigned                        hides:1;    /* parts of it from logs */
     unsigned                        hides_path:1;

@@ -29,6 +29,7 @@ struct ngx_tavus_intake_wait_s {
     ngx_tavus_wait_t          wait;
     ngx_tavus_intake_pt       handler;
     ngx_tavus_outcome_e       outcome;
+    unsigned                  source;   /* of the metrics */
     ngx_uint_t                left;
     ngx_uint_t                n;
     ngx_tavus_intake_row_t    rows[1];
@@ -61,6 +62,9 @@ ngx_tavus_intake(ngx_http_request_t *r, ngx_tavus_event_t *events,
     wait->handler = handler;
     wait->outcome = NGX_TAVUS_STORED;
     wait->n = n;
+    wait->source = tavus_metric_label(TAVUS_METRIC_WAIT, 0,
+                                      (char *) events[0].source.data,
+                                      events[0].source.len);
 
     for (i = 0; i < n; i++) {
         row = &wait->rows[i];
@@ -109,7 +113,8 @@ ngx_tavus_intake_stored(void *data, ngx_tavus_outcome_e outcome,
         return;
     }
 
-    ngx_tavus_intake_waited(time);
+    tavus_metric_observe(tavus_metric_of(TAVUS_METRIC_WAIT, wait->source, 0),
+                         (uint64_t) time * 1000);
 
     r = ngx_tavus_detach(&wait->wait);
     ctx = ngx_tavus_get_ctx(r);
@@ -137,13 +142,6 @@ ngx_tavus_intake_gone(void *data, ngx_http_request_t *r)
             wait->rows[i].row = NULL;
         }
     }
-}
-
-
-void
-ngx_tavus_intake_waited(ngx_msec_t time)
-{
-    tavus_metric_observe(TAVUS_METRIC_WAIT, (uint64_t) time * 1000);
 }
 
 

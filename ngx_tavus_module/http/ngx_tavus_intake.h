@@ -32,12 +32,6 @@ typedef void (*ngx_tavus_intake_pt)(ngx_http_request_t *r,
 ngx_int_t ngx_tavus_intake(ngx_http_request_t *r, ngx_tavus_event_t *events,
     ngx_uint_t n, ngx_tavus_intake_pt handler);
 
-/*
- * Notes in the metrics what a sender has waited, ms; for those that do not
- * wait through ngx_tavus_intake().
- */
-void ngx_tavus_intake_waited(ngx_msec_t time);
-
 /* The 503 of an event that cannot be stored now. */
 ngx_int_t ngx_tavus_intake_unavailable(ngx_http_request_t *r);
 

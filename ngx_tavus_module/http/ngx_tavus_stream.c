@@ -115,6 +115,7 @@ ngx_tavus_stream_open(ngx_http_request_t *r, ngx_tavus_stream_t *s,
     }
 
     ctx->stream = s;
+    ctx->streamed = 1;
     r->write_event_handler = ngx_tavus_stream_writer;
 
     ngx_tavus_stream_add(s);

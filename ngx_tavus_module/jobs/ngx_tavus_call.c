@@ -252,7 +252,9 @@ ngx_tavus_call_judged(void *data, ngx_tavus_outcome_e outcome, ngx_msec_t time)
         return;
     }
 
-    tavus_metric_observe(TAVUS_METRIC_WAIT, (uint64_t) time * 1000);
+    tavus_metric_observe(tavus_metric_of(TAVUS_METRIC_WAIT,
+                                         TAVUS_SOURCE_SERVER, 0),
+                         (uint64_t) time * 1000);
 
     call->store_time = time;
 
@@ -300,7 +302,9 @@ ngx_tavus_call_intended(void *data, ngx_tavus_outcome_e outcome,
 {
     ngx_tavus_call_t *call = data;
 
-    tavus_metric_observe(TAVUS_METRIC_WAIT, (uint64_t) time * 1000);
+    tavus_metric_observe(tavus_metric_of(TAVUS_METRIC_WAIT,
+                                         TAVUS_SOURCE_SERVER, 0),
+                         (uint64_t) time * 1000);
 
     if (call->handler == NULL) {
 
@@ -604,7 +608,9 @@ static void
 ngx_tavus_call_recorded(void *data, ngx_tavus_outcome_e outcome,
     ngx_msec_t time)
 {
-    tavus_metric_observe(TAVUS_METRIC_WAIT, (uint64_t) time * 1000);
+    tavus_metric_observe(tavus_metric_of(TAVUS_METRIC_WAIT,
+                                         TAVUS_SOURCE_SERVER, 0),
+                         (uint64_t) time * 1000);
 
     ngx_tavus_call_done(data, outcome, time);
 }

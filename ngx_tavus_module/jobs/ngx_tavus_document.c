@@ -477,7 +477,9 @@ ngx_tavus_document_recorded(void *data, ngx_tavus_outcome_e outcome,
 {
     ngx_tavus_document_t *d = data;
 
-    tavus_metric_observe(TAVUS_METRIC_WAIT, (uint64_t) time * 1000);
+    tavus_metric_observe(tavus_metric_of(TAVUS_METRIC_WAIT,
+                                         TAVUS_SOURCE_SERVER, 0),
+                         (uint64_t) time * 1000);
 
     d->recorded = outcome <= NGX_TAVUS_JOURNALED;
     d->store_time = time;

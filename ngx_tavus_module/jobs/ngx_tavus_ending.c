@@ -318,7 +318,9 @@ ngx_tavus_ending_recorded(void *data, ngx_tavus_outcome_e outcome,
 {
     ngx_tavus_ending_t *e = data;
 
-    tavus_metric_observe(TAVUS_METRIC_WAIT, (uint64_t) time * 1000);
+    tavus_metric_observe(tavus_metric_of(TAVUS_METRIC_WAIT,
+                                         TAVUS_SOURCE_SERVER, 0),
+                         (uint64_t) time * 1000);
 
     e->store_time = time;
     e->recorded = outcome <= NGX_TAVUS_JOURNALED;

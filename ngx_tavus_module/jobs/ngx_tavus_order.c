@@ -267,7 +267,8 @@ ngx_tavus_order_intended(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
     order->intending = 0;
     order->store_time = ngx_current_msec - order->asked;
 
-    tavus_metric_observe(TAVUS_METRIC_WAIT,
+    tavus_metric_observe(tavus_metric_of(TAVUS_METRIC_WAIT,
+                                         TAVUS_SOURCE_SERVER, 0),
                          (uint64_t) order->store_time * 1000);
 
     if (!ngx_tavus_order_is_new(order, rc, res)) {
@@ -390,7 +391,8 @@ ngx_tavus_order_recorded(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 
     order->store_time = ngx_current_msec - order->asked;
 
-    tavus_metric_observe(TAVUS_METRIC_WAIT,
+    tavus_metric_observe(tavus_metric_of(TAVUS_METRIC_WAIT,
+                                         TAVUS_SOURCE_SERVER, 0),
                          (uint64_t) order->store_time * 1000);
 
     if (rc != NGX_OK || PQntuples(res) != 1

@@ -9,6 +9,7 @@
 #include "jobs/ngx_tavus_alerts.h"
 #include "jobs/ngx_tavus_budget_look.h"
 #include "jobs/ngx_tavus_clean.h"
+#include "jobs/ngx_tavus_health_look.h"
 #include "jobs/ngx_tavus_heartbeat.h"
 #include "jobs/ngx_tavus_log.h"
 #include "jobs/ngx_tavus_months.h"
@@ -89,6 +90,8 @@ static const ngx_tavus_upkeep_operation_t  ngx_tavus_upkeep_operations[] = {
     { ngx_tavus_alerts_wait, ngx_tavus_alerts_next, ngx_tavus_alerts_done },
     { ngx_tavus_budget_look_wait, ngx_tavus_budget_look_next,
       ngx_tavus_budget_look_done },
+    { ngx_tavus_health_look_wait, ngx_tavus_health_look_next,
+      ngx_tavus_health_look_done },
 };
 
 #define NGX_TAVUS_UPKEEP_OPERATIONS                                          \
@@ -372,6 +375,11 @@ ngx_tavus_upkeep_answered(ngx_tavus_pg_op_t *op, ngx_int_t rc, PGresult *res)
 
     tavus_metric_add(tavus_metric_of(TAVUS_METRIC_UPKEEP, u->operation,
                                      rc == NGX_OK ? 0 : 1), 1);
+    if (rc == NGX_OK) {
+        tavus_metric_set(tavus_metric_of(TAVUS_METRIC_UPKEEP_SUCCESS,
+                                         u->operation, 0), ngx_time());
+    }
+
     tavus_metric_observe(tavus_metric_of(TAVUS_METRIC_UPKEEP_TIME,
                                          u->operation, 0),
                          (uint64_t) (ngx_current_msec - u->begun) * 1000);

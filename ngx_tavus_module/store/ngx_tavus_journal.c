@@ -73,6 +73,10 @@ ngx_tavus_journal_init_process(ngx_tavus_journal_conf_t *conf,
     j->replay = replay;
     j->workers = ngx_min(ngx_max(workers, 1), NGX_MAX_PROCESSES);
 
+    if (conf->path.len) {
+        tavus_metric_set(TAVUS_METRIC_JOURNAL_MAX, conf->max_size);
+    }
+
     if (conf->shares && ngx_worker < NGX_MAX_PROCESSES) {
 
         /* who had this place before may be there yet, but not for long */
@@ -770,6 +774,8 @@ ngx_tavus_journal_gauge(void)
     tavus_metric_set(TAVUS_METRIC_JOURNAL_FILES,
                      ngx_max(stats.found, stats.files));
     tavus_metric_set(TAVUS_METRIC_JOURNAL_UNREADABLE, stats.unreadable);
+    tavus_metric_set(TAVUS_METRIC_JOURNAL_ASIDE, stats.aside);
+    tavus_metric_set(TAVUS_METRIC_JOURNAL_FAILING, stats.failed);
     tavus_metric_set(TAVUS_METRIC_JOURNAL_RECORDS, stats.records);
     tavus_metric_set(TAVUS_METRIC_JOURNAL_BYTES, stats.bytes);
     tavus_metric_set(TAVUS_METRIC_JOURNAL_AGE, stats.age);

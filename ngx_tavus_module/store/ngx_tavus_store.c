@@ -28,6 +28,7 @@
 static void ngx_tavus_store_ready(void *data);
 static void ngx_tavus_store_timer_handler(ngx_event_t *ev);
 static ngx_msec_int_t ngx_tavus_store_left(ngx_tavus_row_t *row);
+static void ngx_tavus_store_gauge(void);
 static void ngx_tavus_store_expire(ngx_queue_t *rows);
 static ngx_int_t ngx_tavus_store_to_journal(ngx_tavus_row_t *row);
 static void ngx_tavus_store_journaled(void *data, ngx_int_t rc);
@@ -90,6 +91,8 @@ ngx_tavus_store_init_process(ngx_tavus_store_conf_t *conf,
     if (conf->database == NULL) {
         return NGX_OK;
     }
+
+    tavus_metric_set(TAVUS_METRIC_STORE_MAX, st->buffer);
 
     st->hold.data = &ngx_tavus_timer_dummy;
     st->hold.handler = ngx_tavus_batch_hold_handler;
@@ -336,9 +339,22 @@ ngx_tavus_store_put(ngx_tavus_event_t *ev, ngx_tavus_store_pt handler,
         ngx_tavus_store_post_flush();
     }
 
+    ngx_tavus_store_gauge();
     ngx_tavus_store_set_timer();
 
     return row;
+}
+
+
+static void
+ngx_tavus_store_gauge(void)
+{
+    ngx_tavus_store_stats_t  *stats;
+
+    stats = &ngx_tavus_store.stats;
+
+    tavus_metric_set(TAVUS_METRIC_STORE_EVENTS, stats->rows);
+    tavus_metric_set(TAVUS_METRIC_STORE_BYTES, stats->bytes);
 }
 
 
@@ -802,6 +818,8 @@ ngx_tavus_store_free(ngx_tavus_row_t *row)
         if (st->stats.rows == 0) {
             st->timer.cancelable = 1;
         }
+
+        ngx_tavus_store_gauge();
     }
 
     ngx_free(row);

@@ -358,6 +358,8 @@ sub health () {
         or die "sql/admin.sql: no health()\n";
     $sql .= $1 if slurp('sql/log.sql')
         =~ /(CREATE[^;]*?FUNCTION tavus\.log_state\(.*?\n\$\$;)/s;
+    $sql .= $1 if slurp('sql/deliver.sql')
+        =~ /(CREATE[^;]*?FUNCTION tavus\.destinations_health\(.*?\n\$\$;)/s;
     my $said = "$json $table";
 
     bad($MONITOR, 1, "health has a member $_, too") for grep {

@@ -3,7 +3,7 @@
 \ir setup.sql
 COMMIT;
 SET client_min_messages = warning;
-SELECT plan(170);
+SELECT plan(174);
 
 -- What is claimed: numbers of events, with ! where one is alone, and of tries where there were more;
 -- or how long nothing is to be asked for.  The token is kept.
@@ -53,6 +53,9 @@ CREATE FUNCTION pg_temp.store(a int, b int, body text DEFAULT '{}', type text DE
 RETURNS text LANGUAGE sql AS $$
     SELECT pg_temp.rec(jsonb_agg(jsonb_build_object('i', i, 't', type, 'c', 'd1', 'b', body)))
       FROM generate_series(a, b) i
+$$;
+CREATE FUNCTION pg_temp.health(who text) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT d FROM jsonb_array_elements(tavus.health()::jsonb -> 'destinations') d WHERE d ->> 'name' = who
 $$;
 CREATE FUNCTION pg_temp.over() RETURNS void LANGUAGE sql AS $$
     UPDATE tavus.flights SET due_at = now() WHERE token > 0;
@@ -195,6 +198,7 @@ SELECT is(pg_temp.claim('all'), 'wait 300', 'changes nothing');
 SELECT is((pg_temp.shown('all') -> 'lag' ->> 'events')::int, 7, 'what nobody told of is behind');
 SELECT is((SELECT c ->> 'events' FROM json_array_elements(tavus.log_state()::json -> 'cursors') c
             WHERE c ->> 'name' = 'deliver:all'), '7', 'for health, too');
+SELECT is(pg_temp.health('all') ->> 'state', 'paused', 'and that all waits');
 SELECT is(tavus.deliver_retry(NULL, 'all', 'waiting')::json ->> 'retried', '0', 'somebody sends again');
 SELECT is(pg_temp.claim('all', most => 1), '133/2 134/2', 'and at once it goes on with that');
 SELECT is(pg_temp.claim('all', most => 1), NULL, 'but with one at a time');
@@ -243,6 +247,14 @@ SELECT is(pg_temp.claim('all'), '148 149', 'but then');
 -- one that fails by itself does not make a destination well that was not
 SELECT ok(pg_temp.settle('all', 0, '{148,149}', '{60000,60000}'), 'which fail by themselves');
 SELECT is((SELECT failures FROM tavus.destinations WHERE name = 'all'), 1, 'nothing went through yet');
+SELECT is(pg_temp.health('all') ->> 'waiting',
+          (SELECT count(*)::text FROM tavus.deliveries WHERE destination = 'all' AND NOT dead),
+          'health counts what goes again');
+UPDATE tavus.deliveries SET made_at = made_at - interval '90 seconds' WHERE event_id = pg_temp.id(149);
+SELECT ok((pg_temp.health('all') ->> 'oldest')::numeric BETWEEN 90 AND 890, 'and knows the oldest');
+UPDATE tavus.deliveries SET dead = true WHERE event_id = pg_temp.id(148);
+SELECT is(pg_temp.health('all') ->> 'dead', '1', 'what is dead');
+UPDATE tavus.deliveries SET dead = false WHERE event_id = pg_temp.id(148);
 
 -- a claim of which nobody has heard
 SELECT is(pg_temp.store(150, 152), 'sss', 'three');

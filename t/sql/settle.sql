@@ -1,6 +1,6 @@
 -- Who may judge an intent, and when.
 \ir setup.sql
-SELECT plan(36);
+SELECT plan(37);
 
 -- the nth intent, of a node, due since, seen since, with an outcome
 CREATE FUNCTION pg_temp.wish(n int, node text, due interval, seen interval DEFAULT '1 minute',
@@ -91,6 +91,7 @@ SELECT is(tavus.heartbeat('c.3', 0, 0)::jsonb ->> 'clash', 'false', 'or');
 SELECT pg_temp.pass(5) \g /dev/null
 SELECT is(tavus.heartbeat('c.2', 0, 0)::jsonb ->> 'clash', 'true', 'three times');
 SELECT is(tavus.health()::jsonb -> 'clashing_nodes', '["c"]', 'health says so');
+SELECT is(tavus.health()::jsonb -> 'nodes', '1', 'and that they are one node that was heard of');
 SELECT pg_temp.pass(5) \g /dev/null
 SELECT is(tavus.heartbeat('c.2', 0, 0)::jsonb ->> 'clash', 'false', 'the last one there');
 SELECT pg_temp.pass(3600) \g /dev/null

@@ -226,7 +226,7 @@ test_histograms(void **state)
     assert_value(area, "tavus_upstream_seconds_bucket{service=\"tavus\","
                        "le=\"0.05\"} 1");
     assert_value(area, "tavus_upstream_seconds_sum{service=\"tavus\"} 0.03");
-    assert_value(area, "tavus_wait_seconds_sum 0");
+    assert_value(area, "tavus_wait_seconds_sum{source=\"browser\"} 0");
 
     free(area);
 }
@@ -392,6 +392,60 @@ test_labels(void **state)
 }
 
 
+/* A place that nobody has said the name of is not shown. */
+
+static void
+test_names(void **state)
+{
+    char        *text;
+    void        *area;
+    unsigned     i;
+    const char  *names[] = { "crm", "owner" };
+    const char  *many[TAVUS_METRIC_NAMES + 1];
+
+    area = area_create(1);
+    tavus_metrics_attach(area, 0, 1);
+
+    tavus_metric_set(tavus_metric_of(TAVUS_METRIC_DESTINATION_DEAD, 1, 0), 7);
+    tavus_metric_set(tavus_metric_of(TAVUS_METRIC_DESTINATION_DEAD, 2, 0), 8);
+
+    text = area_text(area, 1);
+    assert_null(strstr(text, "destination=\""));
+    assert_non_null(strstr(text, "# TYPE tavus_destination_dead_events "));
+    free(text);
+
+    tavus_metric_names(names, 2);
+
+    text = area_text(area, 1);
+    assert_line(text, "tavus_destination_dead_events"
+                      "{destination=\"crm\"} 0");
+    assert_line(text, "tavus_destination_dead_events"
+                      "{destination=\"owner\"} 7");
+    assert_null(strstr(text, "} 8\n"));
+    free(text);
+
+    /* and what is behind the last place is nowhere */
+
+    for (i = 0; i < TAVUS_METRIC_NAMES; i++) {
+        many[i] = "some";
+    }
+
+    many[i] = "more";
+
+    tavus_metric_names(many, i + 1);
+    tavus_metric_set(tavus_metric_of(TAVUS_METRIC_DESTINATION_DEAD, i, 0), 9);
+
+    text = area_text(area, 1);
+    assert_null(strstr(text, "more"));
+    assert_null(strstr(text, "} 9\n"));
+    free(text);
+
+    tavus_metric_names(NULL, 0);
+
+    free(area);
+}
+
+
 static void
 test_escaping(void **state)
 {
@@ -451,7 +505,8 @@ test_size(void **state)
     tavus_metric_observe(TAVUS_METRIC_WAIT, UINT64_MAX);
 
     assert_value(area, "tavus_batches_total 18446744073709551615");
-    assert_value(area, "tavus_wait_seconds_sum 18446744073709.551615");
+    assert_value(area, "tavus_wait_seconds_sum{source=\"tavus\"} "
+                       "18446744073709.551615");
 
     free(area);
 }
@@ -470,6 +525,7 @@ main(void)
         cmocka_unit_test(test_slots_wrap),
         cmocka_unit_test(test_atomic),
         cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_names),
         cmocka_unit_test(test_escaping),
         cmocka_unit_test(test_size)
     };
