@@ -4,7 +4,8 @@
 # there they name: commands, directives, each with a section of its own, lines
 # of a vertical, variables, metrics with their labels, members of health, codes
 # of problems, how each endpoint is guarded, and what is logged at notice and
-# above, word by word.
+# above, word by word.  What Prometheus and Grafana are to ask for is there,
+# and each alerting rule has its heading in the runbook.
 use v5.36;
 use utf8;
 use File::Basename qw(dirname);
@@ -14,6 +15,8 @@ my $DIRECTIVES = 'docs/directives.md';
 my $HTTP = 'docs/http-api.md';
 my $MONITOR = 'docs/operate/monitor.md';
 my $RUNBOOK = 'docs/operate/runbook.md';
+my $RULES = 'docs/operate/monitor/tavus.rules.yml';
+my $DASHBOARD = 'docs/operate/monitor/dashboard.json';
 my $README = 400;       # lines, for who does not know it yet
 
 binmode STDOUT, ":encoding(UTF-8)";
@@ -49,7 +52,7 @@ links_lead_somewhere();
 directives();
 verticals();
 variables();
-metrics();
+rules(metrics());
 problems();
 endpoints();
 health();
@@ -253,7 +256,8 @@ sub variables () {
     return;
 }
 
-# A name with its labels, as {a,b}.
+# A name with its labels, as {a,b}; the answer is these of each, as far as they
+# are in the table.
 sub metrics () {
     my $part = part($MONITOR, '## Metrics');
     my $all = join "\n", map { $source{$_} } sort keys %source;
@@ -278,6 +282,46 @@ sub metrics () {
         bad($MONITOR, 1, "tavus_$name has the labels {$there{$name}}")
             if $there{$name} ne '*' && $there{$name} ne $named{$name};
     }
+    return \%named;
+}
+
+sub rules ($metric) {
+    my (%there, %named);
+
+    # each selector, by the names of its metric and labels; what all have
+    # comes from Prometheus
+    for my $file ($RULES, $DASHBOARD) {
+        my $n = 0;
+        for my $line (split /\n/, slurp($file)) {
+            $n++;
+            while ($line =~ /\btavus_(\w+)(?:\{([^}]*)\})?/g) {
+                my ($name, $labels) = ($1, $2 // '');
+                my $stem = $name =~ s/_(?:bucket|count|sum)\z//r;
+                my $has = $metric->{$name} // $metric->{$stem};
+                bad($file, $n, "no metric tavus_$name") && next
+                    unless defined $has;
+                my %has = map { $_ => 1 } split(/,/, $has), qw(instance job le);
+                bad($file, $n, "tavus_$name has no label $_") for
+                    grep { !$has{$_} } $labels =~ /(\w+)(?=!?[=~]+\\?")/g;
+            }
+        }
+    }
+
+    my $rules = slurp($RULES);
+    while ($rules =~ /^\s+- alert: (\w+)\n(.*?)(?=^\s+- alert: |\z)/msg) {
+        my ($name, $rest) = ($1, $2);
+        my ($runbook) = $rest =~ /^\s+runbook: '([^']*)'$/m;
+        my ($severity) = $rest =~ /severity: (\w+)/;
+
+        $there{$name} = 1;
+        bad($RULES, 1, "$name: its runbook is not runbook.md#" . lc $name)
+            if ($runbook // '') ne 'runbook.md#' . lc $name;
+        bad($RULES, 1, "$name: is it page or ticket?")
+            if ($severity // '') !~ /^(?:page|ticket)\z/;
+    }
+
+    $named{$_} = 1 for part($RUNBOOK, '## Rules') =~ /^### (\w+)$/mg;
+    same($RUNBOOK, 'rule', \%there, \%named);
     return;
 }
 
