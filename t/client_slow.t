@@ -16,8 +16,9 @@ my @names = qw(client_header_timeout client_body_timeout send_timeout
     reset_timedout_connection keepalive_timeout keepalive_requests
     large_client_header_buffers limit_conn_zone limit_conn
     limit_conn_log_level);
-my $sample = slurp("$ROOT/site/nginx/nginx.conf");
-my @lines = map { $sample =~ /^ {4}($_ [^;]+;)/m } @names;
+my $sample = join '', map { slurp("$ROOT/site/nginx/$_.conf") }
+    qw(clients site_http);
+my @lines = map { $sample =~ /^($_ [^;]+;)/m } @names;
 is @lines, @names, 'the sample has them all';
 my ($most) = join(' ', @lines) =~ /limit_conn\s+address (\d+)/;
 

@@ -18,9 +18,10 @@ my $ipv6 = IO::Socket::IP->new(LocalHost => '::1', Listen => 1);
 # What a test cannot have of the example: its paths and ports, and IPv6 where
 # there is none.  The balancer is commented out there, and is this machine.
 my $site = Tavus::Test::Site->new(server => sub ($text, $dir, $plain) {
-    $text =~ s{/etc/tavus/example\.com\.pem}{$cert};
-    $text =~ s{/etc/tavus/example\.com\.key}{$key};
-    $text =~ s{/etc/tavus/nginx/}{$dir/conf/}g;
+    $text =~ s{/etc/tavus/tls\.pem}{$cert};
+    $text =~ s{/etc/tavus/tls\.key}{$key};
+    $text =~ s{/etc/nginx/tavus/}{$dir/conf/}g;
+    $text =~ s{/var/log/nginx/tavus\.log}{$dir/log/access.log};
     $text =~ s/^(\s*listen\s+(?:\[::\]:)?)443\b/$1$tls/mg;
     $text =~ s/^(\s*listen\s+(?:\[::\]:)?)80\b/$1$plain/mg;
     $text =~ s/^\s*listen\s+\[::\].*\n//mg unless $ipv6;

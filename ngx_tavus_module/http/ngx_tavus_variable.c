@@ -15,7 +15,7 @@ static ngx_int_t ngx_tavus_string_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static ngx_int_t ngx_tavus_time_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
-static ngx_int_t ngx_tavus_features_variable(ngx_http_request_t *r,
+static ngx_int_t ngx_tavus_main_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 static void ngx_tavus_make_request_id(ngx_http_request_t *r,
     ngx_http_variable_value_t *vv);
@@ -45,8 +45,11 @@ static ngx_http_variable_t  ngx_tavus_variables[] = {
     { ngx_string("tavus_upstream_time"), NULL, ngx_tavus_time_variable,
       offsetof(ngx_tavus_ctx_t, upstream_time), NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
-    { ngx_string("tavus_features"), NULL, ngx_tavus_features_variable, 0, 0,
-      0 },
+    { ngx_string("tavus_features"), NULL, ngx_tavus_main_variable,
+      offsetof(ngx_tavus_main_conf_t, features), 0, 0 },
+
+    { ngx_string("tavus_public_origin"), NULL, ngx_tavus_main_variable,
+      offsetof(ngx_tavus_main_conf_t, public_origin), 0, 0 },
 
       ngx_http_null_variable
 };
@@ -148,15 +151,23 @@ ngx_tavus_time_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
 
 
 static ngx_int_t
-ngx_tavus_features_variable(ngx_http_request_t *r,
+ngx_tavus_main_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
+    ngx_str_t              *s;
     ngx_tavus_main_conf_t  *mcf;
 
     mcf = ngx_http_get_module_main_conf(r, ngx_tavus_module);
 
-    v->len = mcf->features.len;
-    v->data = mcf->features.data;
+    s = (ngx_str_t *) ((u_char *) mcf + data);
+
+    if (s->len == 0) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->len = s->len;
+    v->data = s->data;
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;

@@ -52,6 +52,7 @@ sub new ($class, %opt) {
         USER => ($> == 0 ? 'user www-data; ' : '') . 'daemon off;',
         RUN => $dir, CONF => "$dir/conf", SECRETS => $secrets,
         PORT => $nginx->port, ORIGIN => 'https://example.com',
+        SERVER_NAME => 'example.com',
         DATABASE => 'host=/run/none dbname=tavus user=tavus_app',
         BUDGET => 'active=3 day=200 minutes=600 visitor_day=5 line=20',
         TAVUS_URL => 'https://127.0.0.1:1', SANDBOX => 'off',
