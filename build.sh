@@ -36,6 +36,9 @@ usage: ./build.sh COMMAND
                   module built for the address and undefined sanitizers
   valgrind [FILE...]
                   some of t/*.t, or only these, with nginx under memcheck
+  package [--test [FILE...] | --suite SUITE]
+                  build/package, Debian packages, looked through by lintian;
+                  then t/package, or only these; or for another Debian
   clean           stop, then remove build/ and what run keeps
 
 environment: RUN_DIR (build/run), PORT (8080), SANDBOX_PORT (PORT + 1),
@@ -72,6 +75,8 @@ PKG_FUZZ=(clang libclang-rt-14-dev libcjson-dev libssl-dev libjansson-dev
           build-essential)
 PKG_LINT=(clang clang-tidy cppcheck shellcheck libperl-critic-perl)
 PKG_VALGRIND=(valgrind)
+PKG_PACKAGE=(debhelper lintian lowdown mandoc)
+PKG_ROOT=(mmdebstrap iproute2 openssl curl)
 PKG_ASAN=(dpkg-dev libpcre2-dev zlib1g-dev libcrypt-dev)
 
 need() {
@@ -328,7 +333,8 @@ cmd_clean() {
 
 cmd_test() {
     need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" "${PKG_TEST[@]}"
-    (( $# )) || need "${PKG_LINT[@]}" "${PKG_FUZZ[@]}" "${PKG_VALGRIND[@]}"
+    (( $# )) || need "${PKG_LINT[@]}" "${PKG_FUZZ[@]}" "${PKG_VALGRIND[@]}" \
+        "${PKG_PACKAGE[@]}" "${PKG_ROOT[@]}"
     [[ $# -gt 0 && $* != *site/e2e/* ]] \
         || need "${PKG_SERVE[@]}" "${PKG_BROWSER[@]}"
     exec t/run test "$@"
@@ -339,6 +345,42 @@ cmd_lint() {
     build_module
     test_modules lint
     exec t/lint/run
+}
+
+cmd_package() {
+    local what=${1:-}
+
+    (( $# == 0 )) || shift
+    case $what in
+        '' | --test)
+            need "${PKG_MODULE[@]}" "${PKG_PACKAGE[@]}"
+            build_site
+            say "building the packages"
+            debian/build "$BUILD/package"
+            # who builds them for others puts an address into debian/control
+            lintian --allow-root --fail-on error,warning --suppress-tags \
+                bogus-mail-host,bogus-mail-host-in-debian-changelog \
+                "$BUILD"/package/*.deb
+            ls "$BUILD"/package/*.deb
+            [[ -n $what ]] || return 0
+
+            need "${PKG_ROOT[@]}" "${PKG_SANDBOX[@]}" "${PKG_TEST[@]}"
+            t/package/root tar bookworm
+            (( $# )) || set -- t/package/*.t
+            exec prove -I t/lib "$@"
+            ;;
+        --suite)
+            [[ ${1:-} =~ ^[a-z]+$ ]] || die "package --suite trixie, for instance"
+            need "${PKG_ROOT[@]}" "${PKG_SANDBOX[@]}" "${PKG_TEST[@]}"
+            build_site
+            t/package/root build "$1"
+            t/package/root tar "$1"
+            TAVUS_SUITE=$1 exec prove -I t/lib t/package/install.t
+            ;;
+        *)
+            die "package takes --test or --suite, not $what"
+            ;;
+    esac
 }
 
 cmd_fuzz() {
@@ -406,6 +448,7 @@ case $command in
     storm)  cmd_storm "$@" ;;
     asan)   cmd_checked asan "$@" ;;
     valgrind) cmd_checked valgrind "$@" ;;
+    package) cmd_package "$@" ;;
     clean)  cmd_clean ;;
     help|-h|--help) usage ;;
     *)      usage >&2; exit 2 ;;

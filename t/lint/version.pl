@@ -16,6 +16,7 @@ my ($version) = slurp('ngx_tavus_module/core/tavus_version.h')
 my @said = (
     ['CHANGELOG.md', 1, qr/\A.*?^## \[?(\d[\w.]*)/ms],
     ['CHANGELOG.md', 0, qr{nginx-tavus/(\d[\w.]*\w)}],
+    ['debian/changelog', 1, qr/\A\S+ \(([^)]+)\)/],
     ['docs/operate/monitor.md', 1, qr/"version":"([^"]+)"/],
     ['site/package.json', 1, qr/\A\{\n.*?^  "version": "([^"]+)"/ms],
     ['site/package-lock.json', 2, qr/\G.*?^\ +"name":\ "tavus-site",\n
