@@ -182,7 +182,7 @@ sub fill_in ($self) {
 
     while ($left > 0) {
         my ($exit, $says) = $self->run('nginx -t');
-        my ($file, $n) = $says =~ m{ in (/etc/nginx/\S+):(\d+)$}m;
+        my ($file, $n) = $says =~ m{\[emerg\].* in (/etc/nginx/\S+):(\d+)$}m;
         $file = '/etc/nginx/sites-available/tavus'
             if ($file // '') eq '/etc/nginx/sites-enabled/tavus';
         my @line = split /^/, defined $file ? slurp("$self->{dir}$file") : '';
