@@ -18,9 +18,8 @@ my $tls = free_port();
 my $strips = free_port();
 
 my $site = Tavus::Test::Site->new(server => sub ($text, $dir, $plain) {
-    $text =~ s{/etc/tavus/example\.com\.pem}{$cert};
-    $text =~ s{/etc/tavus/example\.com\.key}{$key};
-    $text =~ s{/etc/tavus/nginx/}{$dir/conf/}g;
+    $text =~ s{/etc/tavus/tls\.pem}{$cert};
+    $text =~ s{/etc/tavus/tls\.key}{$key};
     $text =~ s/^(\s*listen\s+)443\b/$1$tls/m;
     $text =~ s/^(\s*listen\s+)80\b/$1$plain/m;
     $text =~ s/^\s*listen\s+\[::\].*\n//mg;
@@ -129,7 +128,7 @@ subtest 'a page without a script' => sub {
 };
 
 subtest 'a version that is told' => sub {
-    my $c = changed('nginx.conf', qr/server_tokens off;/, 'server_tokens on;');
+    my $c = changed('clients.conf', qr/server_tokens off;/, 'server_tokens on;');
     says($c, 'pages', 'server', warn => qr{nginx/}, qr/server_tokens/);
     is $c->{exit}, 0;
     done_testing;

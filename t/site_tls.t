@@ -20,8 +20,6 @@ my $ipv6 = IO::Socket::IP->new(LocalHost => '::1', Listen => 1);
 my $site = Tavus::Test::Site->new(server => sub ($text, $dir, $plain) {
     $text =~ s{/etc/tavus/tls\.pem}{$cert};
     $text =~ s{/etc/tavus/tls\.key}{$key};
-    $text =~ s{/etc/nginx/tavus/}{$dir/conf/}g;
-    $text =~ s{/var/log/nginx/tavus\.log}{$dir/log/access.log};
     $text =~ s/^(\s*listen\s+(?:\[::\]:)?)443\b/$1$tls/mg;
     $text =~ s/^(\s*listen\s+(?:\[::\]:)?)80\b/$1$plain/mg;
     $text =~ s/^\s*listen\s+\[::\].*\n//mg unless $ipv6;

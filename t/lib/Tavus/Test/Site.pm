@@ -106,9 +106,12 @@ sub render ($self, $file) {
 }
 
 sub replace_server ($self, $text) {
+    my $dir = $self->dir;
     my $with = $self->{server}->(
-        $self->render("$ROOT/site/nginx/examples/tls.conf"),
-        $self->dir, $self->port);
+        $self->render("$ROOT/site/nginx/examples/tls.conf")
+            =~ s{/etc/nginx/tavus/}{$dir/conf/}gr
+            =~ s{/var/log/nginx/tavus\.log}{$dir/log/access.log}r,
+        $dir, $self->port);
     $text =~ s/^    server \{\n.*?^    \}\n/$with/ms
         or croak 'nginx.conf has no server';
     return $text;
