@@ -1,2 +1,2 @@
--- Nothing changes in the tables: tavus_app may ask for tavus.health() from here on, as upkeep does.
+-- Nothing changes in the tables: tavus_app may ask for tavus.health_look() from here on, as upkeep does.
 SELECT 1 \g /dev/null

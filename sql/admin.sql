@@ -566,3 +566,12 @@ AS $$
             SELECT DISTINCT n.id FROM tavus.nodes n
              WHERE n.clash_at > now() - interval '1 minute'))::text
 $$;
+
+-- The same, for who has other things to do: what is locked keeps nobody waiting.
+CREATE OR REPLACE FUNCTION tavus.health_look() RETURNS text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, tavus, pg_temp
+SET lock_timeout = '300ms'
+AS $$
+    SELECT tavus.health()
+$$;

@@ -24,7 +24,7 @@ GRANT EXECUTE ON FUNCTION
     tavus.heartbeat(text, int, bigint, jsonb),
     tavus.alerts_look(interval),
     tavus.log_state(),
-    tavus.health(),
+    tavus.health_look(),
     tavus.claim_unsettled(text, bigint, int),
     tavus.claim_repairs(int, int, text[], text[], text[], int),
     tavus.deliver_claim(text, text, boolean, text[], text[], text[], int, int, bigint, int, bigint[]),

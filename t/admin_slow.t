@@ -22,7 +22,7 @@ sub ask {
 
 sub backend {
     return $t->db->selectrow_array(q{SELECT string_agg(pid::text, ' ')
-        FROM pg_stat_activity WHERE query ~ 'tavus\.(admin_|health)'
+        FROM pg_stat_activity WHERE query ~ 'tavus\.(admin_|health\()'
         AND pid <> pg_backend_pid()});
 }
 

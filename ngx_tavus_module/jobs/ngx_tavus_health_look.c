@@ -43,7 +43,7 @@ ngx_tavus_health_look_next(ngx_tavus_pg_op_t *op)
     ngx_tavus_health_look_due = ngx_current_msec
                                 + NGX_TAVUS_HEALTH_LOOK_PERIOD;
 
-    return &ngx_tavus_statements[ngx_tavus_stmt_health];
+    return &ngx_tavus_statements[ngx_tavus_stmt_health_look];
 }
 
 

@@ -403,5 +403,10 @@ const ngx_tavus_pg_stmt_t  ngx_tavus_statements[NGX_TAVUS_STATEMENTS] = {
     [ngx_tavus_stmt_health] =
     { ngx_tavus_stmt(health),
       "SELECT tavus.health()",
+      { 0 } },
+
+    [ngx_tavus_stmt_health_look] =
+    { ngx_tavus_stmt(health_look),
+      "SELECT tavus.health_look()",
       { 0 } }
 };

@@ -94,6 +94,7 @@ typedef enum {
     ngx_tavus_stmt_tail_page,
     ngx_tavus_stmt_tail_tell,
     ngx_tavus_stmt_health,
+    ngx_tavus_stmt_health_look,
 
     NGX_TAVUS_STATEMENTS
 } ngx_tavus_stmt_e;

@@ -21,7 +21,7 @@ SELECT is((SELECT array_agg(p.proname::text) FROM pg_proc p,
 SELECT is((SELECT array_agg(p.proname::text ORDER BY p.proname) FROM pg_proc p, aclexplode(p.proacl) a
             WHERE p.pronamespace = 'tavus'::regnamespace AND a.grantee = 'tavus_app'::regrole),
           '{alerts_look,budget_state,claim_repairs,claim_unsettled,deliver_claim,deliver_retry,deliver_settle,'
-              'drop_months,end_asked,erase_conversation,erase_step,erase_visitor,health,heartbeat,heartbeat,lead_handled,leads_roll,line_look,log_state,mail_claim,'
+              'drop_months,end_asked,erase_conversation,erase_step,erase_visitor,health_look,heartbeat,heartbeat,lead_handled,leads_roll,line_look,log_state,mail_claim,'
               'maintain,make_months,order_answer,order_intent,orders_look,orders_roll,quarantine_delete,'
               'quarantine_release,record,record_wishes,'
               'rotate_digests,schema_version,stats_roll,stripe_repair,tail_tell,traces_roll,trail_changed,trim,words_roll}',
