@@ -8,11 +8,19 @@ export interface Night {
   sandbox: Sandbox;
 }
 
+interface Order {
+  state: string;
+  stripe_session?: string;
+}
+
 // A visitor who talked, wrote and paid; the owner's own system refused the message.
 export async function night(request: APIRequestContext): Promise<Night> {
   const sandbox = new Sandbox(request);
   const email = `ada${Date.now()}@example.com`;
   const session_id = `owner-${Date.now()}`;
+
+  const there = <T>(path: string, name: string, is: (row: T) => boolean = () => true) =>
+    expect.poll(async () => ((await (await request.get(`/api/admin/${path}`)).json()) as Record<string, T[]>)[name]?.some(is), { message: path }).toBe(true);
 
   await sandbox.reset();
   const created = (await (await request.post('/api/tavus/create-conversation', { data: { vertical: 'legal', session_id, consent: 'granted' } })).json()) as {
@@ -47,13 +55,14 @@ export async function night(request: APIRequestContext): Promise<Night> {
     })
   ).toBeOK();
   await expect(await request.post('/api/stripe/checkout', { data: { plan: 'starter', email, session_id, conversation_id: id } })).toBeOK();
-  await expect
-    .poll(async () => {
-      const { orders } = (await (await request.get(`/api/admin/orders?email=${email}`)).json()) as { orders: { stripe_session?: string }[] };
-      return orders[0]?.stripe_session ?? '';
-    })
-    .not.toBe('');
-  const { orders } = (await (await request.get(`/api/admin/orders?email=${email}`)).json()) as { orders: { stripe_session: string }[] };
+  await there<Order>(`orders?email=${email}`, 'orders', (o) => !!o.stripe_session);
+  const { orders } = (await (await request.get(`/api/admin/orders?email=${email}`)).json()) as { orders: Order[] };
   await expect(await request.post(`${SANDBOX}/_stripe`, { data: { do: 'pay', session: orders[0]!.stripe_session } })).toBeOK();
+
+  // by morning the readers of the log have made of it what the panel shows
+  await there<Order>(`orders?email=${email}`, 'orders', (o) => o.state === 'paid');
+  await there(`leads?email=${email}`, 'leads');
+  await there(`deliveries?destination=crm&state=dead`, 'deliveries');
+  await there<{ id: string }>('conversations?q=%22walk-ins+on+friday%22', 'conversations', (c) => c.id === id);
   return { id, email, sandbox };
 }
