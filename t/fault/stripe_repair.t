@@ -94,7 +94,9 @@ note join ', ', map { "$_: $count{$_}" } sort keys %count;
 
 $_->mend for @nodes;
 $box->no_faults;
-my @events = grep { $_->{state} eq 'failed' } $box->stripe_events;
+my @events;
+wait_ok { @events = $box->stripe_events; !grep { $_->{state} eq 'pending' } @events } 'all have been tried';
+@events = grep { $_->{state} eq 'failed' } @events;
 cmp_ok scalar @events, '>', 100, 'events that did not come';
 my $ids = q{SELECT count(DISTINCT tavus.body_jsonb(body) ->> 'id')
     FROM tavus.events WHERE source = 'stripe'};
@@ -107,8 +109,15 @@ wait_ok { !(() = map { glob $_->t->dir . '/journal/*.journal' } @nodes) }
 is value($A, q{SELECT count(*) FROM tavus.events WHERE source = 'stripe'}),
     value($A, $ids), 'each once';
 is value($A, 'SELECT count(*) FROM tavus.quarantine'), 0, 'and no conflict';
-wait_ok { value($A, q{SELECT count(*) FROM tavus.orders WHERE id = ANY (?)
-    AND state = 'paid'}, \@bought) == @bought } 'what was bought is paid';
+wait_ok { $again->(); value($A, q{SELECT count(*) FROM tavus.orders WHERE id = ANY (?)
+    AND state = 'paid'}, \@bought) == @bought } 'what was bought is paid'
+    or diag $db->selectrow_array(q{SELECT concat(
+        (SELECT string_agg(concat_ws(' ', o.id, o.state, o.told_state, o.stripe_session, o.tries, o.due_at,
+            (SELECT count(*) FROM tavus.events e WHERE e.source = 'stripe'
+                AND strpos(convert_from(e.body, 'UTF8'), o.stripe_session) > 0), 'events'), E'\n')
+           FROM tavus.orders o WHERE o.id = ANY (?) AND o.state <> 'paid'), E'\n',
+        (SELECT string_agg(c::text, E'\n') FROM tavus.cursors c), E'\n', tavus.log_state(), E'\n',
+        (SELECT max(pos) FROM tavus.log))}, undef, \@bought);
 is_deeply [map { value($A, 'SELECT stripe_session FROM tavus.orders
     WHERE id = ?', $_) } @lost], [@made{@lost}], 'what was lost is found';
 my %status = map { $_->{id} => $_->{status} } $box->stripe_sessions;
