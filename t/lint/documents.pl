@@ -3,8 +3,8 @@
 # build.sh, what links lead to, and words that begin with tavus_.  And what is
 # there they name: commands, directives, each with a section of its own, lines
 # of a vertical, variables, metrics with their labels, members of health, codes
-# of problems, how each endpoint is guarded, and what is logged at notice and
-# above, word by word.  What Prometheus and Grafana are to ask for is there,
+# of problems, how each endpoint is guarded, what is logged at notice and
+# above, word by word, and the tests of each promise.  What Prometheus and Grafana are to ask for is there,
 # and each alerting rule has its heading in the runbook.
 use v5.36;
 use utf8;
@@ -17,6 +17,7 @@ my $MONITOR = 'docs/operate/monitor.md';
 my $RUNBOOK = 'docs/operate/runbook.md';
 my $RULES = 'docs/operate/monitor/tavus.rules.yml';
 my $DASHBOARD = 'docs/operate/monitor/dashboard.json';
+my $PROMISES = 'docs/promises.md';
 my $README = 400;       # lines, for who does not know it yet
 
 binmode STDOUT, ":encoding(UTF-8)";
@@ -57,6 +58,7 @@ problems();
 endpoints();
 health();
 messages();
+promises();
 words();
 
 bad('README.md', $README + 1, "more than $README lines")
@@ -192,6 +194,16 @@ sub directives () {
     }
     bad($DIRECTIVES, 1, "nothing about $_")
         for grep { !$documented{$_} } sort keys %directive;
+    return;
+}
+
+# What is promised begins a row of the table with the tests that attack it.
+sub promises () {
+    my %row = map { $_ => 1 } $text{$PROMISES} =~ /^\| ([^|]+) \| .*`/gm;
+    my @promised = $text{$PROMISES} =~ /^- \*\*(.*?)\.?\*\*/gm
+        or die "$PROMISES: no promise was found\n";
+
+    bad($PROMISES, 1, "no test of \"$_\"") for grep { !$row{$_} } @promised;
     return;
 }
 
