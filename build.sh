@@ -39,6 +39,10 @@ usage: ./build.sh COMMAND
   package [--test [FILE...] | --suite SUITE]
                   build/package, Debian packages, looked through by lintian;
                   then t/package, or only these; or for another Debian
+  cluster [--short]
+                  two nodes behind HAProxy, three PostgreSQL of Patroni, on
+                  machines made of namespaces, which die and are cut off;
+                  some minutes, or two of the faults in less than two
   clean           stop, then remove build/ and what run keeps
 
 environment: RUN_DIR (build/run), PORT (8080), SANDBOX_PORT (PORT + 1),
@@ -78,6 +82,7 @@ PKG_VALGRIND=(valgrind)
 PKG_PACKAGE=(debhelper lintian lowdown mandoc)
 PKG_ROOT=(mmdebstrap iproute2 openssl curl)
 PKG_ASAN=(dpkg-dev libpcre2-dev zlib1g-dev libcrypt-dev)
+PKG_CLUSTER=(haproxy patroni python3-etcd etcd-server nftables iproute2)
 
 need() {
     local p status missing=()
@@ -383,6 +388,16 @@ cmd_package() {
     esac
 }
 
+cmd_cluster() {
+    [[ $# == 0 || $* == --short ]] || die "cluster takes --short, not $*"
+    (( EUID == 0 )) || die "only root can make the machines of cluster"
+    need "${PKG_MODULE[@]}" "${PKG_DB[@]}" "${PKG_SANDBOX[@]}" \
+        "${PKG_TEST[@]}" "${PKG_CLUSTER[@]}"
+    build_module
+    (( ! $# )) || export TAVUS_CLUSTER_SHORT=1
+    exec prove -v -I t/lib t/cluster/cluster.t
+}
+
 cmd_fuzz() {
     local seconds=${1:-60}
 
@@ -449,6 +464,7 @@ case $command in
     asan)   cmd_checked asan "$@" ;;
     valgrind) cmd_checked valgrind "$@" ;;
     package) cmd_package "$@" ;;
+    cluster) cmd_cluster "$@" ;;
     clean)  cmd_clean ;;
     help|-h|--help) usage ;;
     *)      usage >&2; exit 2 ;;

@@ -4,7 +4,7 @@
 # and no more friendly: what they would refuse is refused here.
 #
 #   sandbox.pl --listen http://127.0.0.1:PORT [--api-key KEY] [--pid-file FILE]
-#       [--stripe-webhook-url URL]
+#       [--stripe-webhook-url URL] [--base URL]
 #
 # For tests, beside the services' own paths:
 #
@@ -122,9 +122,12 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 
 # with others, signals wait until something else happens; and what is never
-# spoken on loopback need not be read by each test; JSON is the same whatever else is
-# installed
-BEGIN { @ENV{qw(MOJO_REACTOR MOJO_NO_TLS MOJO_NO_JSON_XS)} = ('Mojo::Reactor::Poll', 1, 1) }
+# spoken on loopback need not be read by each test, unless callbacks go to https,
+# which a CA is named for; JSON is the same whatever else is installed
+BEGIN {
+    @ENV{qw(MOJO_REACTOR MOJO_NO_JSON_XS)} = ('Mojo::Reactor::Poll', 1);
+    $ENV{MOJO_NO_TLS} = 1 unless $ENV{MOJO_CA_FILE};
+}
 
 use Getopt::Long qw(GetOptions);
 use Mojo::Server::Daemon;
@@ -138,6 +141,7 @@ GetOptions(
     'api-key-file=s' => \my $key_file,
     'pid-file=s'     => \my $pid_file,
     'stripe-webhook-url=s' => \my $stripe_webhook_url,
+    'base=s'         => \my $base,
 ) or die "usage: see the top of $0\n";
 
 my $url = Mojo::URL->new($listen);
@@ -162,8 +166,8 @@ my $daemon = Mojo::Server::Daemon->new(
 );
 $daemon->start;
 
-# with port 0 in --listen only now known
-$app->base('http://' . ($host eq 'localhost' ? '127.0.0.1' : $host) . ':'
+# with port 0 in --listen only now known; another, where a proxy stands before it
+$app->base($base // 'http://' . ($host eq 'localhost' ? '127.0.0.1' : $host) . ':'
     . $daemon->ports->[0]);
 say $app->base;
 STDOUT->flush;

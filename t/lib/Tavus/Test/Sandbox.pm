@@ -28,6 +28,8 @@ package Tavus::Test::Sandbox;
 #   $s->callback_url                the last create's, with its token
 #   $s->token                       the token alone
 #   $s->stop; $s->start; $s->freeze; $s->thaw; $s->reset
+#   Tavus::Test::Sandbox->new(ca => $file, base => 'https://…')    callbacks may go
+#                                   to https; what it calls itself in addresses
 
 use v5.36;
 use Carp qw(croak);
@@ -59,8 +61,10 @@ sub log ($self)     { return slurp("$self->{dir}/log") }
 
 sub start ($self) {
     $self->{pid} = spawn([$^X, "$ROOT/t/sandbox/sandbox.pl",
-        '--listen', $self->url, '--api-key', $self->{api_key}],
-        out => "$self->{dir}/log");
+        '--listen', $self->url, '--api-key', $self->{api_key},
+        $self->{base} ? ('--base', $self->{base}) : ()],
+        out => "$self->{dir}/log",
+        $self->{ca} ? (env => {MOJO_CA_FILE => $self->{ca}}) : ());
     wait_for {
         die "the sandbox ended:\n" . $self->log unless alive($self->{pid});
         my $tx = $self->{ua}->get($self->url . '/_health');
