@@ -34,13 +34,17 @@ my $senders = Tavus::Test::Cluster::Senders->new($c, rate => $RATE);
 my $visitors = Tavus::Test::Cluster::Visitors->new($c, visitors => 6);
 my ($node1, $node2) = $c->nodes;
 my @dbs = $c->dbs;
-my ($broken, @times);
+my ($broken, $emptied, @times);
 
 # ---- what is waited for --------------------------------------------------------
 
 sub wait_so ($what, $condition) {
     return if $broken;
-    $broken = 1 unless wait_ok { pause(0.2); $condition->() } $what, $PATIENCE;
+    $broken = 1 unless wait_ok {
+        pause(0.2);
+        $emptied = time if $c->journals;
+        $condition->();
+    } $what, $PATIENCE;
     return;
 }
 
@@ -82,18 +86,15 @@ sub gap ($from, $to, @when) {
 
 sub fault ($name, $begin, $end) {
     return if $broken;
-    my $from = time;
+    my $from = $emptied = time;
     note sprintf '%5.0f s: %s', $from - $began, $name;
     $begin->();
     return if $broken;
 
     my $mended = time;
-    my $emptied = $from;
     $end->();
     wait_so("$name: all is well again", sub {
-        my $now = time;
-        $emptied = $now if $c->journals;
-        return 0 if $now - $emptied < 1 || !commits($mended, $c->nodes);
+        return 0 if time - $emptied < 1 || !commits($mended, $c->nodes);
         return 0 unless grep { $_->[0] > $mended } $visitors->created;
         return $c->whole;
     });
